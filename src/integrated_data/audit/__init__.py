@@ -1,0 +1,1 @@
+"""The audit chain and the questions an auditor asks of it."""

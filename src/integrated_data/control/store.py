@@ -1,0 +1,112 @@
+"""The control store: reads, and changes that carry their audit event in the same transaction.
+
+SQLite (WAL, BEGIN IMMEDIATE: several processes write) or PostgreSQL, by URL.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from integrated_data.audit import chain
+from integrated_data.control import tables
+from integrated_data.model.event import Event
+
+CHAIN_LOCK = 5_047_001  # PostgreSQL advisory lock: one writer of the chain at a time
+
+
+@dataclass
+class Change:
+    """A write in progress: its connection, its moment, and facts to add to its event."""
+
+    connection: sa.Connection
+    at: str
+    facts: dict[str, Any]
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the audit event of this change."""
+        self.facts.update(facts)
+
+
+class Store:
+    """One control store. `clock` gives the present moment in UTC."""
+
+    def __init__(self, engine: sa.Engine, *, clock: Callable[[], datetime] | None = None) -> None:
+        self.engine = engine
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+        return self._clock()
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection for reading."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self, event: Event) -> Iterator[Change]:
+        """A write transaction; its event joins the audit chain when the block ends without error."""
+        with self.engine.connect() as connection:
+            self._lock(connection)
+            change = Change(connection, self.now().isoformat(timespec="microseconds"), dict(event.facts))
+            try:
+                yield change
+                _append(connection, change.at, replace(event, facts=change.facts))
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+    def record(self, event: Event) -> None:
+        """Write an audit event that changes nothing else."""
+        with self.change(event):
+            pass
+
+    def _lock(self, connection: sa.Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CHAIN_LOCK)))
+
+
+def _append(connection: sa.Connection, at: str, event: Event) -> None:
+    last = connection.execute(
+        sa.select(tables.audit_event.c.number, tables.audit_event.c.hash)
+        .order_by(tables.audit_event.c.number.desc())
+        .limit(1)
+    ).first()
+    number, previous = (last.number + 1, last.hash) if last else (1, chain.GENESIS)
+    record = chain.Record(number, at, event.action, event.actor, event.subject, event.facts, previous, "")
+    connection.execute(
+        sa.insert(tables.audit_event).values(**{**vars(record), "hash": chain.seal(record)})
+    )
+
+
+def records(connection: sa.Connection) -> Iterator[chain.Record]:
+    """The whole audit chain, in order."""
+    result = connection.execution_options(yield_per=1000).execute(
+        sa.select(tables.audit_event).order_by(tables.audit_event.c.number)
+    )
+    for row in result.mappings():
+        yield chain.Record(**row)
+
+
+def sqlite(place: Path) -> sa.Engine:
+    """An engine on a SQLite file in WAL mode; transactions begin when the store says so."""
+    engine = sa.create_engine(f"sqlite:///{place}", connect_args={"timeout": 30})
+
+    @sa.event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine

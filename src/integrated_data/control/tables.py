@@ -1,0 +1,222 @@
+"""The control store's tables. Migrations live in `control/migrations`; a test compares the two."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+
+audit_event = Table(
+    "audit_event", METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("action", String(64), nullable=False, index=True),
+    Column("actor", String(128), nullable=False, index=True),
+    Column("subject", String(256), nullable=False, index=True),
+    Column("facts", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)  # fmt: skip
+
+audit_head = Table(
+    "audit_head", METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+)  # fmt: skip
+
+dataset = Table(
+    "dataset", METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("contract_version", String(32), nullable=False),
+)  # fmt: skip
+
+contract = Table(
+    "contract", METADATA,
+    Column("dataset", String(64), primary_key=True),
+    Column("version", String(32), primary_key=True),
+    Column("body", Text, nullable=False),  # YAML, Open Data Contract Standard 3.1
+    Column("inferred", Boolean, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+delivery = Table(
+    "delivery", METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("dataset", String(64), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("tally", JSON, nullable=True),
+    Column("contract_version", String(32), nullable=True),
+    Column("received_at", String(32), nullable=False),
+)  # fmt: skip
+
+column_release = Table(
+    "column_release", METADATA,  # a steward's decision to publish a withheld column
+    Column("dataset", String(64), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+job = Table(
+    "job", METADATA,
+    Column("id", String(64), primary_key=True),  # kind/subject, e.g. load/<delivery id>
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("state", String(16), nullable=False),  # running, done, failed
+    Column("attempt", Integer, nullable=False),
+    Column("lease_owner", String(64), nullable=True),
+    Column("lease_until", Float, nullable=True),  # seconds since the epoch
+    Column("started_at", String(32), nullable=False),
+    Column("finished_at", String(32), nullable=True),
+    Column("reason", Text, nullable=True),
+)  # fmt: skip
+
+job_step = Table(
+    "job_step", METADATA,
+    Column("job", String(64), primary_key=True),
+    Column("step", String(32), primary_key=True),
+    Column("result", JSON, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+lineage = Table(
+    "lineage", METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("job", String(64), nullable=False, index=True),
+    Column("body", JSON, nullable=False),  # an OpenLineage run event
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+release = Table(
+    "release", METADATA,  # published versions: only snapshots named here exist for readers
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dataset", String(64), nullable=False, index=True),
+    Column("delivery", String(32), nullable=False, unique=True),
+    Column("snapshot", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("entry", JSON, nullable=False),  # catalogue entry: columns, profile, link quality
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+index_version = Table(
+    "index_version", METADATA,
+    Column("index", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("delivery", String(32), nullable=False),
+    Column("report", JSON, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+link_set = Table(
+    "link_set", METADATA,
+    Column("delivery", String(32), primary_key=True),
+    Column("index", String(32), primary_key=True),
+    Column("dataset", String(64), nullable=False, index=True),
+    Column("index_version", Integer, nullable=False),
+    Column("place", Text, nullable=False),  # under the identified zone
+    Column("report", JSON, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+person = Table(
+    "person", METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),  # model.access.Person
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+agreement = Table(
+    "agreement", METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("dataset", String(64), nullable=False, index=True),
+    Column("body", JSON, nullable=False),  # model.access.Agreement
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+project = Table(
+    "project", METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),  # proposed, approved, refused, closed
+    Column("body", JSON, nullable=False),  # model.access.Project
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+decision = Table(
+    "decision", METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("by", String(128), nullable=False),
+    Column("allowed", Boolean, nullable=False),
+    Column("body", JSON, nullable=False),  # reasons for and against, policy version
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+grant = Table(
+    "project_grant", METADATA,  # what was provisioned for a project: files, keys, columns
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("dataset", String(64), nullable=False, index=True),
+    Column("release", Integer, nullable=False),
+    Column("state", String(16), nullable=False),  # active, superseded, revoked
+    Column("body", JSON, nullable=False),  # view name, columns, files, cost in bytes and seconds
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+query = Table(
+    "query", METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("person", String(64), nullable=False, index=True),
+    Column("state", String(16), nullable=False),  # running, done, refused, failed
+    Column("body", JSON, nullable=False),  # SQL, tables, columns, rows, seconds, result hash, reason
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+output_request = Table(
+    "output_request", METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("person", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+output_review = Table(
+    "output_review", METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("request", String(32), nullable=False, index=True),
+    Column("reviewer", String(64), nullable=False),
+    Column("vote", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    UniqueConstraint("request", "reviewer", "sha256"),
+)  # fmt: skip
+
+output_release = Table(
+    "output_release", METADATA,
+    Column("request", String(32), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # released, revoked
+    Column("body", JSON, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""The engine seam: SQL in, Arrow out.
+
+Rooms are handed an `Engine` and speak DuckDB's dialect to it; they never open or import one.
+Adapters live in `engines/`; only `site/` imports them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pyarrow as pa
+
+from integrated_data.model.contract import Layout
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Delivered bytes, sealed in the identified zone, all of one layout.
+
+    Read as text: every column is VARCHAR, an empty unquoted field is NULL. `columns` are the
+    delivered names in order (needed where the layout has no header). `places` are sealed files.
+    `rejects`: table that receives lines the reader could not split into columns
+    (columns: line BIGINT, reason VARCHAR); filled once the relation has been read to its end.
+    """
+
+    places: tuple[Path, ...]
+    layout: Layout
+    columns: tuple[str, ...] = ()
+    rejects: str | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Parquet files written by `Engine.save`. `row_column` adds the 0-based row number of a file."""
+
+    places: tuple[Path, ...]
+    sealed: bool = True
+    row_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """An Arrow table held in memory."""
+
+    table: pa.Table = field(compare=False)
+
+
+Source = Landed | Stored | Held
+
+
+class Engine(Protocol):
+    """What every engine can do. Names are unquoted identifiers; SQL is DuckDB's dialect."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name: duckdb, spark or sail."""
+        ...
+
+    def load(self, table: str, source: Source) -> None:
+        """Make `table` a view over `source`; nothing is copied."""
+        ...
+
+    def create(self, table: str, sql: str) -> None:
+        """Make `table` from a SELECT, replacing one of that name."""
+        ...
+
+    def view(self, table: str, sql: str) -> None:
+        """Make `table` a view on a SELECT, replacing one of that name."""
+        ...
+
+    def rows(self, sql: str) -> pa.Table:
+        """Run a SELECT to its end and return its rows."""
+        ...
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column names of a table or view, in order, with the engine's type names."""
+        ...
+
+    def save(self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4") -> int:
+        """Write a SELECT to one Parquet file in one atomic step; returns the rows written.
+
+        `sealed`: encrypted with the engine's own vault key, for the identified zone.
+        """
+        ...
+
+    def drop(self, *tables: str) -> None:
+        """Drop tables and views that exist; others are passed over."""
+        ...
+
+
+class Sealer(Protocol):
+    """Writes and reads sealed files: AES-GCM in chunks, under a key the caller never sees."""
+
+    def write(self, place: Path) -> BinaryIO:
+        """A binary file to write to; sealed under `place` when closed, absent if never closed."""
+        ...
+
+    def read(self, place: Path) -> BinaryIO:
+        """A seekable binary file that reads the plain bytes of the sealed file at `place`."""
+        ...
+
+    def size(self, place: Path) -> int:
+        """Plain size in bytes of the sealed file at `place`."""
+        ...

@@ -1,0 +1,1 @@
+"""Engine adapters; only `site/` imports them."""

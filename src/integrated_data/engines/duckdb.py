@@ -1,0 +1,203 @@
+"""DuckDB behind the engine seam."""
+
+import importlib.util
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from integrated_data.engine import Held, Landed, Source, Stored
+from integrated_data.engines.sealed import FileSealer, SealedFileSystem
+from integrated_data.model.contract import Format, Layout
+from integrated_data.model.errors import InstallationRefusal
+from integrated_data.vocabulary.sql import name, text
+
+PARQUET_KEY = "identified"
+
+#: Separates nothing: a control character no text file holds, so a whole line is one column.
+NO_DELIMITER = "\x1f"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one engine may use. `memory` as DuckDB writes it, e.g. `4GB`."""
+
+    threads: int = 2
+    memory: str = "8GB"
+    scratch: Path | None = None
+
+
+class DuckDB:
+    """One in-memory DuckDB; spills encrypted to `limits.scratch`, reads sealed files by a sealer."""
+
+    name = "duckdb"
+
+    def __init__(
+        self, limits: Limits, *, sealer: FileSealer | None = None, parquet_key: str | None = None
+    ) -> None:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": limits.threads, "memory_limit": limits.memory, "temp_file_encryption": True,
+            "autoinstall_known_extensions": False, "autoload_known_extensions": False,
+        }  # fmt: skip
+        if limits.scratch is not None:
+            settings["temp_directory"] = str(limits.scratch)
+        self.connection = duckdb.connect(config=settings)
+        self._sealer = sealer
+        if sealer is not None:
+            self.connection.register_filesystem(SealedFileSystem(sealer))
+        self._load_extension("httpfs")  # carries the cipher that Parquet encryption needs
+        if parquet_key is not None:
+            self.connection.execute(f"PRAGMA add_parquet_key({text(PARQUET_KEY)}, {text(parquet_key)})")
+
+    def _load_extension(self, extension: str) -> None:
+        spec = importlib.util.find_spec(f"duckdb_extension_{extension}")
+        found = (
+            sorted(Path(spec.submodule_search_locations[0]).rglob("*.duckdb_extension"))
+            if spec and spec.submodule_search_locations
+            else []
+        )
+        if not found:
+            raise InstallationRefusal(
+                f"DuckDB's {extension} extension is not installed",
+                next_step=f"pip install duckdb-extension-{extension}=={duckdb.__version__}",
+            )
+        self.connection.execute(f"LOAD {text(str(found[0]))}")
+
+    def load(self, table: str, source: Source) -> None:
+        """See `engine.Engine.load`."""
+        match source:
+            case Stored():
+                self.view(table, _stored_sql(source))
+            case Landed():
+                self._load_landed(table, source)
+            case Held():
+                self.connection.register(table, source.table)
+
+    def _load_landed(self, table: str, source: Landed) -> None:
+        if source.layout.format is Format.EXCEL:
+            self._load_extension("excel")
+        if source.rejects is not None:
+            self.drop(source.rejects, source.rejects + "_scans")
+        self.view(table, _landed_sql(source))
+
+    def create(self, table: str, sql: str) -> None:
+        """See `engine.Engine.create`."""
+        self.connection.execute(f"CREATE OR REPLACE TABLE {name(table)} AS {sql}").fetchall()
+
+    def view(self, table: str, sql: str) -> None:
+        """See `engine.Engine.view`."""
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(table)} AS {sql}").fetchall()
+
+    def rows(self, sql: str) -> pa.Table:
+        """See `engine.Engine.rows`."""
+        return self.connection.execute(sql).to_arrow_table()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """See `engine.Engine.columns`."""
+        return dict(self.connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {name(table)})").fetchall())
+
+    def save(self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4") -> int:
+        """See `engine.Engine.save`."""
+        part = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}.part")
+        key = f", ENCRYPTION_CONFIG {{footer_key: {text(PARQUET_KEY)}}}" if sealed else ""
+        part.touch(0o600, exist_ok=True)
+        try:
+            done = self.connection.execute(
+                f"COPY ({sql}) TO {text(str(part))} (FORMAT parquet, COMPRESSION {compression}{key})"
+            ).fetchall()
+            part.chmod(0o600)
+            _flush(part)
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+        return int(done[0][0])
+
+    def drop(self, *tables: str) -> None:
+        """See `engine.Engine.drop`."""
+        for table in tables:
+            kinds = self.connection.execute(
+                "SELECT 'VIEW' FROM duckdb_views() WHERE view_name = $1 AND NOT internal "
+                "UNION ALL SELECT 'TABLE' FROM duckdb_tables() WHERE table_name = $1", [table]
+            ).fetchall()  # fmt: skip
+            for (kind,) in kinds:
+                self.connection.execute(f"DROP {kind} IF EXISTS {name(table)}").fetchall()
+
+    def close(self) -> None:
+        """Let go of memory and files."""
+        self.connection.close()
+
+
+def _flush(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _paths(places: tuple[Path, ...], prefix: str = "") -> str:
+    return "[" + ", ".join(text(prefix + str(p)) for p in places) + "]"
+
+
+def _stored_sql(source: Stored) -> str:
+    options = [_paths(source.places)]
+    if source.sealed:
+        options.append(f"encryption_config = {{footer_key: {text(PARQUET_KEY)}}}")
+    if source.row_column is None:
+        return f"SELECT * FROM read_parquet({', '.join(options)})"
+    options.append("file_row_number = true")
+    return f"SELECT * RENAME (file_row_number AS {name(source.row_column)}) FROM read_parquet({', '.join(options)})"
+
+
+def _landed_sql(source: Landed) -> str:
+    paths = _paths(source.places, "sealed://")
+    match source.layout.format:
+        case Format.PARQUET:
+            return f"SELECT COLUMNS(*)::VARCHAR FROM read_parquet({paths})"
+        case Format.JSONL:
+            columns = ", ".join(f"{text(c)}: 'VARCHAR'" for c in source.columns)
+            shape = f", columns = {{{columns}}}" if columns else ", auto_detect = true"
+            return f"SELECT * FROM read_json({paths}, format = 'newline_delimited'{shape})"
+        case Format.EXCEL:
+            sheet = f", sheet = {text(source.layout.sheet)}" if source.layout.sheet else ""
+            header = str(source.layout.header).lower()
+            one = text("sealed://" + str(source.places[0]))
+            return f"SELECT * FROM read_xlsx({one}, all_varchar = true, header = {header}{sheet})"
+        case Format.FIXED:
+            return _fixed_sql(source, paths)
+        case Format.CSV:
+            return _csv_sql(source, source.layout, paths)
+
+
+def _csv_sql(source: Landed, layout: Layout, paths: str) -> str:
+    options = [
+        paths, "auto_detect = false", "strict_mode = true", "null_padding = false",
+        f"delim = {text(layout.delimiter)}", f"quote = {text(layout.quote)}",
+        f"escape = {text(layout.quote)}", f"header = {str(layout.header).lower()}",
+        "max_line_size = 10000000",
+    ]  # fmt: skip
+    if source.columns:
+        options.append("columns = {" + ", ".join(f"{text(c)}: 'VARCHAR'" for c in source.columns) + "}")
+    if source.rejects is not None:
+        options += [
+            "store_rejects = true", f"rejects_table = {text(source.rejects)}",
+            f"rejects_scan = {text(source.rejects + '_scans')}", "rejects_limit = 0",
+        ]  # fmt: skip
+    return f"SELECT * FROM read_csv({', '.join(options)})"
+
+
+def _fixed_sql(source: Landed, paths: str) -> str:
+    start, pieces = 1, []
+    for column, width in zip(source.columns, source.layout.widths, strict=True):
+        piece = f"nullif(trim(substring(line, {start}, {width})), '')"
+        pieces.append(f"{piece} AS {name(column)}")
+        start += width
+    skip = 1 if source.layout.header else 0
+    reader = (
+        f"read_csv({paths}, auto_detect = false, header = false, delim = {text(NO_DELIMITER)}, quote = '', "
+        f"escape = '', skip = {skip}, columns = {{'line': 'VARCHAR'}})"
+    )
+    return f"SELECT {', '.join(pieces)} FROM {reader}"

@@ -1,0 +1,151 @@
+"""A data contract: what a department promises about one dataset (Open Data Contract Standard 3.1)."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.meanings import Handling, Kind, Meaning
+
+
+class Format(StrEnum):
+    """How a delivered file is written; gzip and zip may wrap any of them."""
+
+    CSV = "csv"  # any single-character delimiter, quoted
+    FIXED = "fixed"  # fixed-width columns
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    EXCEL = "excel"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read the bytes of a file."""
+
+    format: Format
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    sheet: str | None = None
+    widths: tuple[int, ...] = ()  # FIXED: characters of each column, in order
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: where it comes from, what it means, what happens to it.
+
+    `formats` are strptime patterns for DATE and TIMESTAMP, tried in order; `missing` are the
+    codes that mean "no value"; `decimal` is the decimal mark of a number; `confidence` is how
+    sure the inference was (1.0 where a person wrote the contract).
+    """
+
+    name: str
+    source: str
+    kind: Kind = Kind.STRING
+    meaning: Meaning = Meaning.UNKNOWN
+    handling: Handling = Handling.WITHHELD
+    formats: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    decimal: str = "."
+    required: bool = False
+    unique: bool = False
+    key: bool = False
+    confidence: float = 1.0
+    title: str = ""
+    codes: tuple[tuple[str, str], ...] = ()  # code, label
+
+
+class Check(StrEnum):
+    """What a rule asks of each row, column or table."""
+
+    TYPE = "type"  # the value can be read as the column's kind
+    REQUIRED = "required"
+    UNIQUE = "unique"
+    ALLOWED = "allowed"  # values
+    RANGE = "range"  # low, high (either may be absent)
+    PATTERN = "pattern"  # regular expression over the whole value
+    CHECK_DIGIT = "check_digit"  # of the column's meaning (NHS number)
+    EXPRESSION = "expression"  # a SQL expression of allowed functions over one row
+    ROW_COUNT = "row_count"  # low, high of the whole table
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One promise that can be tested. A row that breaks it goes to quarantine with `name` and `reason`."""
+
+    name: str
+    check: Check
+    column: str | None = None
+    values: tuple[str, ...] = ()
+    low: str | None = None
+    high: str | None = None
+    pattern: str | None = None
+    expression: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Share of rows in quarantine up to which a load is accepted, then held; above, rejected."""
+
+    accept: float = 0.02
+    hold: float = 0.20
+
+
+@dataclass(frozen=True)
+class IndexUse:
+    """That records of this dataset are matched to an index.
+
+    `columns` names the columns to use (empty: every column whose meaning the index knows).
+    `one_to_one`: no two records of one delivery are the same entity.
+    """
+
+    index: str
+    columns: tuple[str, ...] = ()
+    one_to_one: bool = False
+
+
+class Mode(StrEnum):
+    """How a delivery changes the table."""
+
+    REPLACE = "replace"
+    APPEND = "append"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a department promises about one dataset, and what the service does with it."""
+
+    dataset: str
+    owner: str
+    layout: Layout
+    columns: tuple[Column, ...]
+    title: str = ""
+    version: str = "1.0.0"
+    rules: tuple[Rule, ...] = ()
+    indexes: tuple[IndexUse, ...] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    mode: Mode = Mode.REPLACE
+    inferred: bool = False
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.columns]
+        if len(set(names)) != len(names):
+            raise ContractRefusal(
+                f"The contract for dataset {self.dataset} names a column twice",
+                next_step="Give every column its own name",
+            )
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; refuses when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ContractRefusal(
+            f"The contract for dataset {self.dataset} has no column {name}",
+            next_step="Correct the rule or add the column",
+        )
+
+    def meaning(self, *meanings: Meaning) -> tuple[Column, ...]:
+        """Columns with one of these meanings, in contract order."""
+        return tuple(c for c in self.columns if c.meaning in meanings)

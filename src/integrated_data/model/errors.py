@@ -1,0 +1,69 @@
+"""Every refusal the service can give, drawn as a tree.
+
+    Refusal                     what, why and what next; never a value from the data
+    ├── UsageRefusal            the call's words are off                     (exit code 2)
+    ├── ContractRefusal         a contract is wrong or lies about its file
+    ├── DeliveryRefusal         a file cannot be read, or breaks its contract
+    ├── IndexRefusal            an index, a version or an entity is not there
+    ├── AgreementRefusal        an agreement, person or project does not allow it
+    ├── QueryRefusal            the gate or the worker stopped a query
+    ├── OutputRefusal           disclosure control holds a result back
+    ├── AuditRefusal            the audit chain does not verify
+    └── InstallationRefusal     a key, a folder or a setting of the installation is missing
+"""
+
+
+class Refusal(Exception):  # noqa: N818 - the trade's word: the service refuses, it does not crash
+    """One clear sentence: what happened, why, and what to do next.
+
+    The text is shown to people and written to logs, so it never holds a value from the data.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:
+        self.what, self.why, self.next_step = what, why, next_step
+        super().__init__(" ".join(_sentence(part) for part in (what, why, next_step) if part))
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "?", "!")) else text + "."
+
+
+class UsageRefusal(Refusal):
+    """The command or call was put wrongly."""
+
+    exit_code = 2
+
+
+class ContractRefusal(Refusal):
+    """A contract is not valid, or does not describe the file."""
+
+
+class DeliveryRefusal(Refusal):
+    """A delivered file cannot be read, or the load was rejected."""
+
+
+class IndexRefusal(Refusal):
+    """An index, one of its versions, or an entity does not exist or cannot be built."""
+
+
+class AgreementRefusal(Refusal):
+    """The agreements, people or projects on record do not allow what was asked."""
+
+
+class QueryRefusal(Refusal):
+    """A query was stopped at the gate or in the worker."""
+
+
+class OutputRefusal(Refusal):
+    """Disclosure control does not let this result leave."""
+
+
+class AuditRefusal(Refusal):
+    """The audit chain is broken."""
+
+
+class InstallationRefusal(Refusal):
+    """The installation lacks a key, a folder or a setting."""

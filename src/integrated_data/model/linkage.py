@@ -1,0 +1,42 @@
+"""Linkage words: indexes, bands, links."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from integrated_data.model.meanings import Meaning
+
+
+class Band(StrEnum):
+    """What is decided about a record's best candidate."""
+
+    ACCEPT = "accept"
+    CLERICAL = "clerical"
+    NONE = "none"
+
+
+class EntityStatus(StrEnum):
+    """Standing of an entity in an index."""
+
+    CURRENT = "current"
+    PROVISIONAL = "provisional"  # seen in a delivery only, not in a reference source
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class IndexDefinition:
+    """What an index is: configuration, so that a further index needs no code.
+
+    `key` names the entity column in published tables (`<key>_entity`) and, translated per
+    project, in views (`<key>_key`). `attributes` are the meanings an index keeps of an entity.
+    `publishes` are the attributes that may enter published tables (area codes, not names).
+    """
+
+    name: str
+    title: str
+    key: str
+    attributes: tuple[Meaning, ...]
+    publishes: tuple[str, ...] = ()
+
+
+#: Columns of every link table, in order: `ids match` and the stages both write exactly these.
+LINK_COLUMNS = ("record_id", "entity_id", "candidate_id", "probability", "band", "method")

@@ -1,0 +1,81 @@
+"""Identity keys: one vault key per installation, and what is derived from it.
+
+Only `deidentify/` and the loading side's wiring import this module. Derivation is HKDF-SHA256
+(RFC 5869); a project's key also needs the project's own salt, so deleting the salt destroys the
+key for good, in backups of the data too.
+"""
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from integrated_data.model.errors import InstallationRefusal
+
+KEY_BYTES = 32
+
+
+class Vault:
+    """Keys of one installation, kept in `folder` (mode 0700) apart from the data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            self._master = (folder / "vault.key").read_bytes()
+        except FileNotFoundError:
+            raise InstallationRefusal(
+                "The vault key is missing",
+                why="Without it nothing in the identified zone can be read",
+                next_step="Put vault.key back from its own backup; never make a new one over existing data",
+            ) from None
+        if len(self._master) != KEY_BYTES:
+            raise InstallationRefusal("The vault key is damaged", next_step="Restore it from its backup")
+
+    @classmethod
+    def create(cls, folder: Path) -> "Vault":
+        """A new vault in `folder`; refuses when there is a key already."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_new(folder / "vault.key", secrets.token_bytes(KEY_BYTES))
+        return cls(folder)
+
+    def derive(self, purpose: str, *, salt: bytes = b"") -> bytes:
+        """A 32-byte key for one purpose; the same purpose always gives the same key."""
+        return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=purpose.encode()).derive(
+            self._master
+        )
+
+    def parquet_key(self) -> str:
+        """The key of encrypted Parquet files, as the engine takes it (base64 of 32 bytes)."""
+        return base64.b64encode(self.derive("parquet")).decode()
+
+    def project_key(self, project: str) -> bytes:
+        """The 32-byte key of one project; made when first asked for."""
+        place = self._salt_place(project)
+        if not place.exists():
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            _write_new(place, secrets.token_bytes(KEY_BYTES))
+        return self.derive(f"project/{project}", salt=place.read_bytes())
+
+    def destroy_project_key(self, project: str) -> None:
+        """Destroy a project's key for good; its tokens can never be made again."""
+        self._salt_place(project).unlink(missing_ok=True)
+
+    def _salt_place(self, project: str) -> Path:
+        safe = "".join(c for c in project if c.isalnum() or c in "-_")
+        return self._folder / "projects" / f"{safe}.salt"
+
+
+def _write_new(place: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise InstallationRefusal(
+            "A key is there already", next_step="Choose an empty folder, or keep the installation as it is"
+        ) from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

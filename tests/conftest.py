@@ -1,0 +1,32 @@
+"""Small real things for tests: an engine, a control store."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integrated_data.control import tables
+from integrated_data.control.store import Store, sqlite
+from integrated_data.engines.duckdb import DuckDB, Limits
+from integrated_data.engines.sealed import FileSealer
+
+
+@pytest.fixture
+def sealer() -> FileSealer:
+    return FileSealer(b"s" * 32)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, sealer: FileSealer) -> Iterator[DuckDB]:
+    key = base64.b64encode(b"p" * 32).decode()
+    made = DuckDB(Limits(threads=2, memory="2GB", scratch=tmp_path / "scratch"), sealer=sealer, parquet_key=key)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    control = sqlite(tmp_path / "control.sqlite")
+    tables.METADATA.create_all(control)
+    return Store(control)
