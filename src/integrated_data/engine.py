@@ -4,7 +4,6 @@ Rooms are handed an `Engine` and speak DuckDB's dialect to it; they never open o
 Adapters live in `engines/`; only `site/` imports them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -18,10 +17,12 @@ from integrated_data.model.contract import Layout
 class Landed:
     """Delivered bytes, sealed in the identified zone, all of one layout.
 
-    Read as text: every column is VARCHAR, an empty unquoted field is NULL. `columns` are the
-    delivered names in order (needed where the layout has no header). `places` are sealed files.
-    `rejects`: table that receives lines the reader could not split into columns
-    (columns: line BIGINT, reason VARCHAR); filled once the relation has been read to its end.
+    Read as text: every column is VARCHAR, an empty field is NULL. `columns` are the delivered names
+    in order (needed where the layout has no header). `places` are sealed files of UTF-8 text (an
+    Excel sheet arrives as CSV) or Parquet. A line of JSON that is no object becomes a row of NULLs.
+    `rejects`: for CSV, the table that receives rows which do not split into the columns, with at
+    least `file_id`, `line` BIGINT, `error_type` and `csv_line` (a value; at most 10,000 characters).
+    It is there once the relation has been read to its end; every further reading adds the same again.
     """
 
     places: tuple[Path, ...]

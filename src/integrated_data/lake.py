@@ -11,6 +11,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 
+from integrated_data.model.errors import InstallationRefusal
+
 TABLE = "records"
 
 
@@ -30,25 +32,33 @@ class Lake:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / f"{delivery}.parquet"
 
-    def commit(self, dataset: str, file: Path, *, append: bool, delivery: str) -> int:
+    def commit(self, dataset: str, file: Path, *, append: bool, delivery: str, base: int | None) -> int:
         """Register `file` as a new snapshot of the dataset's table; returns the snapshot's id.
 
-        Idempotent: a delivery that was committed before keeps its snapshot.
+        `base` is the snapshot that readers see now (None: nothing is published): what a killed
+        load left on top of it is set aside first, so it can never ride along. Idempotent: a
+        delivery that was committed on this base before keeps its snapshot.
         """
-        table = self._table(dataset, file)
-        done = self._snapshot_of(table, delivery)
+        table = self._table(dataset, file, base=base)
+        done = self._snapshot_of(table, delivery, base=base)
         if done is not None:
             return done
+        if base is not None and table.current_snapshot() != table.snapshot_by_id(base):
+            table.manage_snapshots().create_branch(snapshot_id=base, branch_name="main").commit()
+            table = self._catalog.load_table((dataset, TABLE))
         with table.transaction() as change:
-            if not append and table.current_snapshot() is not None:
-                change.delete("true")
             with change.update_schema() as schema:
                 schema.union_by_name(pq.read_schema(file))
-            change.add_files(
-                [file.resolve().as_uri()], snapshot_properties={"delivery": delivery}
+            properties = {"delivery": delivery, "base": str(base)}
+            if not append and base is not None:
+                change.delete("true", snapshot_properties=properties | {"delivery": ""})
+            change.add_files([file.resolve().as_uri()], snapshot_properties=properties)
+        committed = self._snapshot_of(self._catalog.load_table((dataset, TABLE)), delivery, base=base)
+        if committed is None:
+            raise InstallationRefusal(
+                f"The lake did not keep the snapshot of dataset {dataset}",
+                next_step="Check the disk and deliver the file again",
             )
-        committed = self._snapshot_of(self._catalog.load_table((dataset, TABLE)), delivery)
-        assert committed is not None
         return committed
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:
@@ -57,17 +67,24 @@ class Lake:
         tasks = table.scan(snapshot_id=snapshot).plan_files()
         return tuple(sorted(Path(task.file.file_path.removeprefix("file://")) for task in tasks))
 
-    def _table(self, dataset: str, file: Path) -> Table:
+    def _table(self, dataset: str, file: Path, *, base: int | None) -> Table:
+        name = (dataset, TABLE)
+        if base is None and self._catalog.table_exists(name):
+            table = self._catalog.load_table(name)
+            if self._snapshot_of(table, file.stem, base=None) is not None:
+                return table
+            self._catalog.drop_table(name)  # what a killed first load left
         try:
-            return self._catalog.load_table((dataset, TABLE))
+            return self._catalog.load_table(name)
         except NoSuchTableError:
             self._catalog.create_namespace_if_not_exists(dataset)
-            return self._catalog.create_table((dataset, TABLE), schema=pq.read_schema(file))
+            return self._catalog.create_table(name, schema=pq.read_schema(file))
 
     @staticmethod
-    def _snapshot_of(table: Table, delivery: str) -> int | None:
+    def _snapshot_of(table: Table, delivery: str, *, base: int | None) -> int | None:
+        wanted = (delivery, str(base))
         for snapshot in reversed(table.snapshots()):
-            summary = snapshot.summary
-            if summary is not None and summary.additional_properties.get("delivery") == delivery:
+            kept = snapshot.summary.additional_properties if snapshot.summary else {}
+            if (kept.get("delivery"), kept.get("base")) == wanted:
                 return int(snapshot.snapshot_id)
         return None

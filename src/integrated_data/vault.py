@@ -43,9 +43,7 @@ class Vault:
 
     def derive(self, purpose: str, *, salt: bytes = b"") -> bytes:
         """A 32-byte key for one purpose; the same purpose always gives the same key."""
-        return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=purpose.encode()).derive(
-            self._master
-        )
+        return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=purpose.encode()).derive(self._master)
 
     def parquet_key(self) -> str:
         """The key of encrypted Parquet files, as the engine takes it (base64 of 32 bytes)."""

@@ -20,7 +20,7 @@ class Head:
     signature: str
 
 
-def sign(number: int, record_hash: str, key: Ed25519PrivateKey) -> Head:
+def sign(number: int, record_hash: str, *, key: Ed25519PrivateKey) -> Head:
     """Sign the last record of the chain."""
     return Head(number, record_hash, key.sign(_words(number, record_hash)).hex())
 

@@ -57,7 +57,7 @@ class Store:
             change = Change(connection, self.now().isoformat(timespec="microseconds"), dict(event.facts))
             try:
                 yield change
-                _append(connection, change.at, replace(event, facts=change.facts))
+                _append(connection, change.at, event=replace(event, facts=change.facts))
                 connection.commit()
             except BaseException:
                 connection.rollback()
@@ -75,7 +75,7 @@ class Store:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CHAIN_LOCK)))
 
 
-def _append(connection: sa.Connection, at: str, event: Event) -> None:
+def _append(connection: sa.Connection, at: str, *, event: Event) -> None:
     last = connection.execute(
         sa.select(tables.audit_event.c.number, tables.audit_event.c.hash)
         .order_by(tables.audit_event.c.number.desc())
@@ -83,9 +83,7 @@ def _append(connection: sa.Connection, at: str, event: Event) -> None:
     ).first()
     number, previous = (last.number + 1, last.hash) if last else (1, chain.GENESIS)
     record = chain.Record(number, at, event.action, event.actor, event.subject, event.facts, previous, "")
-    connection.execute(
-        sa.insert(tables.audit_event).values(**{**vars(record), "hash": chain.seal(record)})
-    )
+    connection.execute(sa.insert(tables.audit_event).values(**{**vars(record), "hash": chain.seal(record)}))
 
 
 def records(connection: sa.Connection) -> Iterator[chain.Record]:

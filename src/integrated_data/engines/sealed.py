@@ -93,9 +93,7 @@ class SealedReader(io.RawIOBase):
         self._file = place.open("rb", buffering=0)
         head = self._file.read(HEADER)
         if head[:8] != MAGIC:
-            raise InstallationRefusal(
-                "A sealed file does not begin as one", next_step="Restore it from a backup"
-            )
+            raise InstallationRefusal("A sealed file does not begin as one", next_step="Restore it from a backup")
         self._cipher = _cipher(key, head[8:])
         self.size = plain_size(place)
         self._last = max(0, (self.size - 1) // CHUNK)
@@ -135,18 +133,24 @@ class SealedReader(io.RawIOBase):
             self._held = (number, plain)
         return self._held[1]
 
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` plain bytes (all that are left, below 0), with no copy beyond joining chunks."""
+        left = self.size - self._position
+        wanted = left if size < 0 else min(size, left)
+        pieces = []
+        while wanted > 0:
+            start = self._position % CHUNK
+            piece = self._chunk(self._position // CHUNK)[start : start + wanted]
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._position += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer`; returns the bytes read, 0 at the end."""
-        wanted = min(len(buffer), self.size - self._position)
-        done = 0
-        while done < wanted:
-            chunk = self._chunk(self._position // CHUNK)
-            start = self._position % CHUNK
-            piece = chunk[start : start + wanted - done]
-            buffer[done : done + len(piece)] = piece
-            done += len(piece)
-            self._position += len(piece)
-        return max(done, 0)
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def close(self) -> None:
         """Close the file below."""
@@ -194,7 +198,7 @@ class SealedFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def _strip_protocol(cls, path: str) -> str:
         return path.removeprefix("sealed://")
 
-    def _open(self, path: str, mode: str = "rb", **_options: object) -> BinaryIO:
+    def _open(self, path: str, mode: str = "rb", **_options: object) -> BinaryIO:  # noqa: ARG002 - fsspec names it
         return self._sealer.read(Path(self._strip_protocol(path)))
 
     def info(self, path: str, **_options: object) -> dict[str, object]:

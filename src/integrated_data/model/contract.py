@@ -34,9 +34,10 @@ class Layout:
 class Column:
     """One column: where it comes from, what it means, what happens to it.
 
-    `formats` are strptime patterns for DATE and TIMESTAMP, tried in order; `missing` are the
-    codes that mean "no value"; `decimal` is the decimal mark of a number; `confidence` is how
-    sure the inference was (1.0 where a person wrote the contract).
+    `formats` are strptime patterns for DATE and TIMESTAMP (or `excel`: days as spreadsheets count
+    them), without which ISO 8601 is read; `missing` are the codes that mean "no value"; `decimal`
+    is the decimal mark of a number; `confidence` is how sure the inference was (1.0 where a person
+    wrote the contract).
     """
 
     name: str

@@ -24,9 +24,12 @@ LOAD_MOVES: dict[LoadState, tuple[LoadState, ...]] = {
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file as it came: its own name is kept sealed, not here; `lines` counts line ends.
+    """One file as it came: its own name is not kept, for it may hold a personal value.
 
-    `place` is the file's name in the landing folder; `size` in bytes; `sha256` of the plain bytes.
+    `place` is the file's name in the landing folder; `size` in bytes; `sha256` of the plain bytes;
+    `lines` counts lines of a text file, the last with or without its line end (0 for other files).
+    `encoding` of a text file (empty for other files); `mixed`: lines end in more than one way;
+    `quotes`: a double quotation mark occurs.
     """
 
     place: str
@@ -34,6 +37,9 @@ class LandedFile:
     size: int
     sha256: str
     lines: int
+    encoding: str = ""
+    mixed: bool = False
+    quotes: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,17 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Tally:
-    """Row counts that must reconcile: read = good + quarantined."""
+    """Row counts that must reconcile: read = good + quarantined.
+
+    `by_rule`: broken rules with their rows; `unread`: columns with values that could not be read as
+    their type, quarantined or only noted.
+    """
 
     read: int
     good: int
     quarantined: int
     by_rule: tuple[tuple[str, int], ...] = ()
+    unread: tuple[tuple[str, int], ...] = ()
 
     @property
     def share_quarantined(self) -> float:

@@ -1,15 +1,15 @@
 """Every refusal the service can give, drawn as a tree.
 
-    Refusal                     what, why and what next; never a value from the data
-    ├── UsageRefusal            the call's words are off                     (exit code 2)
-    ├── ContractRefusal         a contract is wrong or lies about its file
-    ├── DeliveryRefusal         a file cannot be read, or breaks its contract
-    ├── IndexRefusal            an index, a version or an entity is not there
-    ├── AgreementRefusal        an agreement, person or project does not allow it
-    ├── QueryRefusal            the gate or the worker stopped a query
-    ├── OutputRefusal           disclosure control holds a result back
-    ├── AuditRefusal            the audit chain does not verify
-    └── InstallationRefusal     a key, a folder or a setting of the installation is missing
+Refusal                     what, why and what next; never a value from the data
+├── UsageRefusal            the call's words are off                     (exit code 2)
+├── ContractRefusal         a contract is wrong or lies about its file
+├── DeliveryRefusal         a file cannot be read, or breaks its contract
+├── IndexRefusal            an index, a version or an entity is not there
+├── AgreementRefusal        an agreement, person or project does not allow it
+├── QueryRefusal            the gate or the worker stopped a query
+├── OutputRefusal           disclosure control holds a result back
+├── AuditRefusal            the audit chain does not verify
+└── InstallationRefusal     a key, a folder or a setting of the installation is missing
 """
 
 

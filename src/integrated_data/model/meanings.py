@@ -84,7 +84,7 @@ DIRECT_IDENTIFIERS = frozenset(
     {
         Meaning.RECORD_ID, Meaning.PERSON_REFERENCE, Meaning.FULL_NAME, Meaning.GIVEN_NAME,
         Meaning.MIDDLE_NAME, Meaning.FAMILY_NAME, Meaning.PREVIOUS_FAMILY_NAME,
-        Meaning.DATE_OF_BIRTH, Meaning.BIRTH_DAY, Meaning.NHS_NUMBER,
+        Meaning.DATE_OF_BIRTH, Meaning.BIRTH_DAY, Meaning.BIRTH_MONTH, Meaning.NHS_NUMBER,
         Meaning.NATIONAL_INSURANCE_NUMBER, Meaning.TELEPHONE, Meaning.EMAIL, Meaning.ADDRESS,
         Meaning.ADDRESS_LINE, Meaning.ADDRESS_FLAT, Meaning.ADDRESS_BUILDING, Meaning.ADDRESS_STREET,
         Meaning.ADDRESS_LOCALITY, Meaning.POSTCODE, Meaning.UPRN, Meaning.LATITUDE, Meaning.LONGITUDE,

@@ -1,0 +1,53 @@
+# Every target does its own set-up: all it needs is Python 3.11, git and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := demo-home
+CODE := src tests bench
+
+# What an earlier demo made, and nothing else: rmdir stops at anything left.
+forget-demo = rm -rf $(DEMO)/service $(DEMO)/country; [ ! -e $(DEMO) ] || rmdir $(DEMO)
+
+.PHONY: help demo test test-kills check bench docs lock clean
+
+help: ## list what there is
+	@echo "make TARGET, where TARGET is one of:"
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / {printf "  %-10s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): .ci/prepare requirements.txt pyproject.toml
+	@.ci/prepare
+
+demo: $(READY) ## the whole journey on a fictional country, from new (ARGS="--people 20000" for a smaller one)
+	@$(forget-demo)
+	@$(BIN)/ids demo --home $(DEMO) $(ARGS)
+
+test: $(READY) ## every test that runs without extra services (ARGS="-k gate" for some)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
+	@$(BIN)/pytest -m kills $(ARGS)
+
+check: $(READY) ## format, lint, types, import contracts, limits and documentation
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest tests/house
+
+bench: $(READY) ## measure against the anchors (ARGS="deliver" for one); skips what lacks its data
+	@$(BIN)/ids bench $(ARGS)
+
+docs: $(READY) ## write the generated pages of docs/ again (commands, state diagrams)
+	@$(BIN)/python -m tests.house.pages
+
+lock: ## resolve the dependencies anew and write requirements.txt
+	@.ci/prepare --lock
+
+clean: ## remove the virtual environment, caches and the demo
+	@$(forget-demo)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,268 @@
+"""The gateway: a person's question, decided, checked, run and written down.
+
+Each query is decided afresh on what is on record at that moment, so an ended agreement, a suspended
+person or a revoked grant tells on the next one. Nothing is opened but what was provisioned.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from integrated_data.access import receipts, views
+from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
+from integrated_data.access.running import Job, QueryFailure, Rows, Worker, refusal
+from integrated_data.control import grants, projects, queries
+from integrated_data.control.store import Store
+from integrated_data.model.access import (
+    AccessRequest,
+    Decision,
+    Law,
+    QueryState,
+    Reason,
+    World,
+)
+from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
+from integrated_data.model.query import QueryLimits
+
+
+class Decide(Protocol):
+    """The decision, handed in by the wiring."""
+
+    def __call__(self, request: AccessRequest, world: World, *, at: datetime) -> Decision:
+        """Allow or refuse, with every reason."""
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody asks. `person` is who signed in."""
+
+    person: str
+    project: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway says: a table or a refusal, the decisions behind it, and its signed receipt.
+
+    `columns`: view name to the columns the query may have read. `told` is what `signature` signs.
+    """
+
+    query: str
+    table: pa.Table | None = field(repr=False)
+    refusal: Refusal | None
+    decisions: tuple[Decision, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    seconds: float
+    told: Mapping[str, Any]
+    signature: str
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The door between a project's people and what was provisioned for them."""
+
+    store: Store
+    law: Law
+    decide: Decide
+    parser: Parser
+    worker: Worker
+    key: Ed25519PrivateKey = field(repr=False)
+    limits: QueryLimits = field(default_factory=QueryLimits)
+
+    def query(self, question: Question) -> pa.Table:
+        """The rows a question asks for; raises the refusal."""
+        answer = self.ask(question)
+        if answer.refusal is not None:
+            raise answer.refusal
+        assert answer.table is not None
+        return answer.table
+
+    def ask(self, question: Question, *, started: Callable[[Rows], None] | None = None) -> Answer:
+        """The same, as an answer that holds either; `started` gets the running rows, to cancel them."""
+        begun = time.perf_counter()
+        asked = _Asked(question, uuid.uuid4().hex[:16], begun)
+        allowed = self._allow(asked)
+        if isinstance(allowed, Refusal):
+            return self._close(asked, QueryState.REFUSED, refused=allowed)
+        queries.begin(
+            self.store, asked.query, project=question.project, person=question.person,
+            state=QueryState.RUNNING, body=asked.known,
+        )  # fmt: skip
+        try:
+            table = self._run(allowed, started)
+        except QueryFailure as failure:
+            asked.known["rule"] = failure.failure.value
+            return self._close(asked, QueryState.FAILED, refused=refusal(failure, self.limits))
+        except BaseException:
+            self._close(asked, QueryState.FAILED, refused=QueryRefusal("The gateway stopped"))
+            raise
+        return self._close(asked, QueryState.DONE, table=table)
+
+    def _allow(self, asked: "_Asked") -> Job | Refusal:
+        """Decide and check; notes on `asked` what was found."""
+        question = asked.question
+        with self.store.read() as connection:
+            world = projects.world(connection, self.law, projects=(question.project,))
+            world = projects.with_person(connection, world, person=question.person)
+            granted = views.of_grants(grants.active(connection, project=question.project))
+        now = self.store.now()
+        project = world.project(question.project)
+        if project is None:
+            return AgreementRefusal(
+                f"There is no project {_plain(question.project)}",
+                next_step="Ask its lead for the project's id",
+            )
+        standing = AccessRequest(question.person, project.id, project.purpose)
+        if not asked.note(self.decide(standing, world, at=now)):
+            return asked.against(project.id)
+        if not granted:
+            return AgreementRefusal(
+                f"Nothing is provisioned for project {project.id}",
+                next_step=f"Have it decided and provisioned: ids project decide {project.id}",
+            )
+        checked = may_query(question.sql, granted, parser=self.parser)
+        if isinstance(checked, Objection):
+            asked.known |= {"rule": checked.gate.value, "named": checked.named}
+            return checked.refusal()
+        asked.reads(checked)
+        read = [granted[views.lower(name)] for name in checked.tables]
+        for view in read:
+            payload, keys = view.asked(checked.columns[view.name])
+            request = AccessRequest(question.person, project.id, project.purpose, view.dataset, payload, keys)
+            asked.note(self.decide(request, world, at=now))
+        if not all(d.allowed for d in asked.decisions):
+            return asked.against(project.id)
+        return Job(question.sql, tuple(read), self.limits)
+
+    def _run(self, job: Job, started: Callable[[Rows], None] | None) -> pa.Table:
+        rows = self.worker.start(job)
+        try:
+            if started is not None:
+                started(rows)
+            return pa.Table.from_batches(list(rows), schema=rows.schema)
+        finally:
+            rows.close()
+
+    def _close(
+        self,
+        asked: "_Asked",
+        state: QueryState,
+        *,
+        refused: Refusal | None = None,
+        table: pa.Table | None = None,
+    ) -> Answer:
+        """Write down how it ended, sign the answer and give it."""
+        seconds = round(time.perf_counter() - asked.begun, 4)
+        body = dict(asked.known, seconds=seconds)
+        if table is not None:
+            body |= {"rows": table.num_rows, "result_sha256": digest(table)}
+        if refused is not None:
+            body["reason"] = str(refused)
+        question = asked.question
+        told = {
+            "query": asked.query, "person": question.person, "project": question.project,
+            "sql_sha256": body["sql_sha256"], "state": state.value, "at": self.store.now().isoformat(),
+            "reason": body.get("reason", ""), "result_sha256": body.get("result_sha256", ""),
+            "policy": [d.policy_version for d in asked.decisions],
+        }  # fmt: skip
+        signature = receipts.sign(told, self.key)
+        body |= {"told": told, "signature": signature}
+        if state is QueryState.REFUSED:
+            queries.begin(
+                self.store,
+                asked.query,
+                project=question.project,
+                person=question.person,
+                state=state,
+                body=body,
+            )
+        else:
+            queries.end(self.store, asked.query, state=state, body=body)
+        decisions, columns = tuple(asked.decisions), asked.columns
+        return Answer(asked.query, table, refused, decisions, columns, seconds, told, signature)
+
+
+@dataclass
+class _Asked:
+    """A question on its way through the gateway, and what is known of it so far."""
+
+    question: Question
+    query: str
+    begun: float
+    decisions: list[Decision] = field(default_factory=list)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sql = self.question.sql
+        self.known |= {"sql": sql[:LONGEST], "sql_sha256": hashlib.sha256(sql.encode(errors="replace")).hexdigest()}
+
+    def note(self, decision: Decision) -> bool:
+        """Keep a decision; returns whether it allows."""
+        self.decisions.append(decision)
+        against = sorted({r.rule.value for d in self.decisions for r in d.reasons_against})
+        agreements = sorted({a for d in self.decisions for a in d.agreements})
+        self.known["decision"] = {
+            "allowed": all(d.allowed for d in self.decisions), "policy": decision.policy_version,
+            "agreements": agreements, "against": against,
+        }  # fmt: skip
+        return decision.allowed
+
+    def reads(self, checked: Checked) -> None:
+        """Keep what the query reads."""
+        self.columns = checked.columns
+        self.known |= {
+            "tables": list(checked.tables),
+            "columns": {k: list(v) for k, v in checked.columns.items()},
+        }
+
+    def against(self, project: str) -> AgreementRefusal:
+        """Every reason against, as one refusal."""
+        found: dict[Reason, None] = dict.fromkeys(r for d in self.decisions for r in d.reasons_against)
+        why = ". ".join(reason.text for reason in found)
+        changes = dict.fromkeys(r.change for r in found if r.change)
+        self.known["rule"] = next(iter(found)).rule.value if found else "decision"
+        return AgreementRefusal(
+            f"Project {project} may not be queried like this", why=why, next_step=". ".join(changes)
+        )
+
+
+def digest(table: pa.Table) -> str:
+    """SHA-256 over a result as an Arrow IPC stream in one batch: what was answered, without keeping it."""
+    sink = _Digest()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+        for batch in table.combine_chunks().to_batches():
+            writer.write_batch(batch)
+    return sink.hash.hexdigest()
+
+
+class _Digest:
+    """A file that keeps nothing but the digest of what is written to it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _plain(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() and len(name) <= 64 else "of that name"

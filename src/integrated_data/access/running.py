@@ -1,0 +1,116 @@
+"""Running a checked query: the job a worker gets, and what its endings mean to the person who asked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from integrated_data.access.views import View
+from integrated_data.model.errors import QueryRefusal
+from integrated_data.model.query import Failure, QueryLimits
+
+
+@dataclass(frozen=True)
+class Job:
+    """One query to run: text that passed the gate, the views it reads, and what it may use."""
+
+    sql: str
+    views: tuple[View, ...]
+    limits: QueryLimits
+
+
+class Rows(Protocol):
+    """Rows of a running query, once over."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the result."""
+        ...
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Batches as they come; raises QueryFailure where the worker ends without its last."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the worker from another thread; whoever reads its rows is told."""
+        ...
+
+    def close(self) -> None:
+        """Stop the worker, whether it is done or not."""
+        ...
+
+
+class Worker(Protocol):
+    """Runs jobs apart from the analyst's process; handed in by the wiring."""
+
+    def start(self, job: Job) -> Rows:
+        """Start a job; raises QueryFailure where it fails before its first row."""
+        ...
+
+
+class QueryFailure(Exception):  # noqa: N818 - carries a class of failure between the worker's side and the gateway
+    """A worker's ending without a result. `named`: a word of the query's own text, or empty."""
+
+    def __init__(self, failure: Failure, named: str = "") -> None:
+        super().__init__(failure.value)
+        self.failure, self.named = failure, named
+
+
+def refusal(ending: QueryFailure, limits: QueryLimits) -> QueryRefusal:
+    """What the person who asked is told of a failure: no value, no path, no text of the engine's."""
+    what, next_step = _TOLD[ending.failure](ending.named, limits)
+    return QueryRefusal(what, next_step=next_step)
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB"
+
+
+def _name(name: str, _: QueryLimits) -> tuple[str, str]:
+    what = f"The query names {name}, which is not there or not clear" if name else "The query names what is not there"
+    return what, "Check the column and table names against: ids catalogue show DATASET"
+
+
+def _grouping(name: str, _: QueryLimits) -> tuple[str, str]:
+    which = name or "a column"
+    return f"The query selects {which} beside an aggregate", f"Put {which} into GROUP BY, or aggregate it"
+
+
+_Told = Callable[[str, QueryLimits], tuple[str, str]]
+
+_TOLD: dict[Failure, _Told] = {
+    Failure.NAME: _name,
+    Failure.GROUPING: _grouping,
+    Failure.TIME: lambda _, most: (
+        f"The query ran longer than {most.seconds:g} seconds and was stopped",
+        "Read fewer rows or columns, or aggregate before joining",
+    ),
+    Failure.MEMORY: lambda _, most: (
+        f"The query needed more memory than {_size(most.memory)} and was stopped",
+        "Aggregate before joining, or take fewer columns",
+    ),
+    Failure.SCRATCH: lambda _, most: (
+        f"The query needed more scratch space than {_size(most.scratch)} and was stopped",
+        "Aggregate before sorting or joining",
+    ),
+    Failure.ROWS: lambda _, most: (f"The result has more than {most.rows:,} rows", "Aggregate, or add LIMIT"),
+    Failure.RESULT: lambda _, most: (
+        f"The result is larger than {_size(most.result)}", "Aggregate, take fewer columns, or add LIMIT",
+    ),
+    Failure.TYPE: lambda *_: (
+        "The query gives a function a value of a type it does not take", "Cast it, with TRY_CAST",
+    ),
+    Failure.CONVERSION: lambda *_: (
+        "A value cannot be converted to the type asked for", "Use TRY_CAST, which gives NULL instead",
+    ),
+    Failure.RANGE: lambda *_: ("A value left the range of its type", "Cast to a wider type first"),
+    Failure.SYNTAX: lambda *_: ("The query is not one SELECT that can be read", "Correct it"),
+    Failure.BARRED: lambda *_: (
+        "The query reached for something outside the project's tables", "Use the project's tables only",
+    ),
+    Failure.UNSUPPORTED: lambda *_: ("The query asks what the engine does not do", "Write it another way"),
+    Failure.STOPPED: lambda *_: ("The query's process ended early", "Try again, with a smaller query"),
+    Failure.CANCELLED: lambda *_: ("The query was cancelled", "Run it again if it is still wanted"),
+    Failure.OTHER: lambda *_: ("The query could not be run", "Write it another way"),
+}  # fmt: skip

@@ -1,0 +1,40 @@
+"""Views: what a project's queries may name, drawn from its active grants and nothing else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from integrated_data.model.access import Grant
+
+_LOWER = {ord(c): ord(c) + 32 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+LINK = ("_key", "_link_probability", "_link_method")
+
+
+@dataclass(frozen=True)
+class View:
+    """One relation a query may read. `place` is its file under the projects folder."""
+
+    name: str
+    dataset: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    place: str
+
+    def asked(self, columns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Split columns of the view into payload columns and the keys whose columns they are."""
+        service = {f"{key}{suffix}": key for key in self.keys for suffix in LINK}
+        named = set(columns)
+        payload = tuple(c for c in self.columns if c in named and c not in service)
+        return payload, tuple(k for k in self.keys if any(c in named and service.get(c) == k for c in self.columns))
+
+
+def lower(name: str) -> str:
+    """A name as the engine compares it: ASCII letters in lower case, all others as they are."""
+    return name.translate(_LOWER)
+
+
+def of_grants(grants: Iterable[Grant]) -> Mapping[str, View]:
+    """Views by lower-case name; a name in another schema, or of another project, is not among them."""
+    views = (View(g.view, g.dataset, g.columns, g.keys, g.place) for g in grants)
+    return MappingProxyType({lower(v.name): v for v in views})

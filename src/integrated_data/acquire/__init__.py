@@ -1,0 +1,1 @@
+"""Acquire: bytes land unchanged and sealed, their layout is read, their contract found or inferred."""

@@ -1,0 +1,289 @@
+"""Contracts as files: Open Data Contract Standard 3.1 (YAML), read strictly and written whole.
+
+What the standard has a place for is there (columns, types, keys, quality checks, owner); the rest
+stands in its custom properties: of a column `meaning`, `handling`, `formats`, `missing`, `decimal`,
+`confidence` and `codes`; of the contract `layout`, `thresholds`, `indexes`, `mode`, `inferred` and
+`ruleOrder`. Nothing but names is required of a contract written by hand.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from integrated_data.acquire import quality
+from integrated_data.acquire.fields import Fields, wrong
+from integrated_data.model.contract import (
+    Column,
+    Contract,
+    Format,
+    IndexUse,
+    Layout,
+    Mode,
+    Rule,
+    Thresholds,
+)
+from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
+
+API_VERSION = "v3.1.0"
+VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0")
+DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+#: The type a meaning has where the contract names none.
+KINDS: dict[Meaning, Kind] = {
+    Meaning.DATE_OF_BIRTH: Kind.DATE, Meaning.EVENT_DATE: Kind.DATE, Meaning.MONTH: Kind.DATE,
+    Meaning.BIRTH_DAY: Kind.INTEGER, Meaning.BIRTH_MONTH: Kind.INTEGER, Meaning.BIRTH_YEAR: Kind.INTEGER,
+    Meaning.YEAR: Kind.INTEGER, Meaning.COUNT: Kind.INTEGER, Meaning.MONEY: Kind.NUMBER,
+    Meaning.MEASURE: Kind.NUMBER, Meaning.SURVEY_WEIGHT: Kind.NUMBER, Meaning.LATITUDE: Kind.NUMBER,
+    Meaning.LONGITUDE: Kind.NUMBER,
+}  # fmt: skip
+
+_TOP = (
+    "version", "kind", "apiVersion", "id", "name", "tenant", "tags", "status", "servers", "dataProduct",
+    "description", "domain", "schema", "support", "price", "team", "roles", "slaDefaultElement",
+    "slaProperties", "authoritativeDefinitions", "customProperties", "contractCreatedTs",
+)  # fmt: skip
+_OBJECT = (
+    "name", "physicalName", "physicalType", "logicalType", "description", "businessName", "tags",
+    "authoritativeDefinitions", "customProperties", "dataGranularityDescription", "properties", "quality",
+    "relationships", "id",
+)  # fmt: skip
+_PROPERTY = (
+    *_OBJECT, "primaryKey", "primaryKeyPosition", "required", "unique", "classification", "examples",
+    "logicalTypeOptions", "encryptedName", "criticalDataElement", "partitioned", "partitionKeyPosition",
+    "transformLogic", "transformDescription", "transformSourceObjects",
+)  # fmt: skip
+_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "inferred", "ruleOrder")
+_OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes")
+
+
+def read(place: Path) -> Contract:
+    """The contract in a file; refuses one that is not there or not readable."""
+    try:
+        return parse(place.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ContractRefusal("There is no contract file of that name", next_step="Check its path") from None
+    except (UnicodeDecodeError, IsADirectoryError, PermissionError):
+        raise ContractRefusal("The contract file cannot be read", next_step="Give a YAML text file") from None
+
+
+def write(contract: Contract, place: Path) -> None:
+    """Write a contract to a file."""
+    place.write_text(dump(contract), "utf-8")
+
+
+def parse(text: str) -> Contract:
+    """The contract a YAML document describes.
+
+    Scalars are read as text first, so that `NO`, `-9` and `1.10` stay what was written. Raises
+    ContractRefusal that names the field that is wrong.
+    """
+    try:
+        document = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds only text, lists and mappings
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ContractRefusal(
+            f"The contract is not valid YAML{where}", next_step="Check indentation, dashes and quotation marks"
+        ) from None
+    top = Fields.of("the document", document)
+    top = Fields("", top.values)
+    top.known(_TOP)
+    _check_version(top)
+    if len(top.list("schema")) != 1:
+        raise wrong("schema", "A contract describes exactly one table", next_step="Write one entry under schema")
+    table = top.list("schema")[0]
+    table.known(_OBJECT)
+    return _contract(top, table)
+
+
+def _check_version(top: Fields) -> None:
+    if top.text("kind", "DataContract") != "DataContract":
+        raise wrong("kind", "It must be DataContract", next_step="Write kind: DataContract")
+    if top.text("apiVersion", API_VERSION) not in VERSIONS:
+        raise wrong("apiVersion", "The service reads version 3 of the standard", next_step=f"Write {API_VERSION}")
+
+
+def _contract(top: Fields, table: Fields) -> Contract:
+    dataset = top.text("id")
+    if not DATASET.fullmatch(dataset):
+        rule = "It names the table: small letters, digits and underscores, a letter first, at most 63"
+        raise wrong("id", rule, next_step="Write for example id: pay_records")
+    columns = tuple(_column(p) for p in table.list("properties"))
+    _check_names(columns)
+    custom = top.custom(_OF_CONTRACT)
+    limits = Fields.of(custom.path("thresholds"), custom.values.get("thresholds", {}))
+    limits.known(("accept", "hold"))
+    thresholds = Thresholds(limits.share("accept", Thresholds.accept), limits.share("hold", Thresholds.hold))
+    if thresholds.accept > thresholds.hold:
+        raise wrong(limits.at, "accept must not be above hold", next_step="Write accept: 0.02 and hold: 0.20")
+    team = Fields.of("team", top.values.get("team", {}))
+    return Contract(
+        dataset=dataset, owner=team.text("name", "") or "unnamed", layout=_layout(custom), columns=columns,
+        title=top.text("name", ""), version=top.text("version", "1.0.0"), rules=_rules(table, columns, custom=custom),
+        indexes=_indexes(custom, columns), thresholds=thresholds,
+        mode=custom.choice("mode", Mode, default=Mode.REPLACE),
+        inferred=custom.flag("inferred"),
+    )  # fmt: skip
+
+
+def _column(field: Fields) -> Column:
+    field.known(_PROPERTY)
+    name = field.text("name")
+    if name.startswith("_"):
+        raise wrong(
+            field.path("name"), "Names that begin with _ are the service's own", next_step="Choose another name"
+        )
+    custom = field.custom(_OF_COLUMN)
+    meaning = custom.choice("meaning", Meaning, default=Meaning.UNKNOWN)
+    decimal = custom.text("decimal", ".")
+    if decimal not in (".", ","):
+        raise wrong(custom.path("decimal"), "The decimal mark is a point or a comma", next_step='Write decimal: ","')
+    return Column(
+        name=name, source=field.text("physicalName", name),
+        kind=field.choice("logicalType", Kind, default=KINDS.get(meaning, Kind.STRING)), meaning=meaning,
+        handling=custom.choice("handling", Handling, default=handling_of(meaning)), formats=custom.texts("formats"),
+        missing=custom.texts("missing"), decimal=decimal, required=field.flag("required"),
+        unique=field.flag("unique"), key=field.flag("primaryKey"), confidence=custom.share("confidence", 1.0),
+        title=field.text("description", ""), codes=_codes(custom),
+    )  # fmt: skip
+
+
+def _codes(custom: Fields) -> tuple[tuple[str, str], ...]:
+    pairs = custom.list("codes")
+    return tuple((p.text("code", ""), p.text("label", "")) for p in pairs)
+
+
+def _check_names(columns: Sequence[Column]) -> None:
+    if not columns:
+        raise wrong("schema[0].properties", "A table has at least one column", next_step="Name the columns")
+    seen: set[str] = set()
+    for i, column in enumerate(columns):
+        if column.name.lower() in seen:
+            raise wrong(
+                f"schema[0].properties[{i}].name", "The name stands there twice", next_step="Name columns apart"
+            )
+        seen.add(column.name.lower())
+
+
+def _layout(custom: Fields) -> Layout:
+    given = Fields.of(custom.path("layout"), custom.values.get("layout", {}))
+    given.known(("format", "delimiter", "quote", "encoding", "header", "sheet", "widths"))
+    widths = given.texts("widths")
+    if not all(w.isdigit() and int(w) > 0 for w in widths):
+        raise wrong(
+            given.path("widths"), "Widths are whole numbers of characters", next_step="Write widths: [8, 20, 3]"
+        )
+    delimiter = given.text("delimiter", ",")
+    if len(delimiter) != 1:
+        raise wrong(given.path("delimiter"), "It must be one character", next_step='Write delimiter: "|" or "\\t"')
+    return Layout(
+        given.choice("format", Format, default=Format.CSV), delimiter, given.text("quote", '"'),
+        given.text("encoding", "utf-8"), "header" not in given.values or given.flag("header"),
+        given.text("sheet") if "sheet" in given.values else None, tuple(int(w) for w in widths),
+    )  # fmt: skip
+
+
+def _indexes(custom: Fields, columns: Sequence[Column]) -> tuple[IndexUse, ...]:
+    names = {c.name for c in columns}
+    uses = []
+    for entry in custom.list("indexes"):
+        entry.known(("index", "columns", "oneToOne"))
+        used = entry.texts("columns")
+        if not set(used) <= names:
+            raise wrong(
+                entry.path("columns"), "It names a column that the table lacks", next_step="Use names under properties"
+            )
+        uses.append(IndexUse(entry.text("index"), used, entry.flag("oneToOne")))
+    return tuple(uses)
+
+
+def _rules(table: Fields, columns: Sequence[Column], *, custom: Fields) -> tuple[Rule, ...]:
+    checks = [
+        quality.read(check, column.name)
+        for column, field in zip(columns, table.list("properties"), strict=True)
+        for check in field.list("quality")
+    ]
+    checks += [quality.read(check, None) for check in table.list("quality")]
+    rules = {rule.name: rule for rule in checks if rule is not None}
+    if len(rules) != sum(rule is not None for rule in checks):
+        raise wrong("quality", "Two checks share a name", next_step="Name every check apart")
+    order = custom.texts("ruleOrder")
+    if order and set(order) != set(rules):
+        raise wrong(custom.path("ruleOrder"), "It must name every check once", next_step="Leave it out")
+    return tuple(rules[name] for name in order) if order else tuple(rules.values())
+
+
+def dump(contract: Contract) -> str:
+    """A contract as YAML that conforms to the standard; `parse` gives the same contract back."""
+    names = [rule.name for rule in contract.rules]
+    if len(set(names)) != len(names):
+        raise wrong("quality", "Two checks share a name", next_step="Name every check apart")
+    table: dict[str, Any] = {
+        "name": contract.dataset, "logicalType": "object", "physicalType": "file",
+        "properties": [_property(contract, column) for column in contract.columns],
+    }  # fmt: skip
+    loose = [quality.written(rule) for rule in contract.rules if rule.column is None]
+    if loose:
+        table["quality"] = loose
+    document = {
+        "apiVersion": API_VERSION, "kind": "DataContract", "id": contract.dataset,
+        **({"name": contract.title} if contract.title else {}), "version": contract.version,
+        "status": "draft" if contract.inferred else "active", "team": {"name": contract.owner},
+        "schema": [table], "customProperties": _contract_properties(contract),
+    }  # fmt: skip
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _pairs(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"property": name, "value": value} for name, value in values.items()]
+
+
+def _property(contract: Contract, column: Column) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": column.name}
+    if column.source != column.name:
+        written["physicalName"] = column.source
+    written["logicalType"] = column.kind.value
+    if column.title:
+        written["description"] = column.title
+    keys = {"primaryKey": column.key, "required": column.required, "unique": column.unique}
+    written |= {name: True for name, on in keys.items() if on}
+    if column.key:
+        written["primaryKeyPosition"] = 1 + [c.name for c in contract.columns if c.key].index(column.name)
+    custom: dict[str, Any] = {"meaning": column.meaning.value, "handling": column.handling.value}
+    custom |= {k: list(v) for k, v in (("formats", column.formats), ("missing", column.missing)) if v}
+    if column.decimal != ".":
+        custom["decimal"] = column.decimal
+    if column.confidence != 1.0:
+        custom["confidence"] = column.confidence
+    if column.codes:
+        custom["codes"] = [{"code": code, "label": label} for code, label in column.codes]
+    checks = [quality.written(rule) for rule in contract.rules if rule.column == column.name]
+    return written | ({"quality": checks} if checks else {}) | {"customProperties": _pairs(custom)}
+
+
+def _contract_properties(contract: Contract) -> list[dict[str, Any]]:
+    layout = {k: v for k, v in asdict(contract.layout).items() if v not in (None, ())}
+    values: dict[str, Any] = {
+        "layout": layout | {"format": contract.layout.format.value}, "thresholds": asdict(contract.thresholds),
+        "mode": contract.mode.value,
+    }  # fmt: skip
+    if contract.layout.widths:
+        layout = values["layout"]
+        layout["widths"] = list(contract.layout.widths)
+    if contract.indexes:
+        values["indexes"] = [
+            {"index": use.index, **({"columns": list(use.columns)} if use.columns else {}), "oneToOne": use.one_to_one}
+            for use in contract.indexes
+        ]
+    if contract.inferred:
+        values["inferred"] = True
+    plain = [r.name for c in contract.columns for r in contract.rules if r.column == c.name]
+    plain += [r.name for r in contract.rules if r.column is None]
+    if plain != [r.name for r in contract.rules]:
+        values["ruleOrder"] = [r.name for r in contract.rules]
+    return _pairs(values)

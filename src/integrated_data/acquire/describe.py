@@ -1,0 +1,88 @@
+"""Describe: what inference found and how a file compares, as rows and as JSON; never a value from the data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from integrated_data.acquire.drift import Drift
+from integrated_data.model.contract import Column, Contract, Format, Layout
+from integrated_data.model.meanings import Handling, Kind
+
+#: What happens to a column, in words for people.
+HANDLED = {
+    Handling.IDENTIFIER: "used to match, never published",
+    Handling.PAYLOAD: "published",
+    Handling.WITHHELD: "withheld until a steward releases it",
+}
+
+
+@dataclass(frozen=True)
+class Described:
+    """One column for people: what it seems to be, how it is read, how sure that is, what happens to it."""
+
+    column: str
+    source: str
+    seems: str
+    read_as: str
+    sure: float
+    handled: str
+    note: str
+
+
+def describe(contract: Contract) -> tuple[Described, ...]:
+    """One row per column, in order."""
+    return tuple(
+        Described(
+            c.name, c.source, c.meaning.value.replace("_", " "), _reading(c), c.confidence, HANDLED[c.handling], c.title
+        )
+        for c in contract.columns
+    )
+
+
+def _reading(column: Column) -> str:
+    parts = [column.kind.value]
+    if column.formats:
+        parts.append("written " + " or ".join(column.formats))
+    if column.decimal != "." and column.kind in (Kind.NUMBER, Kind.INTEGER):
+        parts.append(f"decimal mark {column.decimal}")
+    if column.missing:
+        count = len(column.missing)
+        parts.append(f"{count} code{'s' if count > 1 else ''} for no value")
+    return ", ".join(parts)
+
+
+def layout_sentence(layout: Layout) -> str:
+    """How a file is written, in one sentence."""
+    delimiters = {",": "commas", "\t": "tabs", "|": "bars", ";": "semicolons"}
+    match layout.format.value:
+        case "csv":
+            form = f"text with {delimiters.get(layout.delimiter, layout.delimiter)} between columns"
+        case "fixed":
+            form = f"fixed-width text of {len(layout.widths)} columns"
+        case "jsonl":
+            form = "JSON lines"
+        case other:
+            form = "an Excel sheet" if other == "excel" else other.capitalize()
+    if layout.format in (Format.JSONL, Format.PARQUET):
+        return form
+    return f"{form}, {'with' if layout.header else 'without'} a header"
+
+
+def described_json(contract: Contract, drift: Drift | None = None) -> dict[str, Any]:
+    """The same for programs: columns, indexes, layout, and drift where a file was checked."""
+    columns = [
+        {
+            "name": c.name, "source": c.source, "type": c.kind.value, "meaning": c.meaning.value,
+            "handling": c.handling.value, "confidence": c.confidence, "formats": list(c.formats),
+            "decimal": c.decimal, "codes_for_no_value": len(c.missing), "key": c.key, "note": c.title,
+        }
+        for c in contract.columns
+    ]  # fmt: skip
+    result: dict[str, Any] = {
+        "dataset": contract.dataset, "layout": layout_sentence(contract.layout), "columns": columns,
+        "indexes": [use.index for use in contract.indexes], "inferred": contract.inferred,
+    }  # fmt: skip
+    if drift is not None:
+        result["drift"] = {
+            "missing": list(drift.missing), "new": list(drift.new), "renamed": [list(pair) for pair in drift.renamed],
+        }  # fmt: skip
+    return result

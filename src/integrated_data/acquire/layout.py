@@ -1,0 +1,260 @@
+"""Layout: how a delivered file is written, read from its first lines and held against the contract."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from integrated_data.acquire.prepare import Prepared
+from integrated_data.acquire.ruler import cut, widths_of
+from integrated_data.acquire.unpack import refused
+from integrated_data.engine import Landed, Sealer
+from integrated_data.model.contract import Contract, Format, Layout
+from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.vocabulary.headings import is_known_heading
+
+HEAD = 1 << 20
+#: Rows of the head that are looked at, and the share of them that must agree on a width.
+LOOKED_AT = 2_000
+AGREED = 0.8
+DELIMITERS = (",", "\t", "|", ";", "~", "^")
+
+_NOT_A_NAME = re.compile(
+    r"[+-]?[£$€]?[\d.,/:\- ]+%?|[A-Za-z]{1,2}\d[\dA-Za-z]? ?\d[A-Za-z]{2}|[A-Z]\d{8}|[A-Z]{2}\d{6}[A-Z]"
+)
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was delivered, ready to be read.
+
+    `layout` is how the delivery is written (what a contract says); `reading` is how the engine reads
+    the prepared files; `columns` are the delivered names in order, each different from the others
+    also without regard to case. `lines` and `quoted` as in `Prepared`.
+    """
+
+    places: tuple[Path, ...]
+    layout: Layout
+    reading: Layout
+    columns: tuple[str, ...]
+    lines: int
+    quoted: bool
+
+    def source(self, *, rejects: str | None = None) -> Landed:
+        """The source an engine loads; `rejects` names the table for lines that do not split."""
+        return Landed(self.places, self.reading, self.columns, rejects)
+
+
+def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = None) -> Delivered:
+    """Find layout and delivered column names of prepared files.
+
+    Raises DeliveryRefusal when no table shows, when it holds no row, or when the files of one
+    delivery differ in layout.
+    """
+    seen = [_sniff_one(place, prepared, sealer=sealer, contract=contract) for place in prepared.places]
+    if any(other != seen[0] for other in seen):
+        raise DeliveryRefusal(
+            "The files of the delivery differ in their columns",
+            why="All files of one delivery are read as one table, column by column",
+            next_step="Deliver files of one layout together, the others as a delivery of their own",
+        )
+    reading, columns = seen[0]
+    if prepared.lines and prepared.lines <= len(prepared.places) * int(reading.header):
+        raise DeliveryRefusal(
+            "The delivery has a header and no rows", next_step="Deliver the file again once it holds rows"
+        )
+    layout = reading
+    if prepared.workbook:
+        sheet = contract.layout.sheet if contract else None
+        layout = Layout(Format.EXCEL, header=reading.header, sheet=sheet)
+    return Delivered(prepared.places, layout, reading, columns, prepared.lines, prepared.quoted)
+
+
+def _sniff_one(
+    place: Path, prepared: Prepared, *, sealer: Sealer, contract: Contract | None
+) -> tuple[Layout, tuple[str, ...]]:
+    if prepared.parquet:
+        return Layout(Format.PARQUET, header=False), _parquet_columns(place, sealer)
+    lines = _head(place, sealer)
+    first = next((line.lstrip() for line in lines if line.strip()), "")
+    if not first:
+        raise refused("holds blank lines only", "Deliver the file again once it holds rows")
+    if first.startswith("<"):
+        raise refused("is a web page or XML", "Deliver CSV, fixed-width text, JSON lines, Parquet or .xlsx")
+    if first.startswith("{"):
+        return Layout(Format.JSONL, header=False), _json_columns(lines)
+    if first.startswith("["):
+        raise refused("is one JSON array", "Write one JSON object per line (JSON lines)")
+    given = contract.layout if contract else None
+    if given is not None and given.format is Format.FIXED and given.widths:
+        reading, rows = given, [cut(line, given.widths) for line in lines[:LOOKED_AT]]
+    else:
+        reading, rows = _promised(lines, contract) or _text_layout(lines, given)
+    return _headed(reading, rows, contract=contract)
+
+
+def _head(place: Path, sealer: Sealer) -> list[str]:
+    with sealer.read(place) as source:
+        head = source.read(HEAD)
+        whole = not source.read(1)
+    lines = head.decode("utf-8", "replace").splitlines()
+    return lines if whole or len(lines) < 2 else lines[:-1]
+
+
+def _parquet_columns(place: Path, sealer: Sealer) -> tuple[str, ...]:
+    try:
+        with sealer.read(place) as source, pq.ParquetFile(source) as file:
+            names, rows = file.schema_arrow.names, file.metadata.num_rows
+    except (pa.ArrowInvalid, pa.ArrowException, OSError):
+        raise refused("is a damaged, cut or encrypted Parquet file", "Write it again and deliver it") from None
+    if rows == 0:
+        raise DeliveryRefusal("The delivery has columns and no rows", next_step="Deliver it once it holds rows")
+    return tuple(names)
+
+
+def _json_columns(lines: Sequence[str]) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    read = 0
+    for line in lines[:LOOKED_AT]:
+        try:
+            value: Any = json.loads(line) if line.strip() else None
+        except json.JSONDecodeError:
+            continue
+        if isinstance(value, dict):
+            names |= dict.fromkeys(value)
+            read += 1
+    if not read:
+        raise refused("is JSON, but not one object per line", "Write one JSON object per line (JSON lines)")
+    return tuple({name.lower(): name for name in reversed(list(names))}[low] for low in _folded(names))
+
+
+def _folded(names: Iterable[str]) -> dict[str, None]:
+    """Names without regard to case, once each: SQL cannot tell `ID` from `id`, the first one counts."""
+    return dict.fromkeys(name.lower() for name in names)
+
+
+def _promised(lines: Sequence[str], contract: Contract | None) -> tuple[Layout, list[list[str]]] | None:
+    """The contract's own layout when the header holds its columns, however ragged the rows below are."""
+    if contract is None or contract.layout.format is not Format.CSV or not contract.layout.header:
+        return None
+    _, rows = _rows(lines, contract.layout.delimiter)
+    if not rows or not {c.source for c in contract.columns} <= set(_unique(rows[0])):
+        return None
+    return Layout(Format.CSV, contract.layout.delimiter, contract.layout.quote), rows
+
+
+def _text_layout(lines: Sequence[str], given: Layout | None) -> tuple[Layout, list[list[str]]]:
+    """The delimiter on whose width most rows agree, else a ruler, else one column."""
+    wanted = given.delimiter if given and given.format is Format.CSV else None
+    best: tuple[float, int, str, list[list[str]]] | None = None
+    for delimiter in dict.fromkeys([*([wanted] if wanted else []), *DELIMITERS]):
+        share, rows = _rows(lines, delimiter)
+        width = len(rows[0]) if rows else 0
+        if width > 1 and share >= AGREED and (best is None or (share, width) > best[:2]):
+            best = (share, width, delimiter, rows)
+    if best is not None:
+        return Layout(Format.CSV, delimiter=best[2]), best[3]
+    filled = [line for line in lines[:LOOKED_AT] if line.strip()]
+    widths = widths_of(filled)
+    if len(widths) > 1:
+        return Layout(Format.FIXED, widths=widths), [cut(line, widths) for line in filled]
+    _refuse_ragged(filled)
+    return Layout(Format.CSV), [[line] for line in filled]
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> tuple[float, list[list[str]]]:
+    """Rows by one delimiter, and the share of them as wide as the first.
+
+    Read twice, with values that span lines and with every line by itself: a quotation mark that is
+    never closed would take the rest of the head for one value.
+    """
+    seen = lines[:LOOKED_AT]
+    readings = []
+    for parts in ([seen], [[line] for line in seen]):
+        try:
+            rows = [
+                row for part in parts for row in csv.reader(part, delimiter=delimiter, skipinitialspace=True) if row
+            ]
+        except csv.Error:
+            continue
+        if rows:
+            readings.append((sum(len(row) == len(rows[0]) for row in rows) / len(rows), rows))
+    return max(readings, key=lambda reading: reading[0], default=(0.0, []))
+
+
+def _refuse_ragged(lines: Sequence[str]) -> None:
+    for delimiter in DELIMITERS[:4]:
+        holding = sum(delimiter in line for line in lines)
+        if holding > AGREED * len(lines):
+            raise DeliveryRefusal(
+                "The lines of a file do not agree on how many columns there are",
+                why="Titles may stand above the header, or values hold the delimiter without quotation marks",
+                next_step="Take out lines above the header and quote such values, or name the layout in a contract",
+            )
+
+
+def _headed(reading: Layout, rows: list[list[str]], *, contract: Contract | None) -> tuple[Layout, tuple[str, ...]]:
+    width = len(rows[0])
+    if contract is not None and not contract.layout.header:
+        names = [c.source for c in contract.columns]
+        if len(names) != width:
+            raise DeliveryRefusal(
+                f"A file has {width} columns where the contract for dataset {contract.dataset} names {len(names)}",
+                why="The contract says that there is no header, so columns are taken in order",
+                next_step="Correct the file or the contract",
+            )
+        header = False
+    else:
+        header = contract is not None or is_header(rows[0], rows[1:])
+        names = rows[0] if header else [f"column_{i + 1}" for i in range(width)]
+    return _with_header(reading, header), _unique(names)
+
+
+def _with_header(layout: Layout, header: bool) -> Layout:
+    return Layout(layout.format, layout.delimiter, layout.quote, header=header, widths=layout.widths)
+
+
+def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns.
+
+    It does when most of its cells are known headings. Otherwise it does not when a cell looks like a
+    value, stands there twice, or comes again below in its own column. Years over columns of other
+    numbers are names.
+    """
+    cells = [cell.strip() for cell in first]
+    filled = [cell for cell in cells if cell]
+    if filled and sum(is_known_heading(cell) for cell in filled) >= len(filled) / 2:
+        return True
+    if len({cell.lower() for cell in filled}) < len(cells) * 0.9:
+        return False
+    below = [{row[i].strip() for row in rest if i < len(row)} for i in range(len(cells))]
+    return not any(
+        cell and (cell in column or (_NOT_A_NAME.fullmatch(cell) and not _is_year_over(cell, column)))
+        for cell, column in zip(cells, below, strict=True)
+    )
+
+
+def _is_year_over(cell: str, column: Iterable[str]) -> bool:
+    return bool(_YEAR.fullmatch(cell)) and not any(_YEAR.fullmatch(value) for value in column)
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Every name different without regard to case; a blank one is called by its position."""
+    seen: set[str] = set()
+    result = []
+    for i, raw in enumerate(names):
+        base = raw.strip().strip('"').strip("\ufeff") or f"column_{i + 1}"
+        candidate, n = base, 1
+        while candidate.lower() in seen:
+            n += 1
+            candidate = f"{base}_{n}"
+        seen.add(candidate.lower())
+        result.append(candidate)
+    return tuple(result)

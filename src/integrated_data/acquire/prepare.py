@@ -1,0 +1,136 @@
+"""Prepare: a sealed copy is made only of a file that the engine cannot read as it landed.
+
+Unpacked: gzip, zip (each member a file of the same layout), Excel workbooks (one sheet). Written
+anew: text in another encoding than UTF-8 without a byte order mark, and text whose lines end in
+more than one way.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
+from integrated_data.acquire.unpack import archive, gunzipped, member_bytes, members, recoded, refused
+from integrated_data.acquire.workbook import is_workbook, sheet_lines
+from integrated_data.engine import Sealer
+from integrated_data.model.delivery import LandedFile
+from integrated_data.model.errors import DeliveryRefusal
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Sealed files an engine can read, all of one layout.
+
+    `lines` counts their physical lines (0 for Parquet); `quoted`: a double quotation mark occurs,
+    so that a value may span lines; `parquet`: they are Parquet and not text; `workbook`: they were
+    written from an Excel sheet.
+    """
+
+    places: tuple[Path, ...]
+    lines: int
+    quoted: bool
+    parquet: bool = False
+    workbook: bool = False
+
+
+@dataclass(frozen=True)
+class _Piece:
+    place: Path
+    lines: int = 0
+    quoted: bool = False
+    parquet: bool = False
+    workbook: bool = False
+
+
+def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet: str | None = None) -> Prepared:
+    """Make landed files readable; `folder` is where they landed and where copies are put.
+
+    `sheet` names the sheet of an Excel workbook (otherwise its only visible sheet with rows). Doing
+    it twice leaves the same. Raises DeliveryRefusal with the reason for a file that cannot be read.
+    """
+    pieces = [piece for file in files for piece in _pieces(file, folder, sealer=sealer, sheet=sheet)]
+    if len({piece.parquet for piece in pieces}) > 1:
+        raise DeliveryRefusal(
+            "The delivery mixes Parquet with other files", next_step="Deliver files of one layout together"
+        )
+    return Prepared(
+        tuple(p.place for p in pieces),
+        sum(p.lines for p in pieces),
+        any(p.quoted for p in pieces),
+        parquet=pieces[0].parquet,
+        workbook=any(p.workbook for p in pieces),
+    )
+
+
+def _pieces(file: LandedFile, folder: Path, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
+    place = folder / file.place
+    if file.encoding == UTF8 and not file.mixed:
+        return [_Piece(place, file.lines, file.quotes)]
+    with sealer.read(place) as source:
+        wrapping = wrapping_of(source.read(1 << 12))
+    stem = file.place.removesuffix(".sealed")
+    if wrapping is Wrapping.GZIP:
+        return [_unpacked(gunzipped(sealer, place), folder / f"{stem}.0.sealed", sealer=sealer, sheet=sheet)]
+    if wrapping is Wrapping.ZIP and not is_workbook(sealer, place):
+        return _unzipped(place, stem, sealer=sealer, sheet=sheet)
+    return [_readable(_surveyed(sealer, place), place, sealer=sealer, sheet=sheet)]
+
+
+def _unzipped(place: Path, stem: str, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
+    with sealer.read(place) as source, archive(sealer, place, source=source) as opened:
+        return [
+            _unpacked(member_bytes(opened, member), place.with_name(f"{stem}.{i}.sealed"), sealer=sealer, sheet=sheet)
+            for i, member in enumerate(members(opened))
+        ]
+
+
+def _unpacked(plain: Iterable[bytes], target: Path, *, sealer: Sealer, sheet: str | None) -> _Piece:
+    survey = _copied(plain, target, sealer=sealer)
+    if survey.wrapping in (Wrapping.GZIP, Wrapping.ZIP) and not (
+        survey.wrapping is Wrapping.ZIP and is_workbook(sealer, target)
+    ):
+        target.unlink()
+        raise refused("is an archive inside an archive", "Pack the tables once, not twice")
+    piece = _readable(survey, target, sealer=sealer, sheet=sheet)
+    if piece.place != target:
+        target.unlink()
+    return piece
+
+
+def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None) -> _Piece:
+    """The file itself when an engine reads it, else a copy that it reads."""
+    target = place.with_name(place.name.replace(".sealed", ".utf8.sealed"))
+    match survey.wrapping:
+        case Wrapping.PARQUET:
+            return _Piece(place, parquet=True)
+        case Wrapping.ZIP:
+            copied = _copied(sheet_lines(sealer, place, sheet=sheet), target, sealer=sealer)
+            return _Piece(target, copied.lines, copied.quotes, workbook=True)
+        case Wrapping.OLD_EXCEL:
+            raise refused("is an old Excel or Word file", "Save the table as .xlsx or CSV")
+        case Wrapping.TEXT:
+            if survey.size == 0:
+                raise refused("is empty", "It is packed, but holds no bytes; deliver it again once written")
+            if survey.encoding == UTF8 and not survey.mixed:
+                return _Piece(place, survey.lines, survey.quotes)
+            copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)
+            return _Piece(target, copied.lines, copied.quotes)
+        case _:
+            raise refused("is not a table", "Deliver CSV, fixed-width text, JSON lines, Parquet or .xlsx")
+
+
+def _surveyed(sealer: Sealer, place: Path) -> Survey:
+    survey = Survey()
+    with sealer.read(place) as source:
+        for chunk in chunks(source):
+            survey.see(chunk)
+    return survey
+
+
+def _copied(plain: Iterable[bytes], target: Path, *, sealer: Sealer) -> Survey:
+    survey = Survey()
+    with sealer.write(target) as sealed:
+        for chunk in plain:
+            survey.see(chunk)
+            sealed.write(chunk)
+    return survey

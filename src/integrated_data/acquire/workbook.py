@@ -1,0 +1,115 @@
+"""Excel workbooks (.xlsx, .xlsm): one sheet as CSV bytes, cell by cell, in little memory.
+
+A date cell becomes an ISO date and not a serial number, which is why the workbook is read by
+openpyxl and not by the engine; a formula gives the value that was stored with it.
+"""
+
+import csv
+import datetime
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from integrated_data.acquire.unpack import archive, refused
+from integrated_data.engine import Sealer
+from integrated_data.model.errors import DeliveryRefusal
+
+#: Rows looked at to find where titles end and the table begins.
+OPENING = 30
+BATCH = 2_000
+
+Row = tuple[Any, ...]
+
+
+def is_workbook(sealer: Sealer, place: Path) -> bool:
+    """Whether a sealed zip file is an Excel workbook."""
+    with sealer.read(place) as source, archive(sealer, place, source=source) as opened:
+        return "xl/workbook.xml" in opened.namelist()
+
+
+def sheet_lines(sealer: Sealer, place: Path, *, sheet: str | None = None) -> Iterator[bytes]:
+    """One sheet as UTF-8 CSV with LF line ends; title rows above the table are left out.
+
+    Without `sheet`, the workbook must have exactly one visible sheet with rows.
+    """
+    with sealer.read(place) as source:
+        try:
+            book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
+            rows = _table(_sheet(book, sheet).iter_rows(values_only=True))
+            for batch in iter(lambda: list(islice(rows, BATCH)), []):
+                yield _csv(batch)
+        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError):
+            raise refused("is a damaged Excel workbook", "Open it, save it again and deliver it") from None
+
+
+def _sheet(book: Any, name: str | None) -> Any:
+    if name is not None:
+        if name not in book.sheetnames:
+            raise DeliveryRefusal(
+                f"The workbook has no sheet {name}",
+                why="The contract names it",
+                next_step="Name the sheet so, or correct layout.sheet in the contract",
+            )
+        sheets = [book[name]]
+    else:
+        visible = [s for s in book.worksheets if s.sheet_state == "visible"]
+        sheets = [s for s in visible if any(_filled(row) for row in s.iter_rows(max_row=OPENING, values_only=True))]
+    if len(sheets) != 1:
+        raise DeliveryRefusal(
+            f"The workbook has {len(sheets)} sheets with rows",
+            why="It is not clear which one holds the table",
+            next_step="Name one in the contract (layout.sheet), or deliver one sheet",
+        )
+    sheets[0].reset_dimensions()
+    return sheets[0]
+
+
+def _filled(row: Row) -> int:
+    return sum(cell not in (None, "") for cell in row)
+
+
+def _table(rows: Iterable[Row]) -> Iterator[list[str]]:
+    """Rows from the header on, all as wide as the header unless a cell beyond it is filled."""
+    source = iter(rows)
+    opening = list(islice(source, OPENING))
+    widest = max((_filled(row) for row in opening), default=0)
+    while opening and (_filled(opening[0]) == 0 or (_filled(opening[0]) == 1 and widest > 1)):
+        opening.pop(0)
+    width = 0
+    for row in chain(opening, source):
+        cells = [_text(cell) for cell in row]
+        while len(cells) > width and not cells[-1]:
+            cells.pop()
+        width = width or len(cells)
+        if any(cells):
+            yield cells + [""] * (width - len(cells))
+
+
+def _text(cell: object) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(cell).lower()
+        case float() if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        case datetime.datetime():
+            if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
+                return cell.date().isoformat()
+            return cell.isoformat(sep=" ", timespec="seconds")
+        case datetime.date() | datetime.time():
+            return cell.isoformat()
+        case _:
+            return str(cell)
+
+
+def _csv(rows: Iterable[list[str]]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    return written.getvalue().encode()

@@ -1,0 +1,1 @@
+"""Approve: agreements, people and projects; the decision; and what is provisioned for a project."""

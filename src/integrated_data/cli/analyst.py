@@ -1,0 +1,126 @@
+"""What an analyst does: find data, ask questions through the gate."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import opened_analysis, opened_store
+from integrated_data.control import releases
+from integrated_data.model.errors import UsageRefusal
+
+Project = Annotated[str, typer.Option("--project", help="The project that asks.")]
+
+#: Rows of a result that a terminal shows; --out takes them all.
+SHOWN = 50
+
+catalogue = typer.Typer(help="The catalogue of published datasets.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the analyst's commands."""
+    app.add_typer(catalogue, name="catalogue")
+    app.command()(taking(query))
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over the project's views.")],
+    project: Project,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
+    call: Call,
+) -> None:
+    """Ask a question through the gate; runs in a sandbox that sees the project's files alone."""
+    from integrated_data.access.gateway import Question
+
+    with opened_analysis(call.home) as site:
+        answer = site.gateway.ask(Question(call.actor, project, sql))
+    if answer.refusal is not None:
+        raise answer.refusal
+    table = answer.table
+    assert table is not None
+    if out is not None:
+        _write(table, out)
+        shown.facts(
+            {"query": answer.query, "rows": table.num_rows, "seconds": answer.seconds, "written": str(out)},
+            json_out=call.json,
+        )
+        return
+    if call.json:
+        shown.document({"query": answer.query, "seconds": answer.seconds, "rows": table.to_pylist()})
+        return
+    shown.data(table.column_names, table.slice(0, SHOWN).to_pylist())
+    more = f", {SHOWN} of them shown; --out FILE takes all" if table.num_rows > SHOWN else ""
+    sys.stdout.write(f"query {answer.query}: {table.num_rows:,} rows{more}, {answer.seconds:.2f} s\n")
+
+
+def _write(table: Any, out: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    match out.suffix:
+        case ".parquet":
+            pa.parquet.write_table(table, out)
+        case ".csv":
+            pa.csv.write_csv(table, out)
+        case ".arrow":
+            with pa.ipc.new_file(out, table.schema) as writer:
+                writer.write_table(table)
+        case _:
+            raise UsageRefusal(
+                "The ending of --out is not one of a known format", next_step="Use .parquet, .csv or .arrow"
+            )
+    out.chmod(0o600)
+
+
+@catalogue.command("search")
+@taking
+def catalogue_search(
+    *,
+    words: Annotated[list[str] | None, typer.Argument(help="Words to look for; every dataset when left out.")] = None,
+    call: Call,
+) -> None:
+    """Search datasets and variables."""
+    from integrated_data.publish.catalogue import search
+
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        entries = [r.entry for r in releases.all_current(connection)]
+    rows = [
+        {"dataset": e["dataset"], "title": e["title"], "owner": e["owner"], "rows": e["rows"],
+         "variables": len(e["variables"]), "indexes": sorted(e["links"])}
+        for e in search(entries, " ".join(words or []))
+    ]  # fmt: skip
+    shown.table(rows, title="Catalogue", json_out=call.json)
+
+
+@catalogue.command("show")
+@taking
+def catalogue_show(dataset: str, call: Call) -> None:
+    """Show a dataset: its variables, its link quality, what is withheld."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        release = releases.get(connection, dataset)
+    entry = dict(release.entry, release=release.id, published=release.at)
+    if call.json:
+        shown.document(entry)
+        return
+    variables, withheld, links = entry.pop("variables"), entry.pop("withheld"), entry.pop("links")
+    shown.facts(entry, title=dataset)
+    shown.table([{k: v for k, v in variable.items() if k != "title"} for variable in variables], title="Variables")
+    shown.table([{"index": index, **report} for index, report in links.items()], title="Links")
+    shown.table(withheld, title="Withheld until a steward releases them")
+
+
+@catalogue.command("export")
+@taking
+def catalogue_export(out: Annotated[Path, typer.Argument(help="A .json file to write.")], call: Call) -> None:
+    """Write the whole catalogue as one JSON document."""
+    import json as plain
+
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        entries = [dict(r.entry, release=r.id, published=r.at) for r in releases.all_current(connection)]
+    out.write_text(plain.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+    shown.facts({"datasets": len(entries), "written": str(out)}, json_out=call.json)

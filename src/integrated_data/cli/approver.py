@@ -1,0 +1,205 @@
+"""What an approver does: agreements, people, projects, and the decision with its reasons."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import opened_loading, opened_store
+from integrated_data.control import bodies, grants, projects
+from integrated_data.model.access import Decision
+from integrated_data.model.errors import AgreementRefusal
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A YAML document; see examples/.")]
+
+agreement = typer.Typer(help="Agreements: what an owner lets be done with a dataset.", no_args_is_help=True)
+person = typer.Typer(help="People and their accreditation.", no_args_is_help=True)
+project = typer.Typer(help="Projects: apply, decide, provision, close.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the approver's commands."""
+    app.add_typer(agreement, name="agreement")
+    app.add_typer(person, name="person")
+    app.add_typer(project, name="project")
+
+
+@agreement.command("add")
+@taking
+def agreement_add(file: File, call: Call) -> None:
+    """Add an agreement, or a new state of it."""
+    from integrated_data.approve import agree
+
+    with opened_store(call.home) as (_, store):
+        read = agree.read_agreement(file.read_text(), agree.united_kingdom())
+        projects.add_agreement(store, read, by=call.actor)
+    shown.facts(bodies.write(read), title="Agreement added", json_out=call.json)
+
+
+@agreement.command("list")
+@taking
+def agreement_list(call: Call) -> None:
+    """List agreements."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = projects.agreements(connection)
+    rows = [
+        {"id": a.id, "dataset": a.dataset, "owner": a.owner, "gateway": a.gateway, "starts": str(a.starts),
+         "ends": str(a.ends), "suspended": a.suspended}
+        for a in known
+    ]  # fmt: skip
+    shown.table(rows, title="Agreements", json_out=call.json)
+
+
+@agreement.command("show")
+@taking
+def agreement_show(agreement_id: str, call: Call) -> None:
+    """Show one agreement."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        found = projects.get_agreement(connection, agreement_id)
+    shown.facts(bodies.write(found), title=f"Agreement {agreement_id}", json_out=call.json)
+
+
+@person.command("add")
+@taking
+def person_add(file: File, call: Call) -> None:
+    """Add a person, or a new state of their accreditation."""
+    from integrated_data.approve import accredit
+
+    with opened_store(call.home) as (_, store):
+        read = accredit.read_person(file.read_text())
+        projects.add_person(store, read, by=call.actor)
+    shown.facts(bodies.write(read), title="Person added", json_out=call.json)
+
+
+@person.command("list")
+@taking
+def person_list(call: Call) -> None:
+    """List people."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = projects.people(connection)
+    shown.table([_flat(bodies.write(p)) for p in known], title="People", json_out=call.json)
+
+
+@person.command("show")
+@taking
+def person_show(person_id: str, call: Call) -> None:
+    """Show one person."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        found = projects.get_person(connection, person_id)
+    shown.facts(bodies.write(found), title=f"Person {person_id}", json_out=call.json)
+
+
+@project.command("add")
+@taking
+def project_add(file: File, call: Call) -> None:
+    """Apply for a project."""
+    _propose(file, call, amend=False)
+
+
+@project.command("amend")
+@taking
+def project_amend(file: File, call: Call) -> None:
+    """Apply to change a project; it must be decided again before it can be queried again."""
+    _propose(file, call, amend=True)
+
+
+def _propose(file: Path, call: Call, *, amend: bool) -> None:
+    from integrated_data.approve import apply
+
+    with opened_store(call.home) as (_, store):
+        read = apply.read_project(file.read_text())
+        with store.read() as connection:
+            known = {p.id for p in projects.projects(connection)}
+        if (read.id in known) is not amend:
+            raise AgreementRefusal(
+                f"Project {read.id} is {'not there yet' if amend else 'there already'}",
+                next_step=f"Use: ids project {'add' if amend else 'amend'} FILE",
+            )
+        projects.add_project(store, read, by=call.actor)
+    shown.facts(bodies.write(read), title="Project proposed", json_out=call.json)
+
+
+@project.command("list")
+@taking
+def project_list(call: Call) -> None:
+    """List projects."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = projects.projects(connection)
+    rows = [
+        {"id": p.id, "title": p.title, "purpose": str(p.purpose), "state": str(p.state), "lead": p.lead,
+         "starts": str(p.starts), "ends": str(p.ends), "datasets": [d.dataset for d in p.datasets]}
+        for p in known
+    ]  # fmt: skip
+    shown.table(rows, title="Projects", json_out=call.json)
+
+
+@project.command("show")
+@taking
+def project_show(project_id: str, call: Call) -> None:
+    """Show one project, its decisions and what was provisioned for it."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        found = projects.get_project(connection, project_id)
+        decided = projects.decisions(connection, project_id)
+        active = grants.active(connection, project=project_id)
+    body = bodies.write(found)
+    body["decisions"] = [{"decision": n, "by": by, "allowed": d.allowed} for n, by, d in decided]
+    body["grants"] = [
+        {"view": g.view, "release": g.release, "rows": g.rows, "bytes": g.bytes, "seconds": g.seconds} for g in active
+    ]
+    shown.facts(body, title=f"Project {project_id}", json_out=call.json)
+
+
+@project.command("decide")
+@taking
+def project_decide(
+    project_id: str,
+    *,
+    refuse: Annotated[str, typer.Option(help="Refuse whatever the rules say, for this reason.")] = "",
+    call: Call,
+) -> None:
+    """Decide a project by the rules, with every reason; when allowed, provision its views at once."""
+    from integrated_data.site.projects import decide_and_provision
+
+    with opened_loading(call.home) as site:
+        decision, made = decide_and_provision(site, project_id, by=call.actor, refuse=refuse)
+    _show_decision(decision, made, json=call.json)
+    if not decision.allowed:
+        raise typer.Exit(1)
+
+
+@project.command("close")
+@taking
+def project_close(project_id: str, call: Call) -> None:
+    """Close a project: its files are deleted and its keys destroyed."""
+    from integrated_data.site.projects import close
+
+    with opened_loading(call.home) as site:
+        removed = close(site, project_id, by=call.actor)
+    shown.facts({"project": project_id, "grants_removed": removed}, title="Project closed", json_out=call.json)
+
+
+def _show_decision(decision: Decision, made: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        shown.document({"decision": bodies.write(decision), "grants": made})
+        return
+    marked = [("yes", r) for r in decision.reasons_for] + [("no", r) for r in decision.reasons_against]
+    shown.table(
+        [{"holds": holds, "rule": str(r.rule), "subject": r.subject, "reason": r.text} for holds, r in marked],
+        title="Allowed" if decision.allowed else "Refused",
+    )
+    if decision.changes:
+        shown.table([{"what_would_change_it": c} for c in decision.changes])
+    if made:
+        shown.table(made, title="Views provisioned")
+
+
+def _flat(body: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for key, value in body.items() for k, v in _pairs(key, value)}
+
+
+def _pairs(key: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"{key}_{inner}", v) for inner, v in value.items()]
+    return [(key, value)]

@@ -1,0 +1,44 @@
+"""What an auditor does: verify the chain, ask who did what."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import opened_store, places_of
+from integrated_data.site import auditing
+from integrated_data.site.places import open_store
+
+audit = typer.Typer(help="The audit chain.", no_args_is_help=True)
+register = typer.Typer(help="The public register of projects and releases.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the auditor's commands."""
+    app.add_typer(audit, name="audit")
+    app.add_typer(register, name="register")
+
+
+@audit.command()
+@taking
+def verify(call: Call) -> None:
+    """Verify every audit record and every signed head."""
+    places = places_of(call.home)
+    result = auditing.verify(places, open_store(places))
+    shown.facts({"chain": "holds", **result}, title="Audit chain", json_out=call.json)
+
+
+@register.command("export")
+@taking
+def register_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write register.json and index.html.")],
+    call: Call,
+) -> None:
+    """Write the public register as JSON and as a static page."""
+    from integrated_data.site.registering import export
+
+    with opened_store(call.home) as (_, store):
+        written = export(store, folder)
+    shown.facts(written, title="Public register", json_out=call.json)

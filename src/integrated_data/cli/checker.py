@@ -1,0 +1,160 @@
+"""What leaves: ask, check, review, release, revoke."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import opened_analysis, opened_store
+from integrated_data.control import outputs
+from integrated_data.model.errors import UsageRefusal
+from integrated_data.model.output import Ask, Vote
+
+RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id.")]
+
+output = typer.Typer(help="Outputs: what leaves passes disclosure control.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of authors and output checkers."""
+    app.add_typer(output, name="output")
+
+
+@output.command()
+@taking
+def request(
+    queries: Annotated[list[str], typer.Argument(metavar="QUERY...", help="Ids of queries that were run.")],
+    project: Annotated[str, typer.Option(help="The project that asks.")],
+    *,
+    title: Annotated[str, typer.Option(help="What the output shows.")],
+    purpose: Annotated[str, typer.Option(help="What it is for.")] = "",
+    change: Annotated[str, typer.Option(help="The id of a request that this changes.")] = "",
+    call: Call,
+) -> None:
+    """Ask for results of logged queries to leave; the service runs them again itself."""
+    from integrated_data.site import outputs as control
+
+    with opened_analysis(call.home) as site:
+        made = control.ask(site, Ask(project, call.actor, tuple(queries), title, purpose, change))
+    shown.facts(_request(made), title="Output requested", json_out=call.json)
+
+
+@output.command()
+@taking
+def check(request_id: RequestId, call: Call) -> None:
+    """Check a request: the rules, protection of cells, comparison with what has left."""
+    from integrated_data.site import outputs as control
+
+    with opened_analysis(call.home) as site:
+        report = control.check(site, request_id, actor=call.actor)
+    facts = {
+        "request": report.request, "lane": str(report.lane), "cells": report.cells, "withheld": report.withheld,
+        "sha256": report.sha256, "files": list(report.files), "similar": list(report.similar),
+    }  # fmt: skip
+    findings = [{k: _plain(v) for k, v in vars(f).items()} for f in report.findings]
+    if call.json:
+        shown.document(facts | {"findings": findings})
+        return
+    shown.facts(facts, title="Checked")
+    shown.table(findings, title="Findings")
+
+
+@output.command("list")
+@taking
+def output_list(*, project: Annotated[str | None, typer.Option(help="Of one project.")] = None, call: Call) -> None:
+    """List requests and where they stand."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = outputs.requests(connection)
+    rows = [_request(r) for r in known if project in (None, r.project)]
+    shown.table(rows, title="Output requests", json_out=call.json)
+
+
+@output.command()
+@taking
+def show(request_id: RequestId, call: Call) -> None:
+    """Show what would leave, to whoever reviews it: its files and the hash to vote on."""
+    from integrated_data.output import review as reviewing
+
+    with opened_store(call.home) as (places, store):
+        with store.read() as connection:
+            known = outputs.get_request(connection, request_id)
+        files = reviewing.files(places.outputs, known)
+    readable = {n: c.decode() for n, c in files.items() if n.endswith((".csv", ".txt"))}
+    if call.json:
+        shown.document(_request(known) | {"contents": readable})
+        return
+    shown.facts(_request(known) | {"files": sorted(files)}, title="Would leave")
+    for name, content in readable.items():
+        shown.plain(f"--- {name}\n{content}")
+
+
+@output.command()
+@taking
+def review(
+    request_id: RequestId,
+    vote: Annotated[str, typer.Option(help="approve, refuse or return.")],
+    *,
+    sha256: Annotated[str, typer.Option(help="The hash of what was read, as `show` gives it.")],
+    reason: Annotated[str, typer.Option(help="Why; needed to refuse or return.")] = "",
+    call: Call,
+) -> None:
+    """Vote on a request: two reviewers, never its author, blind to each other until both have voted."""
+    from integrated_data.output import review as reviewing
+
+    if vote not in list(Vote):
+        raise UsageRefusal("There is no such vote", next_step="Use --vote approve, refuse or return")
+    with opened_store(call.home) as (_, store):
+        known = reviewing.review(
+            store, request=request_id, reviewer=call.actor, vote=Vote(vote), sha256=sha256, reason=reason
+        )
+    shown.facts(_request(known), title="Voted", json_out=call.json)
+
+
+@output.command()
+@taking
+def release(
+    request_id: RequestId,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Copy the released files to this folder too.")] = None,
+    call: Call,
+) -> None:
+    """Release a request that may leave: exactly the files that were checked or reviewed."""
+    import shutil
+
+    from integrated_data.output import release as releasing
+
+    with opened_store(call.home) as (places, store):
+        folder = releasing.release(store, request=request_id, actor=call.actor, folder=places.outputs)
+        if out is not None:
+            shutil.copytree(folder, out, dirs_exist_ok=True)
+    files = sorted(p.name for p in folder.iterdir())
+    shown.facts({"request": request_id, "released": str(out or folder), "files": files}, json_out=call.json)
+
+
+@output.command()
+@taking
+def revoke(
+    request_id: RequestId, reason: Annotated[str, typer.Option(help="Why; the register says so.")], *, call: Call
+) -> None:
+    """Withdraw a release from use; what was copied elsewhere cannot be called back."""
+    from integrated_data.output import release as releasing
+
+    with opened_store(call.home) as (places, store):
+        releasing.revoke(store, request=request_id, actor=call.actor, reason=reason, folder=places.outputs)
+    shown.facts({"request": request_id, "state": "revoked"}, json_out=call.json)
+
+
+def _request(known: Any) -> dict[str, Any]:
+    return {k: _plain(v) for k, v in vars(known).items()}
+
+
+def _plain(value: Any) -> Any:
+    return (
+        value
+        if isinstance(value, int | float | str | None)
+        else list(value)
+        if isinstance(value, tuple)
+        else str(value)
+    )

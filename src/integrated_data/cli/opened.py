@@ -1,0 +1,59 @@
+"""Opening an installation for a command, and the options that every command takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integrated_data.control.store import Store
+from integrated_data.site.auditing import sign_head
+from integrated_data.site.places import Places, open_store
+from integrated_data.site.settings import from_environment, home_of
+
+if TYPE_CHECKING:
+    from integrated_data.site.analysis import AnalysisSite
+    from integrated_data.site.loading import LoadingSite
+
+
+def places_of(home: Path | None) -> Places:
+    """The folders of the installation a command was pointed at; refuses what is none."""
+    places = Places(home_of(from_environment(), home))
+    places.check()
+    return places
+
+
+@contextmanager
+def opened_store(home: Path | None) -> Iterator[tuple[Places, Store]]:
+    """An installation's control store; the audit chain's head is signed when the command is done."""
+    places = places_of(home)
+    store = open_store(places)
+    try:
+        yield places, store
+    finally:
+        sign_head(places, store)
+
+
+@contextmanager
+def opened_loading(home: Path | None) -> "Iterator[LoadingSite]":
+    """The loading side of an installation; the audit chain's head is signed when the command is done."""
+    from integrated_data.site.loading import open_loading
+
+    places = places_of(home)
+    with open_loading(places, from_environment()) as site:
+        try:
+            yield site
+        finally:
+            sign_head(places, site.store)
+
+
+@contextmanager
+def opened_analysis(home: Path | None) -> "Iterator[AnalysisSite]":
+    """The analyst's side of an installation; the audit chain's head is signed when the command is done."""
+    from integrated_data.site.analysis import open_analysis
+
+    places = places_of(home)
+    with open_analysis(places, from_environment()) as site:
+        try:
+            yield site
+        finally:
+            sign_head(places, site.store)

@@ -1,0 +1,149 @@
+"""What a steward does: reference sources, the matching service, quarantine, withheld columns."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, Reading, taking
+from integrated_data.cli.opened import opened_loading, opened_store
+from integrated_data.cli.progress import steps
+from integrated_data.cli.supplier import show_outcome
+from integrated_data.control import deliveries, indexes
+from integrated_data.model.errors import UsageRefusal
+
+Index = Annotated[
+    str, typer.Argument(metavar="INDEX", help="demographic, business, address, geography, classification.")
+]
+Reason = Annotated[str, typer.Option(help="Why; kept in the audit chain.")]
+DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id.")]
+
+reference = typer.Typer(help="Reference sources and their indexes.", no_args_is_help=True)
+quarantine = typer.Typer(help="Rows that broke a rule, and deliveries that wait for a decision.", no_args_is_help=True)
+column = typer.Typer(help="Columns withheld from publication.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the steward's commands."""
+    app.add_typer(reference, name="reference")
+    app.add_typer(quarantine, name="quarantine")
+    app.add_typer(column, name="column")
+    app.command()(taking(match))
+
+
+@reference.command("load")
+@taking
+def reference_load(
+    index: Index,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one source.")],
+    *,
+    source: Annotated[str, typer.Option(help="The source's name.")],
+    reading: Reading,
+    call: Call,
+) -> None:
+    """Load a reference source into an index, as its next version."""
+    from integrated_data.site.references import SourceOrder, load_reference
+
+    order = SourceOrder(index, tuple(files), source, reading.id_column, reading.contract)
+    with opened_loading(call.home) as site, steps() as step:
+        report = load_reference(site, order, progress=step)
+    shown.facts(report, title=f"{index} index", json_out=call.json)
+
+
+@reference.command("show")
+@taking
+def reference_show(
+    *, index: Annotated[str | None, typer.Argument(help="One index; all when left out.")] = None, call: Call
+) -> None:
+    """Show the versions of the indexes."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = indexes.versions(connection, index)
+    rows = [
+        {"index": v.index, "version": v.version, "source": v.source, "loaded": v.at, **_plain(v.report)} for v in known
+    ]
+    shown.table(rows, title="Index versions", json_out=call.json)
+
+
+def _plain(report: dict[str, object]) -> dict[str, object]:
+    return {k: report.get(k) for k in ("records", "entities")}
+
+
+def match(
+    index: Index,
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to match.")],
+    out: Annotated[Path, typer.Option(help="LINKS.parquet to write: a file of the identified zone.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Write every comparison beside the links too.")] = False,
+    reading: Reading,
+    call: Call,
+) -> None:
+    """Match a file to an index in bulk; changes no index."""
+    from integrated_data.site.references import MatchOrder, match_file
+
+    if out.suffix != ".parquet":
+        raise UsageRefusal("The links are written as Parquet", next_step="Let --out end in .parquet")
+    order = MatchOrder(index, file, out, reading.id_column, reading.contract, explain)
+    with opened_loading(call.home) as site, steps() as step:
+        report = match_file(site, order, progress=step)
+    shown.facts(report, title=f"Matched to the {index} index", json_out=call.json)
+
+
+@quarantine.command("show")
+@taking
+def quarantine_show(delivery: DeliveryId, reason: Reason, *, call: Call) -> None:
+    """See quarantined rows with the rule each broke; they hold identified values, so every look is audited."""
+    from integrated_data.site import loads
+
+    with opened_loading(call.home) as site:
+        rows = loads.quarantine(site, delivery, by=call.actor, reason=reason)
+    shown.table(rows, title=f"Quarantine of {delivery}", json_out=call.json)
+
+
+@quarantine.command("list")
+@taking
+def quarantine_list(call: Call) -> None:
+    """List deliveries that are not published: held ones wait for a decision."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        rows = deliveries.unpublished(connection)
+    shown.table(rows, title="Not published", json_out=call.json)
+
+
+@quarantine.command("accept")
+@taking
+def quarantine_accept(delivery: DeliveryId, reason: Reason, *, call: Call) -> None:
+    """Accept a held delivery: its good rows go on to be published."""
+    from integrated_data.site import loads
+
+    with opened_loading(call.home) as site, steps() as step:
+        outcome = loads.accept(site, delivery, reason=reason, progress=step)
+    show_outcome(outcome, call.json)
+
+
+@quarantine.command("reject")
+@taking
+def quarantine_reject(delivery: DeliveryId, reason: Reason, *, call: Call) -> None:
+    """Reject a held delivery: nothing of it is published."""
+    from integrated_data import journey
+
+    with opened_loading(call.home) as site:
+        journey.reject_held(site.workshop, delivery, reason=reason)
+    shown.facts({"delivery": delivery, "state": "rejected"}, json_out=call.json)
+
+
+@column.command("release")
+@taking
+def column_release(
+    dataset: str,
+    name: Annotated[str, typer.Argument(metavar="COLUMN", help="A column that is withheld.")],
+    *,
+    reason: Reason,
+    call: Call,
+) -> None:
+    """Release a withheld column: it is published from the next delivery on."""
+    from integrated_data.site import loads
+
+    with opened_store(call.home) as (_, store):
+        loads.check_releasable(store, dataset, column=name)
+        deliveries.release_column(store, dataset, name=name, by=call.actor, reason=reason)
+    shown.facts({"dataset": dataset, "column": name, "published": "from the next delivery on"}, json_out=call.json)

@@ -1,0 +1,128 @@
+"""What a supplier does: describe a file, check it, deliver it."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrated_data.cli import shown
+from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import opened_loading
+from integrated_data.cli.progress import steps
+from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.site.settings import from_environment
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
+
+ContractFile = Annotated[Path | None, typer.Option("--contract", help="A contract (Open Data Contract Standard 3.1).")]
+
+contract = typer.Typer(help="Contracts: the supplier's kit, needs no installation.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the supplier's commands."""
+    app.add_typer(contract, name="contract")
+    app.command()(taking(deliver))
+
+
+def dataset_name(file: Path) -> str:
+    """A dataset's name from a file's: lower case, letters, digits and underscores."""
+    plain = re.sub(r"[^a-z0-9]+", "_", file.name.lower().split(".")[0]).strip("_")
+    return plain if plain[:1].isalpha() else f"d_{plain}"
+
+
+@contract.command("infer")
+@taking
+def contract_infer(
+    files: Files,
+    *,
+    dataset: Annotated[str, typer.Option(help="The dataset's name (else from the file's).")] = "",
+    owner: Annotated[str, typer.Option(help="Who owns the data.")] = "unknown",
+    out: Annotated[Path | None, typer.Option(help="Write the contract here, as YAML.")] = None,
+    call: Call,
+) -> None:
+    """Say what each column seems to be, and write a contract that a person can correct."""
+    from integrated_data.acquire import contracts
+    from integrated_data.acquire.describe import describe, described_json, layout_sentence
+    from integrated_data.site.kit import infer_contract, open_kit
+
+    with open_kit(from_environment()) as kit, steps("reading"):
+        found = infer_contract(kit, files, dataset=dataset or dataset_name(files[0]), owner=owner)
+    if out is not None:
+        contracts.write(found, out)
+    if call.json:
+        shown.document(described_json(found) | ({"written": str(out)} if out else {}))
+        return
+    rows = [vars(row) for row in describe(found)]
+    shown.table(rows, title=f"{found.dataset}: {layout_sentence(found.layout)}")
+    uses = ", ".join(use.index for use in found.indexes) or "none"
+    shown.facts({"matched to": uses, "contract": str(out) if out else "not written; add --out contract.yaml"})
+
+
+@contract.command("check")
+@taking
+def contract_check(
+    contract_file: Annotated[Path, typer.Argument(metavar="CONTRACT", help="A contract, as YAML.")],
+    files: Files,
+    *,
+    call: Call,
+) -> None:
+    """Hold a file against a contract: what would be quarantined and whether it would be accepted."""
+    from integrated_data.site.kit import check_files, open_kit, read_contract
+
+    with open_kit(from_environment()) as kit, steps("checking"):
+        report = check_files(kit, read_contract(contract_file), files=files)
+    if call.json:
+        shown.document(report)
+    else:
+        kept = (
+            "dataset",
+            "layout",
+            "read",
+            "good",
+            "quarantined",
+            "by_rule",
+            "unread",
+            "drift",
+            "verdict",
+            "why",
+        )
+        shown.facts({k: report[k] for k in kept if k in report}, title="Check")
+    if report["verdict"] != "would be accepted":
+        raise typer.Exit(1)
+
+
+def deliver(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Which dataset the files belong to.")],
+    files: Files,
+    *,
+    contract_file: ContractFile = None,
+    call: Call,
+) -> None:
+    """Take one delivery through all stages: acquire, standardise, validate, index, deidentify, publish."""
+    from integrated_data.site.kit import read_contract
+    from integrated_data.site.loads import deliver_and_refresh
+
+    given = read_contract(contract_file) if contract_file else None
+    with opened_loading(call.home) as site, steps() as step:
+        outcome = deliver_and_refresh(site, dataset, files=files, contract=given, progress=step)
+    show_outcome(outcome, call.json)
+
+
+def show_outcome(outcome: dict[str, Any], json: bool) -> None:
+    """Print what became of a delivery; one that was not published ends with its reason."""
+    if json:
+        shown.document(outcome)
+    else:
+        hidden = ("links", "withheld", "seconds", "projects_refreshed")
+        shown.facts({k: v for k, v in outcome.items() if k not in hidden and v != ""}, title="Delivery")
+        shown.table([{"index": index, **facts} for index, facts in outcome["links"].items()], title="Links")
+        shown.table([{"column": n, "why": w} for n, w in outcome["withheld"].items()], title="Withheld")
+        shown.facts(outcome["seconds"], title="Seconds")
+    if outcome["state"] in ("held", "rejected"):
+        raise DeliveryRefusal(
+            f"The delivery is {outcome['state']}",
+            why=outcome["reason"],
+            next_step=f"See the rows: ids quarantine show {outcome['delivery']} --reason TEXT",
+        )

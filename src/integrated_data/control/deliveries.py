@@ -1,0 +1,157 @@
+"""What the store knows of datasets, contracts and deliveries."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from integrated_data.control import tables as t
+from integrated_data.control.store import Change, Store
+from integrated_data.model.delivery import LOAD_MOVES, Delivery, LandedFile, LoadState, Tally
+from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.event import Event
+
+
+def find(connection: sa.Connection, delivery: str) -> Delivery | None:
+    """The delivery with this id, if it is known."""
+    row = connection.execute(sa.select(t.delivery).where(t.delivery.c.id == delivery)).mappings().first()
+    if row is None:
+        return None
+    files = tuple(LandedFile(**f) for f in row["files"])
+    return Delivery(row["id"], row["dataset"], files, LoadState(row["state"]))
+
+
+def get(connection: sa.Connection, delivery: str) -> Delivery:
+    """The delivery with this id; refuses when there is none."""
+    found = find(connection, delivery)
+    if found is None:
+        raise DeliveryRefusal(f"There is no delivery {delivery}", next_step="List them with: ids quarantine list")
+    return found
+
+
+def register(store: Store, delivery: Delivery, *, actor: str) -> None:
+    """Write down a delivery that has landed."""
+    facts = {"files": len(delivery.files), "bytes": sum(f.size for f in delivery.files)}
+    subject = f"dataset/{delivery.dataset}"
+    with store.change(Event("delivery.landed", actor, subject, {"delivery": delivery.id, **facts})) as change:
+        change.connection.execute(
+            sa.insert(t.delivery).values(
+                id=delivery.id, dataset=delivery.dataset, state=delivery.state.value,
+                files=[asdict(f) for f in delivery.files], received_at=change.at,
+            )
+        )  # fmt: skip
+
+
+def move(change: Change, delivery: str, *, state: LoadState) -> None:
+    """Change a delivery's state inside a change; refuses a move that LOAD_MOVES does not allow."""
+    now = get(change.connection, delivery).state
+    if now is state:
+        return
+    if state not in LOAD_MOVES[now]:
+        raise DeliveryRefusal(
+            f"Delivery {delivery} is {now.value} and cannot become {state.value}",
+            next_step="Deliver the file again under a new version",
+        )
+    change.connection.execute(sa.update(t.delivery).where(t.delivery.c.id == delivery).values(state=state.value))
+
+
+def set_tally(change: Change, delivery: str, *, tally: Tally) -> None:
+    """Keep the row counts of a delivery."""
+    change.connection.execute(
+        sa.update(t.delivery).where(t.delivery.c.id == delivery).values(tally=json.loads(json.dumps(asdict(tally))))
+    )
+
+
+def set_contract(change: Change, delivery: str, *, version: str) -> None:
+    """Note which contract version a delivery is loaded under."""
+    change.connection.execute(sa.update(t.delivery).where(t.delivery.c.id == delivery).values(contract_version=version))
+
+
+def save_contract(change: Change, *, dataset: str, version: str, body: str, about: dict[str, Any]) -> None:
+    """Keep a contract version (once) and make it the dataset's current one.
+
+    `about`: owner, title, inferred. A body that differs from the one kept under the same version
+    is refused, since published tables name the version they were loaded under.
+    """
+    connection = change.connection
+    kept = connection.execute(
+        sa.select(t.contract.c.body).where(t.contract.c.dataset == dataset, t.contract.c.version == version)
+    ).scalar()
+    if kept is not None and kept != body:
+        raise DeliveryRefusal(
+            f"Contract version {version} of dataset {dataset} is kept already and differs",
+            next_step="Give the changed contract a new version number",
+        )
+    if kept is None:
+        connection.execute(
+            sa.insert(t.contract).values(
+                dataset=dataset, version=version, body=body, inferred=about["inferred"], at=change.at
+            )
+        )
+    fields = {"owner": about["owner"], "title": about["title"], "contract_version": version}
+    if connection.execute(sa.select(t.dataset.c.id).where(t.dataset.c.id == dataset)).first():
+        connection.execute(sa.update(t.dataset).where(t.dataset.c.id == dataset).values(**fields))
+    else:
+        connection.execute(sa.insert(t.dataset).values(id=dataset, **fields))
+
+
+def contract_body(connection: sa.Connection, dataset: str, *, version: str | None = None) -> str | None:
+    """The YAML of a dataset's contract: the version named, or the current one; None when unknown."""
+    current = sa.select(t.dataset.c.contract_version).where(t.dataset.c.id == dataset).scalar_subquery()
+    return connection.execute(
+        sa.select(t.contract.c.body).where(
+            t.contract.c.dataset == dataset, t.contract.c.version == (version or current)
+        )
+    ).scalar()
+
+
+def contract_version(connection: sa.Connection, delivery: str) -> str | None:
+    """The contract version a delivery is loaded under, once it is known."""
+    return connection.execute(sa.select(t.delivery.c.contract_version).where(t.delivery.c.id == delivery)).scalar()
+
+
+def tally(connection: sa.Connection, delivery: str) -> dict[str, Any] | None:
+    """The row counts of a delivery, once they are known."""
+    return connection.execute(sa.select(t.delivery.c.tally).where(t.delivery.c.id == delivery)).scalar()
+
+
+def of_dataset(connection: sa.Connection, dataset: str) -> list[dict[str, Any]]:
+    """Deliveries of a dataset, newest first: id, state, tally, received_at."""
+    rows = connection.execute(
+        sa.select(t.delivery.c.id, t.delivery.c.state, t.delivery.c.tally, t.delivery.c.received_at)
+        .where(t.delivery.c.dataset == dataset)
+        .order_by(t.delivery.c.received_at.desc())
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def unpublished(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Deliveries that are landed, held or rejected: id, dataset, state, received_at, reason."""
+    columns = (t.delivery.c.id, t.delivery.c.dataset, t.delivery.c.state, t.delivery.c.received_at, t.job.c.reason)
+    joined = sa.outerjoin(t.delivery, t.job, t.job.c.id == sa.literal("load/") + t.delivery.c.id)
+    rows = connection.execute(
+        sa.select(*columns)
+        .select_from(joined)
+        .where(t.delivery.c.state != LoadState.PUBLISHED.value)
+        .order_by(t.delivery.c.received_at)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def released_columns(connection: sa.Connection, dataset: str) -> frozenset[str]:
+    """Withheld columns that a steward has released."""
+    rows = connection.execute(sa.select(t.column_release.c.name).where(t.column_release.c.dataset == dataset))
+    return frozenset(row.name for row in rows)
+
+
+def release_column(store: Store, dataset: str, *, name: str, by: str, reason: str) -> None:
+    """A steward releases a withheld column; it is published from the next delivery on."""
+    event = Event("column.released", by, f"dataset/{dataset}", {"column": name, "reason": reason})
+    with store.change(event) as change:
+        change.connection.execute(
+            sa.delete(t.column_release).where(t.column_release.c.dataset == dataset, t.column_release.c.name == name)
+        )
+        change.connection.execute(
+            sa.insert(t.column_release).values(dataset=dataset, name=name, by=by, reason=reason, at=change.at)
+        )

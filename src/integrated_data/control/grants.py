@@ -1,0 +1,62 @@
+"""What the store knows of grants: what was provisioned for a project of a release."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from integrated_data.control import bodies
+from integrated_data.control import tables as t
+from integrated_data.control.store import Store
+from integrated_data.model.access import Grant, GrantState
+from integrated_data.model.event import Event
+
+
+def activate(store: Store, grant: Grant, *, by: str) -> tuple[Grant, ...]:
+    """Make a grant the one that is opened for its project and dataset; returns those it replaces."""
+    facts = {"dataset": grant.dataset, "release": grant.release, "rows": grant.rows, "bytes": grant.bytes,
+             "columns": list(grant.columns)}  # fmt: skip
+    with store.change(Event("grant.provisioned", by, f"project/{grant.project}", facts)) as change:
+        replaced = _active(change.connection, project=grant.project, dataset=grant.dataset)
+        _set(change.connection, (number for number, _ in replaced), state=GrantState.SUPERSEDED)
+        change.connection.execute(
+            sa.insert(t.grant).values(
+                project=grant.project, dataset=grant.dataset, release=grant.release,
+                state=GrantState.ACTIVE.value, body=bodies.write(grant), at=change.at,
+            )
+        )  # fmt: skip
+    return tuple(old for _, old in replaced)
+
+
+def revoke(store: Store, project: str, *, dataset: str | None = None, by: str, reason: str) -> tuple[Grant, ...]:
+    """Stop a project's grants, of one dataset or of all; returns them, so that their files can go."""
+    facts = {"dataset": dataset, "reason": reason}
+    with store.change(Event("grant.revoked", by, f"project/{project}", facts)) as change:
+        found = _active(change.connection, project=project, dataset=dataset)
+        _set(change.connection, (number for number, _ in found), state=GrantState.REVOKED)
+        change.note(grants=len(found))
+    return tuple(grant for _, grant in found)
+
+
+def active(connection: sa.Connection, *, project: str | None = None, dataset: str | None = None) -> tuple[Grant, ...]:
+    """Active grants of a project, of a dataset, or all, by project and view."""
+    return tuple(grant for _, grant in _active(connection, project=project, dataset=dataset))
+
+
+def stale(connection: sa.Connection, dataset: str, *, release: int) -> tuple[Grant, ...]:
+    """Active grants of a dataset that were made from an older release."""
+    return tuple(g for g in active(connection, dataset=dataset) if g.release < release)
+
+
+def _active(connection: sa.Connection, *, project: str | None, dataset: str | None) -> list[tuple[int, Grant]]:
+    query = sa.select(t.grant.c.id, t.grant.c.body).where(t.grant.c.state == GrantState.ACTIVE.value)
+    if project is not None:
+        query = query.where(t.grant.c.project == project)
+    if dataset is not None:
+        query = query.where(t.grant.c.dataset == dataset)
+    rows: Any = connection.execute(query.order_by(t.grant.c.project, t.grant.c.dataset))
+    return [(row.id, bodies.read(Grant, row.body, what="grant")) for row in rows]
+
+
+def _set(connection: sa.Connection, numbers: Iterable[int], *, state: GrantState) -> None:
+    connection.execute(sa.update(t.grant).where(t.grant.c.id.in_(list(numbers))).values(state=state.value))

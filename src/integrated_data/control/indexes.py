@@ -1,0 +1,74 @@
+"""Index versions and link sets on record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from integrated_data.control import tables as t
+from integrated_data.control.store import Change
+from integrated_data.model.errors import IndexRefusal
+
+
+@dataclass(frozen=True)
+class IndexVersion:
+    """One version of an index: immutable files under `v<version>` of the index's folder."""
+
+    index: str
+    version: int
+    source: str
+    delivery: str
+    report: dict[str, Any]
+    at: str
+
+
+def add_version(change: Change, *, index: str, version: int, source: str, about: dict[str, Any]) -> None:
+    """Write an index version down inside a change; `about`: delivery, report."""
+    change.connection.execute(
+        sa.insert(t.index_version).values(
+            index=index, version=version, source=source, delivery=about["delivery"],
+            report=about["report"], at=change.at,
+        )
+    )  # fmt: skip
+
+
+def versions(connection: sa.Connection, index: str | None = None) -> list[IndexVersion]:
+    """All versions, of one index or of all, oldest first."""
+    query = sa.select(t.index_version).order_by(t.index_version.c.index, t.index_version.c.version)
+    if index is not None:
+        query = query.where(t.index_version.c.index == index)
+    return [IndexVersion(**row) for row in connection.execute(query).mappings()]
+
+
+def current(connection: sa.Connection, index: str) -> IndexVersion | None:
+    """The newest version of an index, or None when nothing was loaded."""
+    found = versions(connection, index)
+    return found[-1] if found else None
+
+
+def get(connection: sa.Connection, index: str, *, version: int | None = None) -> IndexVersion:
+    """A version of an index (the newest unless named); refuses when there is none."""
+    for found in reversed(versions(connection, index)):
+        if version is None or found.version == version:
+            return found
+    wanted = f"version {version} of the {index} index" if version else f"a {index} index"
+    raise IndexRefusal(
+        f"There is no {wanted}",
+        why="No reference source has been loaded into it",
+        next_step=f"Load one first: ids reference load {index} FILE --source NAME",
+    )
+
+
+def save_links(change: Change, *, delivery: str, dataset: str, index: str, about: dict[str, Any]) -> None:
+    """Write a link set down inside a change; `about`: index_version, place, report."""
+    key = (t.link_set.c.delivery == delivery, t.link_set.c.index == index)
+    change.connection.execute(sa.delete(t.link_set).where(*key))
+    change.connection.execute(
+        sa.insert(t.link_set).values(delivery=delivery, dataset=dataset, index=index, at=change.at, **about)
+    )
+
+
+def links_of(connection: sa.Connection, delivery: str) -> list[dict[str, Any]]:
+    """Link sets of a delivery: index, index_version, place, report."""
+    rows = connection.execute(sa.select(t.link_set).where(t.link_set.c.delivery == delivery))
+    return [dict(row) for row in rows.mappings()]

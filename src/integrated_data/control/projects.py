@@ -1,0 +1,186 @@
+"""What the store knows of agreements, people, projects and decisions."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from integrated_data.control import bodies
+from integrated_data.control import tables as t
+from integrated_data.control.store import Change, Store
+from integrated_data.model.access import (
+    PROJECT_MOVES,
+    Agreement,
+    Decision,
+    Law,
+    Person,
+    Project,
+    ProjectState,
+    World,
+)
+from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.event import Event
+
+T = TypeVar("T")
+
+
+def add_agreement(store: Store, agreement: Agreement, *, by: str) -> None:
+    """Write an agreement down, or its new version under the same id; it takes effect at once."""
+    event = Event("agreement.written", by, f"dataset/{agreement.dataset}", {"agreement": agreement.id})
+    with store.change(event) as change:
+        _put(change, t.agreement, key=agreement.id, body=bodies.write(agreement), dataset=agreement.dataset)
+
+
+def agreements(connection: sa.Connection, dataset: str | None = None) -> list[Agreement]:
+    """Agreements on record, of one dataset or of all, by id."""
+    query = sa.select(t.agreement.c.body).order_by(t.agreement.c.id)
+    if dataset is not None:
+        query = query.where(t.agreement.c.dataset == dataset)
+    return [bodies.read(Agreement, b, what="agreement") for b in connection.execute(query).scalars()]
+
+
+def get_agreement(connection: sa.Connection, agreement: str) -> Agreement:
+    """The agreement of that id; refuses when there is none."""
+    return _get(connection, t.agreement, key=agreement, kind=Agreement)
+
+
+def add_person(store: Store, person: Person, *, by: str) -> None:
+    """Write a person down, or their new record under the same id; it takes effect at once."""
+    with store.change(Event("person.written", by, f"person/{person.id}")) as change:
+        _put(change, t.person, key=person.id, body=bodies.write(person))
+
+
+def people(connection: sa.Connection) -> list[Person]:
+    """Everybody on record, by id."""
+    rows = connection.execute(sa.select(t.person.c.body).order_by(t.person.c.id)).scalars()
+    return [bodies.read(Person, b, what="person") for b in rows]
+
+
+def get_person(connection: sa.Connection, person: str) -> Person:
+    """The person of that id; refuses when there is none."""
+    return _get(connection, t.person, key=person, kind=Person)
+
+
+def add_project(store: Store, project: Project, *, by: str) -> None:
+    """Write an application down; one that is on record already is amended and must be decided again."""
+    with store.change(Event("project.proposed", by, f"project/{project.id}")) as change:
+        kept = _find_project(change.connection, project.id)
+        if kept is not None and kept.state is ProjectState.CLOSED:
+            raise AgreementRefusal(f"Project {project.id} is closed", next_step="Apply under a new id")
+        body = bodies.write(replace(project, state=ProjectState.PROPOSED))
+        _put(change, t.project, key=project.id, body=body, state=ProjectState.PROPOSED.value)
+
+
+def projects(connection: sa.Connection) -> list[Project]:
+    """Every project on record, by id."""
+    rows = connection.execute(sa.select(t.project.c.body, t.project.c.state).order_by(t.project.c.id))
+    return [_project(row.body, row.state) for row in rows]
+
+
+def get_project(connection: sa.Connection, project: str) -> Project:
+    """The project of that id; refuses when there is none."""
+    found = _find_project(connection, project)
+    if found is None:
+        raise _unknown("project", project)
+    return found
+
+
+def close_project(store: Store, project: str, *, by: str) -> None:
+    """Close a project for good; what was provisioned for it is destroyed by the loading side."""
+    with store.change(Event("project.closed", by, f"project/{project}")) as change:
+        _move(change, project, state=ProjectState.CLOSED)
+
+
+def record_decision(store: Store, project: str, *, decision: Decision, by: str) -> int:
+    """Write a decision down and move its project; returns the decision's number."""
+    state = ProjectState.APPROVED if decision.allowed else ProjectState.REFUSED
+    event = Event(f"project.{state.value}", by, f"project/{project}", {"policy": decision.policy_version})
+    with store.change(event) as change:
+        _move(change, project, state=state)
+        body = bodies.write(decision)
+        done = change.connection.execute(
+            sa.insert(t.decision)
+            .values(project=project, by=by, allowed=decision.allowed, body=body, at=change.at)
+            .returning(t.decision.c.id)
+        )
+        number = int(done.scalar_one())
+        change.note(decision=number, against=len(decision.reasons_against))
+    return number
+
+
+def decisions(connection: sa.Connection, project: str) -> list[tuple[int, str, Decision]]:
+    """Decisions on a project, newest first: number, who signed, the decision."""
+    rows = connection.execute(
+        sa.select(t.decision).where(t.decision.c.project == project).order_by(t.decision.c.id.desc())
+    )
+    return [(r.id, r.by, bodies.read(Decision, r.body, what="decision")) for r in rows]
+
+
+def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> World:
+    """The facts that bear on some projects: the projects, their teams and supervisors, their agreements."""
+    found = [p for p in (_find_project(connection, each) for each in projects) if p is not None]
+    team = {person for p in found for person in p.team}
+    datasets = sorted({r.dataset for p in found for r in p.datasets})
+    bodies_of = connection.execute(
+        sa.select(t.agreement.c.body).where(t.agreement.c.dataset.in_(datasets)).order_by(t.agreement.c.id)
+    ).scalars()
+    agreed = tuple(bodies.read(Agreement, b, what="agreement") for b in bodies_of)
+    rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
+    known = tuple(bodies.read(Person, b, what="person") for b in rows)
+    return World(law, agreed, known, tuple(found))
+
+
+def with_person(connection: sa.Connection, facts: World, *, person: str) -> World:
+    """The same facts, and what is on record of one more person (none, if nothing is)."""
+    if facts.person(person) is not None:
+        return facts
+    body = connection.execute(sa.select(t.person.c.body).where(t.person.c.id == person)).scalar()
+    if body is None:
+        return facts
+    return replace(facts, people=(*facts.people, bodies.read(Person, body, what="person")))
+
+
+def _find_project(connection: sa.Connection, project: str) -> Project | None:
+    row = connection.execute(sa.select(t.project.c.body, t.project.c.state).where(t.project.c.id == project)).first()
+    return _project(row.body, row.state) if row else None
+
+
+def _project(body: Any, state: str) -> Project:
+    return replace(bodies.read(Project, body, what="project"), state=ProjectState(state))
+
+
+def _move(change: Change, project: str, *, state: ProjectState) -> None:
+    now = get_project(change.connection, project).state
+    if now is state:
+        return
+    if state not in PROJECT_MOVES[now]:
+        raise AgreementRefusal(
+            f"Project {project} is {now.value} and cannot become {state.value}",
+            next_step="Apply for it again under a new id",
+        )
+    change.connection.execute(sa.update(t.project).where(t.project.c.id == project).values(state=state.value))
+
+
+def _get(connection: sa.Connection, table: sa.Table, *, key: str, kind: type[T]) -> T:
+    body = connection.execute(sa.select(table.c.body).where(table.c.id == key)).scalar()
+    if body is None:
+        raise _unknown(table.name, key)
+    return bodies.read(kind, body, what=table.name)
+
+
+def _unknown(what: str, key: str) -> AgreementRefusal:
+    return AgreementRefusal(f"There is no {what} {key}", next_step=f"List what is on record with: ids {what} list")
+
+
+def _put(change: Change, table: sa.Table, *, key: str, body: dict[str, Any], **columns: str) -> None:
+    """Insert or replace a body under its id; its digest goes into the event."""
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    known = change.connection.execute(sa.select(table.c.id).where(table.c.id == key)).first()
+    values = {"body": body, "at": change.at, **columns}
+    if known is None:
+        change.connection.execute(sa.insert(table).values(id=key, **values))
+    else:
+        change.connection.execute(sa.update(table).where(table.c.id == key).values(**values))
+    change.note(sha256=digest, replaced=known is not None)

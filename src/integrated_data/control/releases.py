@@ -1,0 +1,73 @@
+"""Published versions of datasets: only what is named here exists for readers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from integrated_data.control import tables as t
+from integrated_data.control.store import Change
+from integrated_data.model.errors import AgreementRefusal
+
+
+@dataclass(frozen=True)
+class Release:
+    """One published version: `snapshot` names the lake's snapshot, `entry` is the catalogue entry."""
+
+    id: int
+    dataset: str
+    delivery: str
+    snapshot: int
+    rows: int
+    entry: dict[str, Any]
+    at: str
+
+
+def name_snapshot(change: Change, *, dataset: str, delivery: str, snapshot: int, entry: dict[str, Any]) -> int:
+    """Make a committed snapshot exist for readers; once per delivery. Returns the release's id."""
+    connection = change.connection
+    kept = connection.execute(sa.select(t.release.c.id).where(t.release.c.delivery == delivery)).scalar()
+    if kept is not None:
+        return int(kept)
+    done = connection.execute(
+        sa.insert(t.release)
+        .values(dataset=dataset, delivery=delivery, snapshot=snapshot, rows=entry["rows"], entry=entry, at=change.at)
+        .returning(t.release.c.id)
+    )
+    return int(done.scalar_one())
+
+
+def current(connection: sa.Connection, dataset: str) -> Release | None:
+    """The newest release of a dataset, or None."""
+    row = (
+        connection.execute(
+            sa.select(t.release).where(t.release.c.dataset == dataset).order_by(t.release.c.id.desc()).limit(1)
+        )
+        .mappings()
+        .first()
+    )
+    return Release(**row) if row else None
+
+
+def get(connection: sa.Connection, dataset: str) -> Release:
+    """The newest release of a dataset; refuses when nothing is published."""
+    found = current(connection, dataset)
+    if found is None:
+        raise AgreementRefusal(
+            f"Dataset {dataset} has no published version",
+            next_step=f"Deliver it first: ids deliver {dataset} FILE",
+        )
+    return found
+
+
+def all_current(connection: sa.Connection) -> list[Release]:
+    """The newest release of every dataset, by dataset name."""
+    newest = sa.select(sa.func.max(t.release.c.id)).group_by(t.release.c.dataset)
+    rows = connection.execute(sa.select(t.release).where(t.release.c.id.in_(newest)).order_by(t.release.c.dataset))
+    return [Release(**row) for row in rows.mappings()]
+
+
+def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
+    """The release a delivery became, or None."""
+    row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()
+    return Release(**row) if row else None

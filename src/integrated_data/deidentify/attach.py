@@ -1,0 +1,76 @@
+"""The published projection of a checked delivery: payload plus opaque entity ids."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from integrated_data.model.contract import Column, Contract
+from integrated_data.model.linkage import IndexDefinition
+from integrated_data.model.meanings import Handling, Meaning
+from integrated_data.vocabulary import sql
+from integrated_data.vocabulary.marks import ROW
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The links of one index: a relation with LINK_COLUMNS by row number, and what it publishes.
+
+    `attributes`: a relation (entity_id, one column per published attribute), e.g. area codes.
+    """
+
+    definition: IndexDefinition
+    links: str
+    attributes: str | None = None
+    published: tuple[str, ...] = ()
+
+
+def published_columns(contract: Contract, withheld: frozenset[str]) -> tuple[Column, ...]:
+    """Columns of the contract that may be published: payload that nothing withholds."""
+    return tuple(c for c in contract.columns if c.handling is Handling.PAYLOAD and c.name not in withheld)
+
+
+def derived_sql(contract: Contract) -> Mapping[str, str]:
+    """Coarser columns that stand in for identifiers: name to SQL over the checked relation `c`.
+
+    A date of birth is published as the year of birth; nothing finer leaves the identified zone.
+    """
+    taken = {c.name for c in contract.columns}
+    for column in contract.meaning(Meaning.DATE_OF_BIRTH):
+        if "birth_year" not in taken:
+            return {"birth_year": f"year(c.{sql.name(column.name)})::SMALLINT"}
+    return {}
+
+
+def published_sql(
+    contract: Contract, relation: str, *, good: str, attachments: Sequence[Attachment], withheld: frozenset[str]
+) -> str:
+    """SELECT of what is published: `good` is the SQL condition, over `c`, of a row that broke no rule.
+
+    Each index adds `<key>_entity` (BIGINT; NULL where no link was accepted), `<key>_link_probability`
+    and `<key>_link_method`, and its published attributes.
+    """
+    derived = derived_sql(contract)
+    parts = [f"c.{sql.name(c.name)}" for c in published_columns(contract, withheld)]
+    parts += [f"{expression} AS {sql.name(name)}" for name, expression in derived.items()]
+    taken = {c.name for c in contract.columns} | set(derived)
+    joins = []
+    for number, attachment in enumerate(attachments):
+        key, link, attribute = attachment.definition.key, f"l{number}", f"a{number}"
+        parts += [
+            f"{link}.entity_id AS {sql.name(key + '_entity')}",
+            f"{link}.probability::FLOAT AS {sql.name(key + '_link_probability')}",
+            f"{link}.method AS {sql.name(key + '_link_method')}",
+        ]
+        joins.append(f"LEFT JOIN {sql.name(attachment.links)} {link} ON {link}.record_id = c.{ROW}")
+        if attachment.attributes is not None:
+            for column in attachment.published:
+                parts.append(f"{attribute}.{sql.name(column)} AS {sql.name(_free(column, key, taken=taken))}")
+            joins.append(
+                f"LEFT JOIN {sql.name(attachment.attributes)} {attribute} ON {attribute}.entity_id = {link}.entity_id"
+            )
+    if not parts:
+        parts = ["TRUE AS present"]
+    return f"SELECT {', '.join(parts)} FROM {sql.name(relation)} c {' '.join(joins)} WHERE {good}"
+
+
+def _free(column: str, key: str, *, taken: set[str]) -> str:
+    return column if column not in taken else f"{key}_{column}"

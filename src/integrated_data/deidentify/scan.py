@@ -1,0 +1,98 @@
+"""A look at what is left: values that still identify somebody withhold their column.
+
+No scan finds everything, which is why free text and columns of low confidence are withheld
+before it runs. Every string column that would be published is looked at: all distinct values of
+a short code list, a spread sample of a longer one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from integrated_data.engine import Engine
+from integrated_data.vocabulary import sql
+from integrated_data.vocabulary.marks import ROW
+
+#: Runs of rows drawn from a long relation, and the rows of each.
+PLACES, RUN = 10, 10_000
+#: Distinct values of each column looked at among them.
+SAMPLE = 20_000
+#: Table of the rows drawn.
+DRAWN = "drawn_to_scan"
+#: Share of looked-at values that may look like an identifier by chance (check digits: 1 in 11).
+TOLERATED = 0.01
+#: A text column of more rows than this in which nearly every value differs is a reference, not a code.
+UNIQUE_ROWS, UNIQUE_SHARE = 100, 0.9
+
+#: What identifies: name to a regular expression over the whole or part of a value.
+SIGNS = {
+    "postcode": r"\b[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}\b",
+    "national insurance number": r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]\b",
+    "electronic mail address": r"[^@\s]+@[^@\s]+\.[^@\s]+",
+    "telephone number": r"^(\+44|0)[0-9 ]{9,12}$",
+    "NHS number": r"^[0-9]{3} ?[0-9]{3} ?[0-9]{4}$",
+    "title and name": r"^(MR|MRS|MISS|MS|DR) [A-Z]+",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One column that must not be published, and why (never a value)."""
+
+    column: str
+    reason: str
+
+
+def scan(engine: Engine, relation: str, *, columns: Sequence[str], rows: int) -> tuple[Finding, ...]:
+    """Look at string columns of a relation of `rows` rows; returns those that must be withheld."""
+    if not columns:
+        return ()
+    engine.create(DRAWN, drawn_sql(relation, columns, rows=rows))
+    try:
+        found = [_judge(c, engine.rows(scan_sql(DRAWN, c)).to_pylist()[0]) for c in columns]
+    finally:
+        engine.drop(DRAWN)
+    return tuple(finding for finding in found if finding is not None)
+
+
+def drawn_sql(relation: str, columns: Sequence[str], *, rows: int) -> str:
+    """Rows from places spread evenly over a long relation, by its row number; a short one whole.
+
+    Reading runs of rows costs a reader little: it passes over what lies between them.
+    """
+    taken = f"SELECT {sql.names(columns)} FROM {sql.name(relation)}"
+    if rows <= PLACES * RUN:
+        return taken
+    starts = [place * (rows - RUN) // (PLACES - 1) for place in range(PLACES)]
+    return taken + " WHERE " + " OR ".join(f"{ROW} BETWEEN {start} AND {start + RUN - 1}" for start in starts)
+
+
+def scan_sql(relation: str, column: str) -> str:
+    """One row of counts: rows, looked_at (distinct values), and one count per sign."""
+    quoted = sql.name(column)
+    signs = ", ".join(
+        f"count(*) FILTER (regexp_matches(v, {sql.text(pattern)})) AS {sql.name(sign)}"
+        for sign, pattern in SIGNS.items()
+    )
+    return (
+        f"WITH looked AS (SELECT upper({quoted}) AS v, count(*) AS n FROM {sql.name(relation)} "
+        f"WHERE {quoted} IS NOT NULL GROUP BY {quoted} LIMIT {SAMPLE}) "
+        f"SELECT sum(n)::BIGINT AS rows, count(*) AS looked_at, {signs} FROM looked"
+    )
+
+
+def _judge(column: str, counts: dict[str, int | None]) -> Finding | None:
+    looked = counts["looked_at"] or 0
+    rows = counts["rows"] or 0
+    for sign in SIGNS:
+        if looked and (counts[sign] or 0) / looked > TOLERATED:
+            return Finding(column, f"values look like a {sign}")
+    if rows > UNIQUE_ROWS and looked > UNIQUE_SHARE * rows:
+        return Finding(column, "nearly every value differs, as in a reference number")
+    return None
+
+
+def string_columns(schema: pa.Schema) -> list[str]:
+    """Names of the string columns of an Arrow schema."""
+    return [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]

@@ -1,0 +1,1 @@
+"""The index room: reference indexes, and matching records to them."""

@@ -1,0 +1,317 @@
+"""Matching a delivery to an index: from records to one link per record."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from integrated_data.engine import Engine, Held
+from integrated_data.index.explain import explain
+from integrated_data.index.matching import block, decide, prepare, score, train
+from integrated_data.index.matching.decide import Competing, Edges, Floats, Ints, Posterior
+from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.index.matching.model import Model, assumed, check, with_rivals
+from integrated_data.index.store import Version
+from integrated_data.model.linkage import Band
+from integrated_data.vocabulary.sql import name, text
+
+#: Pairs this far (log2) below even odds against the whole index are not kept: no posterior feels them.
+FLOOR = 8.0
+
+#: The strongest claims to an entity that any other claim is held against.
+CLAIMANTS = 50
+
+#: Weight (log2) of a record that the index was loaded from: nothing else competes.
+IDENTICAL = 400.0
+
+NO_FLOOR = 1e6  # a floor that drops nothing
+
+#: Stands for the number of an exact rule where a record is known to be an entity.
+SETTLED = -2
+
+NO_EVIDENCE = "nothing to match on"
+SAME_RECORD = "the same record"
+BY_MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to match. `records`: relation with `record_id` and meaning columns; `out`: table to make.
+
+    `one_to_one`: no two records are one entity. Otherwise only records that are duplicates of each
+    other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
+    `clean`. `known`: relation of `record_id` and `entity` that are settled already. `explain`: table
+    to make with the reasons (see `explain.explain`).
+    """
+
+    records: str
+    out: str
+    one_to_one: bool = False
+    model: Model | None = None
+    cleaned: bool = False
+    known: str | None = None
+    explain: str | None = None
+
+
+@dataclass(frozen=True)
+class LinkReport:
+    """What became of a delivery's records; holds no personal data."""
+
+    records: int
+    accepted: int
+    clerical: int
+    entities: int  # of the index
+    present: float  # share of records estimated to be in the index
+    threshold: float  # probability from which a link was accepted
+    expected_precision: float  # of accepted links, from their probabilities
+    expected_recall: float  # of those estimated to be present
+    methods: dict[str, int]  # accepted links by method
+    seconds: dict[str, float] = field(default_factory=dict)
+    model: Model | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it, without the model."""
+        return {k: v for k, v in asdict(self).items() if k != "model"}
+
+
+class Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, step: str) -> Iterator[None]:
+        """Time one step; steps of one name add up."""
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = round(self.seconds.get(step, 0.0) + time.perf_counter() - start, 4)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Candidates of a delivery: edges, the rule each satisfies (-1: none), and how many records can match."""
+
+    edges: Edges
+    rule: Ints
+    records: int
+    evidence: int
+
+
+def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: Request) -> LinkReport:
+    """Match records to an index version; makes table `request.out` with the columns of a link table."""
+    clock, work = Clock(), f"{request.out}_work"
+    definition = version.definition
+    try:
+        with clock.step("prepare"):
+            version.load(engine, f"{work}_index")
+            if request.cleaned:
+                engine.view(f"{work}_records", f"SELECT * FROM {name(request.records)}")
+            else:
+                clean(engine, definition, records=request.records, out=f"{work}_records")
+        with clock.step("train"):
+            model = request.model or _train(engine, trainer, version=version, work=work)
+            check(model, definition)
+            model = with_rivals(model, definition, counts=version.about.rivals)
+        with clock.step("score"):
+            scored = _candidates(engine, version, model=model, work=work, known=request.known)
+        with clock.step("decide"):
+            competing = (
+                None if request.one_to_one else _competing(engine, definition, model=model, scored=scored, work=work)
+            )
+            sizes = (max(scored.evidence, 1), version.about.entities)
+            found = decide.posterior(scored.edges, sizes=sizes, competing=competing)
+        if request.explain is not None:
+            with clock.step("explain"):
+                _hold(engine, scored.edges, probability=found.probability, table=f"{work}_edges")
+                numbers = (version.about.entities, found.present)
+                explain(engine, definition, model=model, work=work, numbers=numbers, out=request.explain)
+        with clock.step("write"):
+            report = _write(engine, definition, scored=scored, found=found, work=work, out=request.out)
+        return replace(report, entities=version.about.entities, seconds=clock.seconds, model=model)
+    finally:
+        engine.drop(*(f"{work}_{t}" for t in ("records", "keys", "pairs", "same", "edges", "rivalling", "best", "own")))
+        version.unload(engine, f"{work}_index")
+
+
+def clean(engine: Engine, definition: MatchDefinition, *, records: str, out: str) -> None:
+    """Make table `out`: `record` (0, 1, …), `record_id` and the cleaned fields of a records relation."""
+    prepare.load_lookups(engine, definition)
+    cleaned = prepare.cleaned_sql(definition, records, columns=engine.columns(records))
+    engine.create(out, f"SELECT row_number() OVER () - 1 AS record, * FROM ({cleaned})")
+
+
+def _train(engine: Engine, trainer: train.Trainer, *, version: Version, work: str) -> Model:
+    sides = train.Sides(
+        f"{work}_records", f"{work}_index_forms", (count(engine, f"{work}_records"), version.about.forms)
+    )
+    return train.trained(engine, trainer, start=assumed(version.definition), definition=version.definition, sides=sides)
+
+
+def count(engine: Engine, relation: str, *, where: str = "TRUE") -> int:
+    """Rows of a relation for which `where` holds."""
+    return int(engine.rows(f"SELECT count(*) AS n FROM {name(relation)} WHERE {where}").column("n")[0].as_py())
+
+
+def _candidates(engine: Engine, version: Version, *, model: Model, work: str, known: str | None) -> Scored:
+    """Score all candidate pairs, a chunk of records at a time; only pairs that can matter are kept."""
+    definition, records = version.definition, f"{work}_records"
+    total = count(engine, records)
+    relations = score.Relations(f"{work}_pairs", records, f"{work}_index_forms")
+    held = prepare.held(engine, definition, relation=records)
+    silent = [c.name for c in definition.comparisons if not held.intersection(c.fields)]
+    scored = score.scored_sql(
+        definition, model, compared=score.compared_sql(definition, relations, silent=silent),
+        among=version.about.entities, floor=float(np.log2(max(version.about.entities, 1))) - FLOOR,
+    )  # fmt: skip
+    parts = []
+    for start in range(0, max(total, 1), definition.policy.chunk):
+        chunk = f"record BETWEEN {start} AND {start + definition.policy.chunk - 1}"
+        engine.create(
+            f"{work}_keys", f"SELECT * FROM ({block.keys_sql(definition, records, number='record', where=chunk)})"
+        )
+        pairs = block.candidates_sql(definition, f"{work}_keys", index_keys=f"{work}_index_keys")
+        engine.create(f"{work}_pairs", pairs)
+        parts.append(engine.rows(scored))
+    parts.append(_same_records(engine, version, work=work))
+    if known is not None:
+        parts.append(
+            engine.rows(
+                f"SELECT l.record, k.entity, {IDENTICAL * 2}::DOUBLE AS weight, {SETTLED}::TINYINT AS rule "
+                f"FROM {name(records)} l JOIN {name(known)} k ON k.record_id = l.record_id"
+            )
+        )
+    table = pa.concat_tables(parts)
+    edges, rule = _merged(table)
+    return Scored(edges, rule, total, count(engine, records, where=prepare.has_evidence_sql(definition)))
+
+
+def _same_records(engine: Engine, version: Version, *, work: str) -> pa.Table:
+    """Pairs of records that the index was loaded from: the same record id, the same content, one entity."""
+    engine.create(
+        f"{work}_same",
+        f"SELECT l.record, l.record_id::VARCHAR AS record_id, f.form FROM "
+        f"(SELECT record, record_id, {prepare.print_sql(version.definition)} AS print FROM "
+        f"{name(f'{work}_records')}) l "
+        f"JOIN {name(f'{work}_index_forms')} f ON f.print = l.print",
+    )
+    return engine.rows(
+        f"SELECT s.record, any_value(r.entity) AS entity, {IDENTICAL}::DOUBLE AS weight, {SETTLED}::TINYINT AS rule "
+        f"FROM {name(f'{work}_same')} s JOIN {name(f'{work}_index_records')} r "
+        "ON r.form = s.form AND r.record_id = s.record_id "
+        "GROUP BY s.record HAVING count(DISTINCT r.entity) = 1"
+    )
+
+
+def _merged(table: pa.Table) -> tuple[Edges, Ints]:
+    """Edges in a fixed order, each pair once with its highest weight."""
+    record = table.column("record").to_numpy().astype(np.int64)
+    entity = table.column("entity").to_numpy().astype(np.int64)
+    weight: Floats = table.column("weight").to_numpy().astype(np.float64)
+    rule = table.column("rule").to_numpy().astype(np.int64)
+    order = np.lexsort((-weight, entity, record))
+    record, entity = record[order], entity[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (record[1:] != record[:-1]) | (entity[1:] != entity[:-1])
+    return Edges(record[first], entity[first], weight[order][first]), rule[order][first]
+
+
+def _competing(engine: Engine, definition: MatchDefinition, *, model: Model, scored: Scored, work: str) -> Competing:
+    """Which records want one entity, and how likely it is that they are duplicates of each other."""
+    edges = scored.edges
+    _hold(engine, edges, probability=edges.weight, table=f"{work}_edges")
+    claimants = (
+        f"SELECT * FROM {name(f'{work}_edges')} QUALIFY row_number() OVER "
+        f"(PARTITION BY entity ORDER BY weight DESC, record) <= {CLAIMANTS}"
+    )
+    both = f"{name(f'{work}_edges')} a JOIN ({claimants}) b ON b.entity = a.entity AND b.record <> a.record"
+    ends = ("least(a.record, b.record)", "greatest(a.record, b.record)")
+    engine.create(f"{work}_rivalling", f"SELECT DISTINCT {ends[0]} AS record, {ends[1]} AS entity FROM {both}")
+    frequencies = "".join(
+        f", NULL::DOUBLE AS {score.frequency_column(f.name)}" for f in definition.fields if f.frequency
+    )
+    engine.view(
+        f"{work}_own", f"SELECT *, record AS form, record AS entity{frequencies} FROM {name(f'{work}_records')}"
+    )
+    compared = score.compared_sql(definition, score.Relations(f"{work}_rivalling", f"{work}_records", f"{work}_own"))
+    weights = engine.rows(score.scored_sql(definition, model, compared=compared, among=scored.records, floor=-NO_FLOOR))
+    alike = decide.duplicates(weights.column("weight").to_numpy(), scored.records)
+    engine.load(
+        f"{work}_best",
+        Held(pa.table({"record": weights.column("record"), "other": weights.column("entity"), "same": alike})),
+    )
+    table = engine.rows(
+        f"SELECT a.edge, b.edge AS other, coalesce(s.same, 0.0) AS same FROM {both} LEFT JOIN "
+        f"{name(f'{work}_best')} s "
+        f"ON s.record = {ends[0]} AND s.other = {ends[1]}"
+    )
+    return Competing(
+        table.column("edge").to_numpy().astype(np.int64),
+        table.column("other").to_numpy().astype(np.int64),
+        table.column("same").to_numpy().astype(np.float64),
+    )
+
+
+def _hold(engine: Engine, edges: Edges, *, probability: Floats, table: str) -> None:
+    """Hand the edges to the engine: edge (its position), record, entity, weight, probability."""
+    columns = {
+        "edge": np.arange(len(edges)), "record": edges.record, "entity": edges.entity,
+        "weight": edges.weight, "probability": probability,
+    }  # fmt: skip
+    engine.load(table, Held(pa.table(columns)))
+
+
+def _write(
+    engine: Engine, definition: MatchDefinition, *, scored: Scored, found: Posterior, work: str, out: str
+) -> LinkReport:
+    """Make the link table, one row per record, and count what is in it."""
+    chosen = decide.best(scored.edges, found.probability)
+    probability = found.probability[chosen]
+    accepted_from = decide.threshold(probability, definition.policy)
+    bands = np.where(probability >= accepted_from, 0, np.where(probability >= definition.policy.clerical, 1, 2))
+    table = pa.table(
+        {
+            "record": scored.edges.record[chosen], "entity": scored.edges.entity[chosen],
+            "probability": probability, "band": bands, "rule": scored.rule[chosen],
+        }
+    )  # fmt: skip
+    engine.load(f"{work}_best", Held(table))
+    engine.create(out, _links_sql(definition, work))
+    sure = probability[bands == 0]
+    return LinkReport(
+        records=scored.records,
+        accepted=len(sure),
+        clerical=int((bands == 1).sum()),
+        entities=0,
+        present=found.present,
+        threshold=accepted_from,
+        expected_precision=float(sure.mean()) if len(sure) else 1.0,
+        expected_recall=float(sure.sum() / max(found.probability.sum(), 1e-9)) if len(sure) else 0.0,
+        methods={r["method"]: r["n"] for r in engine.rows(_methods_sql(out)).to_pylist()},
+    )
+
+
+def _links_sql(definition: MatchDefinition, work: str) -> str:
+    rules = " ".join(f"WHEN {i} THEN {text(rule.name)}" for i, rule in enumerate(definition.rules))
+    method = (
+        f"CASE WHEN NOT {prepare.has_evidence_sql(definition)} THEN {text(NO_EVIDENCE)} "
+        f"ELSE CASE b.rule WHEN {SETTLED} THEN {text(SAME_RECORD)} {rules} ELSE {text(BY_MODEL)} END END"
+    )
+    return (
+        "SELECT l.record_id, CASE WHEN b.band = 0 THEN e.entity_id END AS entity_id, "
+        "CASE WHEN b.band = 1 THEN e.entity_id END AS candidate_id, coalesce(b.probability, 0.0) AS probability, "
+        f"CASE b.band WHEN 0 THEN {text(Band.ACCEPT)} WHEN 1 THEN {text(Band.CLERICAL)} ELSE {text(Band.NONE)} "
+        f"END AS band, "
+        f"{method} AS method FROM {name(f'{work}_records')} l LEFT JOIN {name(f'{work}_best')} b ON b.record = "
+        f"l.record "
+        f"LEFT JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity ORDER BY l.record"
+    )
+
+
+def _methods_sql(out: str) -> str:
+    accepted = f"SELECT method FROM {name(out)} WHERE band = {text(Band.ACCEPT)}"
+    return f"SELECT method, count(*) AS n FROM ({accepted}) GROUP BY method ORDER BY n DESC, method"

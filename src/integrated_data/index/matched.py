@@ -1,0 +1,83 @@
+"""An index whose records are matched by a trained model (`index/matching`), in its seat."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from integrated_data.engine import Engine
+from integrated_data.index.build import Source, add_source
+from integrated_data.index.link import Request, match
+from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.index.matching.model import Model
+from integrated_data.index.seat import Addition, Matching, Tools
+from integrated_data.index.store import open_version
+from integrated_data.model.linkage import IndexDefinition
+from integrated_data.vocabulary.sql import name
+
+
+@dataclass(frozen=True)
+class MatchedIndex:
+    """See `index.seat.Seat`. Models are kept per dataset and set of columns, and named by their hash."""
+
+    matching: MatchDefinition
+
+    @property
+    def definition(self) -> IndexDefinition:
+        """Name, title, key and attributes."""
+        return self.matching.index
+
+    def add(self, tools: Tools, addition: Addition, *, previous: Path | None, folder: Path) -> dict[str, Any]:
+        """See `Seat.add`."""
+        before = open_version(self.matching, previous) if previous else None
+        source = Source(addition.source, addition.records, addition.recorded_at, addition.one_to_one)
+        _, report = add_source(
+            tools.engine, tools.trainer, definition=self.matching, previous=before, source=source, folder=folder
+        )
+        return report.to_dict()
+
+    def match(self, tools: Tools, matching: Matching, *, folder: Path) -> dict[str, Any]:
+        """See `Seat.match`."""
+        version = open_version(self.matching, folder)
+        place = _model_place(tools.engine, matching, definition=self.matching)
+        kept = Model.from_json(place.read_text()) if place is not None and place.exists() else None
+        request = Request(matching.records, matching.out, matching.one_to_one, model=kept, explain=matching.explain)
+        report = match(tools.engine, tools.trainer, version=version, request=request)
+        if place is not None and kept is None and report.model is not None:
+            _keep(place, report.model)
+        named = hashlib.sha256(report.model.to_json().encode()).hexdigest()[:12] if report.model else None
+        return report.to_dict() | {
+            "model": named,
+            "trained_now": kept is None,
+            "explained": matching.explain is not None,
+        }
+
+    def published(self, engine: Engine, *, folder: Path, relation: str) -> tuple[str, ...]:  # noqa: ARG002 - the seat's shape
+        """See `Seat.published`: keys alone."""
+        return ()
+
+    def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
+        """See `Seat.members`."""
+        version = open_version(self.matching, folder)
+        version.load(engine, f"{relation}_of")
+        engine.create(
+            relation,
+            f"SELECT r.source, r.record_id::VARCHAR AS record_id, e.entity_id FROM {name(f'{relation}_of_records')} r "
+            f"JOIN {name(f'{relation}_of_entities')} e ON e.entity = r.entity",
+        )
+        version.unload(engine, f"{relation}_of")
+
+
+def _model_place(engine: Engine, matching: Matching, *, definition: MatchDefinition) -> Path | None:
+    """Where the model is kept for these columns and this definition: weights of others do not apply."""
+    if matching.models is None:
+        return None
+    about = ",".join([*sorted(engine.columns(matching.records)), repr(definition)])
+    return matching.models / f"{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
+
+
+def _keep(place: Path, model: Model) -> None:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = place.with_suffix(".part")
+    part.write_text(model.to_json())
+    part.replace(place)

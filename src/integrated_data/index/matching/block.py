@@ -1,0 +1,77 @@
+"""Blocking: which pairs are worth comparing, by integer keys that are kept with the index."""
+
+from integrated_data.index.matching.definition import Key, MatchDefinition
+from integrated_data.vocabulary.sql import name
+
+#: Keys are the engine's own hashes. A version remembers what the engine made of this; another
+#: answer (a new release of the engine) means that its stored keys must be made again.
+PROBE_SQL = "SELECT hash('key', 1, 'probe') >> 1 AS answer"
+
+
+def keys_sql(definition: MatchDefinition, relation: str, *, number: str, where: str = "TRUE") -> str:
+    """Keys of a cleaned relation: `kind` (place in the definition), `key` (63 bits), `number` (of the record).
+
+    One row per record and key it has; a record with a missing part has no key of that kind. `where`
+    chooses records.
+    """
+    chosen = f"(SELECT * FROM {name(relation)} WHERE {where})"
+    return " UNION ALL ".join(
+        _key_sql(kind, key, chosen=chosen, number=number) for kind, key in enumerate(definition.keys)
+    )
+
+
+def _key_sql(kind: int, key: Key, *, chosen: str, number: str) -> str:
+    source = (
+        f"SELECT {name(number)} AS number, {', '.join(f'{p} AS p{i}' for i, p in enumerate(key.parts))} FROM {chosen}"
+    )
+    columns = [f"p{i}" for i in range(len(key.parts))]
+    if key.each:
+        source = f"SELECT * REPLACE (unnest({columns[-1]}) AS {columns[-1]}) FROM ({source})"
+    present = " AND ".join(f"{c} IS NOT NULL" for c in columns)
+    hashed = f"(hash({kind}, {', '.join(columns)}) >> 1)::BIGINT"
+    return f"SELECT {kind}::TINYINT AS kind, {hashed} AS key, number FROM ({source}) WHERE {present}"
+
+
+def stored_keys_sql(definition: MatchDefinition, keys: str, *, entities: str) -> str:
+    """Keys as an index keeps them: `kind`, `key`, `entity`, sorted; too common ones are cut.
+
+    `keys`: of forms, by form number; `entities`: relation with `form` and `entity`.
+    """
+    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
+    return (
+        f"SELECT kind, key, entity FROM (SELECT DISTINCT k.kind, k.key, e.entity FROM {name(keys)} k "
+        f"JOIN {name(entities)} e ON e.form = k.number) "
+        f"QUALIFY count(*) OVER (PARTITION BY key) <= {sizes}[kind + 1] ORDER BY kind, key, entity"
+    )
+
+
+def candidates_sql(definition: MatchDefinition, delivered_keys: str, *, index_keys: str) -> str:
+    """Pairs worth comparing: `record`, `entity`, each once.
+
+    A pair shares a key. A record is settled when one of its candidates shares as many as the policy
+    says: wide keys are then not asked, and candidates that share no more than half as many, which
+    most do, are left out because they cannot compete.
+    """
+    narrow, settled = sum(not key.wide for key in definition.keys), definition.policy.settled
+    delivered, index = name(delivered_keys), name(index_keys)
+    return (
+        "WITH narrow AS MATERIALIZED (SELECT d.number AS record, i.entity, count(*) AS shares "
+        f"FROM {delivered} d JOIN {index} i ON i.key = d.key WHERE d.kind < {narrow} AND i.kind < {narrow} "
+        "GROUP BY d.number, i.entity), "
+        "settled AS MATERIALIZED (SELECT record, max(shares) AS most FROM narrow "
+        f"GROUP BY record HAVING max(shares) >= {settled}), "
+        f"unsettled AS (SELECT key, number FROM {delivered} "
+        f"WHERE kind >= {narrow} AND number NOT IN (SELECT record FROM settled)) "
+        "SELECT n.record, n.entity FROM narrow n LEFT JOIN settled s ON s.record = n.record "
+        "WHERE s.most IS NULL OR 2 * n.shares > s.most "
+        f"UNION SELECT u.number AS record, i.entity FROM unsettled u JOIN {index} i ON i.key = u.key "
+        f"WHERE i.kind >= {narrow}"
+    )
+
+
+def pairs_within_sql(keys: str, *, least: int) -> str:
+    """Pairs of one relation that share at least `least` keys: `record`, `entity` (the higher number)."""
+    return (
+        f"SELECT a.entity AS record, b.entity FROM {name(keys)} a JOIN {name(keys)} b "
+        f"ON b.key = a.key AND b.entity > a.entity GROUP BY a.entity, b.entity HAVING count(*) >= {least}"
+    )

@@ -1,0 +1,1 @@
+"""One file per index: what it keeps, and how records are matched to it."""

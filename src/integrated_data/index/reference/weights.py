@@ -1,0 +1,232 @@
+"""How much each degree of likeness says, learned from the records themselves without any truth.
+
+Fellegi and Sunter's weights (1969), log2 of the share of matching over the share of random pairs
+on each level, estimated by expectation–maximisation in which the candidates of one record compete:
+a record is at most one entity of the index. The shares of random pairs come from pairs of different
+entities of the index, drawn at random (they are no matches, whatever is delivered), and from
+candidates that lose. A weight never rises as likeness falls. What is assumed beforehand counts as a
+number of imaginary pairs, so that few records change it little.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+#: Level of a pair of which nothing can be said, because a side lacks the text.
+MISSING = -1
+ROUNDS = 30
+#: Levels of one aspect, and "nothing to say", are fewer than this.
+BASE = 32
+#: Imaginary matching pairs that the assumed shares stand for.
+STRENGTH = 25.0
+#: Levels seen among fewer random pairs than this are estimated from candidates alone.
+SEEN = 20
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One way of comparing: assumed shares of matching (`m`) and random (`u`) pairs, closest level first.
+
+    `hard`: levels whose weight is kept as assumed, because no delivery may soften them (another
+    house number is another house).
+    """
+
+    name: str
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    hard: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Entities that resemble one another without being one: neighbours, branches of one chain.
+
+    `pairs`: how many pairs of them drawn from the index reach each level, by aspect; `expected`:
+    how many an entity has on average.
+    """
+
+    pairs: Mapping[str, tuple[int, ...]]
+    expected: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """log2 weights by aspect, closest level first, against a stranger; `rivals`: the same of rivals.
+
+    `present`: share of records found in the index.
+    """
+
+    by_aspect: Mapping[str, tuple[float, ...]]
+    rivals: tuple[tuple[float, Mapping[str, tuple[float, ...]]], ...] = ()
+    present: float = 0.5
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> "Weights":
+        """From JSON text."""
+        body = json.loads(text)
+        rivals = tuple((odds, _tuples(by_aspect)) for odds, by_aspect in body["rivals"])
+        return Weights(_tuples(body["by_aspect"]), rivals, body["present"])
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Candidate pairs: a record, an entity, and the level each aspect reaches (-1: nothing to say)."""
+
+    records: Ints
+    entities: Ints
+    levels: Mapping[str, Ints]
+
+
+@dataclass(frozen=True)
+class Others:
+    """What pairs that are no match look like: strangers drawn at random (pairs on each level), kinds of rivals."""
+
+    strangers: Mapping[str, tuple[int, ...]]
+    rivals: tuple[Rivals, ...] = ()
+
+
+def assumed(aspects: Sequence[Aspect]) -> Weights:
+    """The weights before any data."""
+    return Weights({a.name: tuple(np.log2(_share(a.m) / _share(a.u)).tolist()) for a in aspects})
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The distinct combinations of levels among pairs, and which of them each pair has: there are few."""
+
+    levels: Mapping[str, Ints]
+    of: Ints
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(next(iter(self.levels.values())))
+
+
+def patterns(levels: Mapping[str, Ints]) -> Patterns:
+    """Group pairs by the levels they reach."""
+    code = np.zeros(len(next(iter(levels.values()))), dtype=np.int64)
+    for level in levels.values():
+        code = code * BASE + level + 1
+    _, first, of = np.unique(code, return_index=True, return_inverse=True)
+    return Patterns({name: level[first] for name, level in levels.items()}, of.astype(np.int64))
+
+
+def score(weights: Weights, found: Patterns) -> Floats:
+    """log2 of how much likelier each pair is the same entity than a stranger or a rival.
+
+    An aspect that is missing adds nothing.
+    """
+    return _scores(weights, found.levels, rows=len(found))[found.of]
+
+
+def _scores(weights: Weights, levels: Mapping[str, Ints], *, rows: int) -> Floats:
+    alone = _sum(weights.by_aspect, levels, rows=rows)
+    against = np.zeros(rows)
+    for odds, by_aspect in weights.rivals:
+        against += odds * np.exp2(np.minimum(_sum(by_aspect, levels, rows=rows), 60.0))
+    return alone - np.log2(1.0 + against)
+
+
+def _sum(by_aspect: Mapping[str, tuple[float, ...]], levels: Mapping[str, Ints], *, rows: int) -> Floats:
+    total = np.zeros(rows)
+    for name, by_level in by_aspect.items():
+        total += np.append(np.array(by_level), 0.0)[levels[name]]
+    return total
+
+
+def learn(
+    edges: Edges, aspects: Sequence[Aspect], *, others: Others, sizes: tuple[int, int], one_to_one: bool
+) -> Weights:
+    """Weights from candidate pairs and from pairs that are no match; `sizes`: records, entities in the index."""
+    found = patterns(edges.levels)
+    records = np.unique(edges.records, return_inverse=True)[1]
+    entities = np.unique(edges.entities, return_inverse=True)[1]
+    weights, everyone = assumed(aspects), float(sizes[0]) * float(sizes[1])
+    for _ in range(ROUNDS if len(records) else 0):
+        present = weights.present
+        odds = np.exp2(np.minimum(score(weights, found), 60.0)) * present / (1 - present) / sizes[1]
+        claims = np.bincount(records, odds)[records].astype(np.float64)
+        if one_to_one:
+            claims += np.bincount(entities, odds)[entities] - odds
+        chance = odds / (1.0 + claims)
+        mass: Floats = np.bincount(found.of, chance).astype(np.float64)
+        pairs: Floats = np.bincount(found.of).astype(np.float64)
+        by_aspect, random = {}, {}
+        for aspect in aspects:
+            level, drawn = found.levels[aspect.name], others.strangers[aspect.name]
+            matching = _matching(aspect, level, mass=mass)
+            random[aspect.name] = _random(level, pairs - mass, drawn=drawn, everyone=everyone)
+            by_aspect[aspect.name] = _weights(aspect, matching=matching, random=random[aspect.name])
+        known = tuple(_rival(kind, random, size=sizes[1]) for kind in others.rivals)
+        weights = Weights(by_aspect, known, float(np.clip(chance.sum() / sizes[0], 0.001, 0.995)))
+    return weights
+
+
+def _matching(aspect: Aspect, level: Ints, *, mass: Floats) -> Floats:
+    told = level != MISSING
+    return np.bincount(level[told], mass[told], len(aspect.m)) + STRENGTH * _share(aspect.m)
+
+
+def _random(level: Ints, losing: Floats, *, drawn: tuple[int, ...], everyone: float) -> Floats:
+    told = level != MISSING
+    lost = np.bincount(level[told], losing[told], len(drawn)) / everyone
+    strangers = np.array(drawn, dtype=np.float64)
+    seen = strangers / max(strangers.sum(), 1.0)
+    return _share(np.where(strangers >= SEEN, np.maximum(seen, lost), np.maximum(lost, 0.2 / everyone)))
+
+
+def _weights(aspect: Aspect, *, matching: Floats, random: Floats) -> tuple[float, ...]:
+    weight = _falling(np.log2(_share(matching) / random), matching)
+    before = np.log2(_share(aspect.m) / _share(aspect.u))
+    for level in aspect.hard:
+        weight[level] = before[level]
+    return tuple(weight.tolist())
+
+
+def _rival(kind: Rivals, random: Mapping[str, Floats], *, size: int) -> tuple[float, Mapping[str, tuple[float, ...]]]:
+    """Prior odds of one kind of rival against a stranger, and its log2 weights against one."""
+    weights = {}
+    for name, share in random.items():
+        drawn = np.array(kind.pairs[name], dtype=np.float64)
+        smooth = (drawn + 5.0 * share) / (drawn.sum() + 5.0)
+        weights[name] = tuple(np.log2(smooth / share).tolist())
+    return kind.expected / size, weights
+
+
+def counted(levels: Ints, aspect: Aspect) -> tuple[int, ...]:
+    """Pairs on each level; those of which nothing can be said are left out."""
+    counts = np.bincount(levels[levels != MISSING], minlength=len(aspect.m))
+    return tuple(int(n) for n in counts)
+
+
+def _tuples(by_aspect: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(values) for name, values in by_aspect.items()}
+
+
+def _share(values: Sequence[float] | Floats) -> Floats:
+    shares = np.array(values, dtype=np.float64)
+    total: Floats = shares / shares.sum()
+    return total
+
+
+def _falling(values: Floats, mass: Floats) -> Floats:
+    """The nearest values that never rise from first to last (pool adjacent violators, Ayer et al., 1955)."""
+    pools: list[tuple[float, float, int]] = []
+    for value, weight in zip(values.tolist(), mass.tolist(), strict=True):
+        pool = (value, weight, 1)
+        while pools and pools[-1][0] < pool[0]:
+            last = pools.pop()
+            total = last[1] + pool[1]
+            pool = ((last[0] * last[1] + pool[0] * pool[1]) / total, total, last[2] + pool[2])
+        pools.append(pool)
+    return np.concatenate([np.full(count, value) for value, _, count in pools])

@@ -1,0 +1,109 @@
+"""Versions of an index on disk: immutable folders of sealed files in the identified zone.
+
+    about.json          what the version is; holds no personal data
+    entities.parquet    entity, entity_id, status, source, recorded_from
+    records.parquet     source, record_id, entity, form: which entity each loaded record is
+    attributes.parquet  entity, source, record_id, one column per meaning, effective_from,
+                        effective_to (when it was true), recorded_from, recorded_to (when we knew)
+    forms.parquet       form, entity, sources, print, cleaned fields, tf_<field>; sorted by entity
+    keys.parquet        kind, key, entity; sorted
+
+`entity` and `form` are row numbers that hold within one version; `entity_id` is the opaque,
+persistent id (63 bits, random, never reused). `print` is a hash over all cleaned fields.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from integrated_data.engine import Engine, Stored
+from integrated_data.index.matching import block, prepare
+from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.index.matching.model import RivalCounts
+from integrated_data.model.errors import IndexRefusal
+from integrated_data.vocabulary.sql import name
+
+FILES = ("entities", "records", "attributes", "forms", "keys")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class About:
+    """What a version is. `probe`: what the engine's hash made of a known value (see `block`)."""
+
+    index: str
+    entities: int
+    forms: int
+    sources: Mapping[str, int]  # records by source
+    probe: int
+    rivals: RivalCounts | None = None
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> "About":
+        """From JSON text."""
+        body: dict[str, Any] = json.loads(text)
+        rivals = body.pop("rivals")
+        counts = rivals and RivalCounts(rivals["per_entity"], {k: tuple(v) for k, v in rivals["levels"].items()})
+        return About(**body, rivals=counts or None)
+
+
+@dataclass(frozen=True)
+class Version:
+    """An index version that can be read: its definition, its folder, and what it is."""
+
+    definition: MatchDefinition
+    folder: Path
+    about: About = field(compare=False)
+
+    def load(self, engine: Engine, prefix: str) -> None:
+        """Make views `<prefix>_<file>` of the version's files.
+
+        Keys made by another release of the engine are made again, in memory.
+        """
+        for file in FILES:
+            engine.load(f"{prefix}_{file}", Stored((self.folder / f"{file}.parquet",)))
+        if probe(engine) == self.about.probe:
+            return
+        forms, keys = f"{prefix}_forms", f"{prefix}_keys"
+        engine.create(f"{prefix}_form_keys", block.keys_sql(self.definition, forms, number="form"))
+        engine.create(keys, block.stored_keys_sql(self.definition, f"{prefix}_form_keys", entities=forms))
+        engine.create(
+            f"{prefix}_reprinted",
+            f"SELECT * REPLACE ({prepare.print_sql(self.definition)} AS print) FROM {name(forms)}",
+        )
+        engine.view(forms, f"SELECT * FROM {name(f'{prefix}_reprinted')}")
+
+    def unload(self, engine: Engine, prefix: str) -> None:
+        """Drop what `load` made."""
+        engine.drop(*(f"{prefix}_{f}" for f in (*FILES, "form_keys", "reprinted")))
+
+
+def open_version(definition: MatchDefinition, folder: Path) -> Version:
+    """The index version in `folder`; refuses when there is none, or it is another index's."""
+    try:
+        about = About.from_json((folder / "about.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise IndexRefusal(
+            f"A version of the {definition.index.name} index is not there",
+            why="Its folder is missing or was never finished",
+            next_step="Restore it from a backup, or load its sources again",
+        ) from None
+    if about.index != definition.index.name or about.format != FORMAT:
+        raise IndexRefusal(
+            f"A version of the {definition.index.name} index cannot be read",
+            why="It belongs to another index or to another release of the service",
+            next_step="Load its sources again",
+        )
+    return Version(definition, folder, about)
+
+
+def probe(engine: Engine) -> int:
+    """What this engine's hash makes of a known value."""
+    return int(engine.rows(block.PROBE_SQL).column("answer")[0].as_py())

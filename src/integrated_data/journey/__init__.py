@@ -1,0 +1,27 @@
+"""The dataset's journey: six stages in order, run to the end, resumed after a kill, explained.
+
+    a dataset    acquire → standardise → validate → index → deidentify → publish
+    a reference  acquire → standardise → validate → feed
+
+A stage reads what earlier stages left, does its work through the seam, and returns facts. When it
+is done its facts, its audit event and its lineage are written down in one transaction; a job that
+was killed begins again at the first stage that is not written down. Every stage writes aside and
+renames, so doing it twice leaves the same.
+"""
+
+from integrated_data.journey.run import Outcome, accept_held, deliver, explain, reject_held, resume
+from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
+from integrated_data.journey.workshop import Feed, Workshop
+
+__all__ = [
+    "REFERENCE_STAGES",
+    "STAGES",
+    "Feed",
+    "Outcome",
+    "Workshop",
+    "accept_held",
+    "deliver",
+    "explain",
+    "reject_held",
+    "resume",
+]

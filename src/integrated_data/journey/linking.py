@@ -1,0 +1,118 @@
+"""Matching a delivery to the indexes its contract names, and feeding an index from a reference source."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from integrated_data.control import indexes
+from integrated_data.control.store import Change
+from integrated_data.deidentify.attach import Attachment
+from integrated_data.engine import Stored
+from integrated_data.index.records import records_of
+from integrated_data.index.registry import seat_of
+from integrated_data.index.seat import Addition, Matching, Tools
+from integrated_data.journey.workshop import Facts, Load, Workshop
+from integrated_data.model.contract import Contract, IndexUse
+from integrated_data.model.delivery import Delivery
+from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.meanings import Meaning
+from integrated_data.vocabulary import sql
+from integrated_data.vocabulary.marks import ROW
+
+RECORDS, LINKS = "records", "links"
+
+
+def version_folder(indexes_folder: Path, index: str, *, version: int) -> Path:
+    """Where the files of an index version are."""
+    return indexes_folder / index / f"v{version:04d}"
+
+
+def match_delivery(workshop: Workshop, contract: Contract, *, good: str, folder: Path) -> dict[str, Facts]:
+    """Match good rows to every index the contract names that holds something; links are saved, sealed."""
+    made: dict[str, Facts] = {}
+    for use in contract.indexes:
+        with workshop.store.read() as connection:
+            version = indexes.current(connection, use.index)
+        if version is None:
+            continue
+        place = version_folder(workshop.places.indexes, use.index, version=version.version)
+        records = records_of(contract, use, relation=good, record_id=ROW)
+        workshop.engine.view(RECORDS, records.sql)
+        models = workshop.places.indexes / use.index / "models" / contract.dataset
+        matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns)
+        report = seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=place)
+        workshop.engine.save(f"SELECT * FROM {LINKS}", folder / f"links-{use.index}.parquet")
+        workshop.engine.drop(LINKS, RECORDS)
+        made[use.index] = {"version": version.version, "report": report}
+    return made
+
+
+def write_links(change: Change, delivery: Delivery, *, made: Mapping[str, Facts]) -> None:
+    """Write link sets down inside a change."""
+    for index, facts in made.items():
+        about = {
+            "index_version": facts["version"], "place": f"deliveries/{delivery.id}/links-{index}.parquet",
+            "report": facts["report"],
+        }  # fmt: skip
+        indexes.save_links(change, delivery=delivery.id, dataset=delivery.dataset, index=index, about=about)
+
+
+def attachments(workshop: Workshop, made: Mapping[str, Facts], *, folder: Path) -> list[Attachment]:
+    """What publishing attaches to every row: the links of each index and its published attributes."""
+    found = []
+    for index, facts in made.items():
+        links, attributes = f"links_{index}", f"attributes_{index}"
+        workshop.engine.load(links, Stored((folder / f"links-{index}.parquet",)))
+        seat = seat_of(index)
+        place = version_folder(workshop.places.indexes, index, version=facts["version"])
+        columns = seat.published(workshop.engine, folder=place, relation=attributes)
+        found.append(Attachment(seat.definition, links, attributes if columns else None, columns))
+    return found
+
+
+def feed_index(
+    workshop: Workshop, load: Load, *, contract: Contract, good: str
+) -> tuple[Facts, Callable[[Change], None]]:
+    """Write the next version of an index from good rows of a reference source; it exists once written down."""
+    assert load.feed is not None
+    index, source = load.feed.index, load.delivery.dataset
+    with workshop.store.read() as connection:
+        before = indexes.current(connection, index)
+    version = before.version + 1 if before else 1
+    place = version_folder(workshop.places.indexes, index, version=version)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)  # what a killed build left: no record names it
+    also = [c.name for c in contract.columns] if index == "classification" else []
+    records = records_of(contract, IndexUse(index), relation=good, record_id=_record_id(load, contract), also=also)
+    workshop.engine.view(RECORDS, records.sql)
+    addition = Addition(source, RECORDS, workshop.store.now().isoformat(timespec="seconds"), records.columns)
+    previous = version_folder(workshop.places.indexes, index, version=before.version) if before else None
+    tools = Tools(workshop.engine, workshop.linker)
+    report = seat_of(index).add(tools, addition, previous=previous, folder=place)
+    workshop.engine.drop(RECORDS)
+    facts: Facts = {"index": index, "version": version, "report": report}
+
+    def write(change: Change) -> None:
+        about: dict[str, Any] = {"delivery": load.delivery.id, "report": report}
+        indexes.add_version(change, index=index, version=version, source=source, about=about)
+        change.note(index=index, version=version)
+
+    return facts, write
+
+
+def _record_id(load: Load, contract: Contract) -> str:
+    """SQL of what numbers a source's records: the column named, its own record id, or its row."""
+    assert load.feed is not None
+    wanted = load.feed.id_column
+    if wanted is not None:
+        found = [c for c in contract.columns if wanted in (c.source, c.name)]
+        if not found:
+            raise ContractRefusal(
+                f"The source has no column {re.sub(r'[^A-Za-z0-9_ ]', '', wanted)[:64]}",
+                next_step="Name a column of the file with --id",
+            )
+        return f"{sql.name(found[0].name)}::VARCHAR"
+    own = contract.meaning(Meaning.RECORD_ID)
+    return f"{sql.name(own[0].name)}::VARCHAR" if own else f"{ROW}::VARCHAR"

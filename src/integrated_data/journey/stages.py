@@ -1,0 +1,245 @@
+"""The stages of a journey, in order: what each reads and leaves. Rooms meet here and nowhere else."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from integrated_data.acquire import contracts
+from integrated_data.acquire.drift import check_header
+from integrated_data.acquire.infer import infer
+from integrated_data.acquire.layout import Delivered, sniff
+from integrated_data.acquire.prepare import prepare
+from integrated_data.acquire.sample import sample_of
+from integrated_data.control import deliveries, releases
+from integrated_data.control.store import Change
+from integrated_data.deidentify import attach
+from integrated_data.deidentify.scan import scan
+from integrated_data.engine import Stored
+from integrated_data.journey import checking, linking
+from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
+from integrated_data.model.contract import Contract, Mode
+from integrated_data.model.delivery import LoadState, Tally
+from integrated_data.model.meanings import Handling, Kind
+from integrated_data.publish.catalogue import Published, entry
+from integrated_data.validate import judge
+from integrated_data.validate.profile import profile
+from integrated_data.validate.widen import widened
+
+PUBLISHED = "published"
+
+
+def _acquire(workshop: Workshop, load: Load) -> Done:
+    """Find the contract: given, on record, or inferred from a sample; check the header against it."""
+    contract = load.given or _on_record(workshop, load)
+    delivered = _delivered(workshop, load, contract=contract)
+    new: tuple[str, ...] = ()
+    if contract is None:
+        contract = _inferred(workshop, load, delivered=delivered)
+    else:
+        new = check_header(contract, delivered.columns).new
+    facts: Facts = {
+        "contract": contracts.dump(contract), "version": contract.version, "inferred": contract.inferred,
+        "left_out": list(new), "feed": asdict(load.feed) if load.feed else None,
+    }  # fmt: skip
+    return Done(facts, (f"delivery/{load.delivery.id}",), (f"contract/{contract.dataset}/{contract.version}",))
+
+
+def _on_record(workshop: Workshop, load: Load) -> Contract | None:
+    with workshop.store.read() as connection:
+        body = deliveries.contract_body(connection, load.delivery.dataset)
+    return contracts.parse(body) if body is not None else None
+
+
+def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contract:
+    place = _landed(workshop, load) / "sample.sealed"
+    workshop.engine.load("sample", sample_of(delivered, place, sealer=workshop.sealer))
+    owner = load.delivery.dataset
+    contract = infer(workshop.engine, "sample", dataset=load.delivery.dataset, owner=owner, layout=delivered.layout)
+    workshop.engine.drop("sample")
+    place.unlink(missing_ok=True)
+    return contract
+
+
+def _delivered(workshop: Workshop, load: Load, *, contract: Contract | None) -> Delivered:
+    sheet = contract.layout.sheet if contract else None
+    prepared = prepare(load.delivery.files, _landed(workshop, load), sealer=workshop.sealer, sheet=sheet)
+    return sniff(prepared, workshop.sealer, contract=contract)
+
+
+def _standardise(workshop: Workshop, load: Load) -> Done:
+    """Bind the projection to one standard; nothing is copied until it has been checked."""
+    contract = contract_of(load)
+    columns = checking.view(workshop.engine, contract, delivered=_delivered(workshop, load, contract=contract))
+    return Done({"columns": columns}, (f"delivery/{load.delivery.id}",), (f"standardised/{load.delivery.id}",))
+
+
+def _validate(workshop: Workshop, load: Load) -> Done:
+    """Save every row with its marks, sealed; send broken rows to quarantine; decide what becomes of it."""
+    contract, engine = contract_of(load), workshop.engine
+    delivered = _delivered(workshop, load, contract=contract)
+    place = _checked(workshop, load)
+    found = checking.check(engine, workshop.sealer, contract=contract, delivered=delivered, place=place)
+    wider = widened(engine, contract, checked=checking.CHECKED, counted=found.tally)
+    if wider is not None:
+        contract = wider
+        found = checking.check(engine, workshop.sealer, contract=contract, delivered=delivered, place=place)
+    checking.save_quarantine(engine, contract, found=found, delivered=delivered, folder=place.parent)
+    state = judge.judge(contract, found.tally)
+    reason = "" if state is LoadState.PUBLISHED else judge.sentence(contract, found.tally, account=found.account)
+    body = contracts.dump(contract)
+    facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason}
+    about = {"owner": contract.owner, "title": contract.title, "inferred": contract.inferred}
+
+    def write(change: Change) -> None:
+        deliveries.save_contract(change, dataset=contract.dataset, version=contract.version, body=body, about=about)
+        deliveries.set_contract(change, load.delivery.id, version=contract.version)
+        deliveries.set_tally(change, load.delivery.id, tally=found.tally)
+        change.note(read=found.tally.read, good=found.tally.good, quarantined=found.tally.quarantined)
+        if state is not LoadState.PUBLISHED:
+            deliveries.move(change, load.delivery.id, state=state)
+
+    return Done(facts, (f"standardised/{load.delivery.id}",), (f"checked/{load.delivery.id}",), write, reason or None)
+
+
+def _index(workshop: Workshop, load: Load) -> Done:
+    """Match every good row once to each index the contract names."""
+    contract = contract_of(load)
+    checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
+    made = linking.match_delivery(workshop, contract, good=checking.GOOD, folder=_folder(workshop, load))
+
+    def write(change: Change) -> None:
+        linking.write_links(change, load.delivery, made=made)
+
+    outputs = tuple(f"links/{load.delivery.id}/{index}" for index in made)
+    return Done({"links": made}, (f"checked/{load.delivery.id}",), outputs, write)
+
+
+def _deidentify(workshop: Workshop, load: Load) -> Done:
+    """Look at what would be published; a column that still identifies somebody is withheld."""
+    contract = contract_of(load)
+    checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
+    with workshop.store.read() as connection:
+        released = deliveries.released_columns(connection, contract.dataset)
+    strings = [
+        c.name for c in attach.published_columns(_with_released(contract, released), frozenset())
+        if c.kind is Kind.STRING and c.name not in released
+    ]  # fmt: skip
+    found = {
+        f.column: f.reason
+        for f in scan(workshop.engine, checking.GOOD, columns=strings, rows=load.done["validate"]["read"])
+    }
+    held = {c.name: "withheld until a steward releases it" for c in contract.columns if c.handling is Handling.WITHHELD}
+    withheld = {n: r for n, r in (held | found).items() if n not in released}
+    return Done({"withheld": withheld, "released": sorted(released)}, (f"checked/{load.delivery.id}",), ())
+
+
+def _with_released(contract: Contract, released: frozenset[str]) -> Contract:
+    """The contract with columns that a steward released as payload; identifiers stay identifiers."""
+    columns = tuple(
+        replace(c, handling=Handling.PAYLOAD) if c.name in released and c.handling is Handling.WITHHELD else c
+        for c in contract.columns
+    )
+    return replace(contract, columns=columns)
+
+
+def _publish(workshop: Workshop, load: Load) -> Done:
+    """Write the table once, commit its snapshot, and name it: from then on it exists for readers."""
+    contract = _with_released(contract_of(load), frozenset(load.done["deidentify"]["released"]))
+    checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
+    withheld: dict[str, str] = load.done["deidentify"]["withheld"]
+    attachments = linking.attachments(workshop, load.done["index"]["links"], folder=_folder(workshop, load))
+    text = attach.published_sql(
+        contract, checking.GOOD, good="TRUE", attachments=attachments, withheld=frozenset(withheld)
+    )
+    place = workshop.lake.place(contract.dataset, load.delivery.id)
+    rows = workshop.engine.save(text, place, sealed=False, compression="zstd")
+    workshop.engine.load(PUBLISHED, Stored((place,), sealed=False))
+    made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows)
+    with workshop.store.read() as connection:
+        base = releases.current(connection, contract.dataset)
+    append = contract.mode is Mode.APPEND
+    snapshot = workshop.lake.commit(
+        contract.dataset,
+        place,
+        append=append,
+        delivery=load.delivery.id,
+        base=base.snapshot if base else None,
+    )
+    if append and base is not None:
+        made["rows"] += base.rows
+
+    def write(change: Change) -> None:
+        release = releases.name_snapshot(
+            change, dataset=contract.dataset, delivery=load.delivery.id, snapshot=snapshot, entry=made
+        )
+        deliveries.move(change, load.delivery.id, state=LoadState.PUBLISHED)
+        change.note(release=release, rows=rows)
+
+    return Done(
+        {"rows": rows, "snapshot": snapshot},
+        (f"checked/{load.delivery.id}",),
+        (f"dataset/{contract.dataset}",),
+        write,
+    )
+
+
+def _entry(
+    workshop: Workshop, load: Load, *, contract: Contract, withheld: dict[str, str], rows: int
+) -> dict[str, Any]:
+    engine = workshop.engine
+    columns = engine.columns(PUBLISHED)
+    shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
+    profiles = {
+        p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
+        for p in profile(engine, shown, relation=PUBLISHED)
+    }
+    links = {index: facts["report"] for index, facts in load.done["index"]["links"].items()}
+    checked = load.done["validate"]
+    tally = Tally(checked["read"], checked["good"], checked["quarantined"], tuple(checked["by_rule"].items()))
+    return entry(contract, Published(columns, rows, tally, withheld, links, profiles))
+
+
+def _feed(workshop: Workshop, load: Load) -> Done:
+    """Make the next version of an index from the good rows of a reference source."""
+    assert load.feed is not None
+    contract = contract_of(load)
+    checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
+    facts, write = linking.feed_index(workshop, load, contract=contract, good=checking.GOOD)
+
+    def published(change: Change) -> None:
+        write(change)
+        deliveries.move(change, load.delivery.id, state=LoadState.PUBLISHED)
+
+    output = f"index/{load.feed.index}/{facts['version']}"
+    return Done(facts, (f"checked/{load.delivery.id}",), (output,), published)
+
+
+def contract_of(load: Load) -> Contract:
+    """The contract a load runs under: as acquired, or as widened when it was checked."""
+    return contracts.parse(load.done.get("validate", load.done["acquire"])["contract"])
+
+
+def _checked(workshop: Workshop, load: Load) -> Path:
+    return _folder(workshop, load) / "checked.parquet"
+
+
+def _landed(workshop: Workshop, load: Load) -> Path:
+    return workshop.places.landed / load.delivery.id
+
+
+def _folder(workshop: Workshop, load: Load) -> Path:
+    folder = workshop.places.deliveries / load.delivery.id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+ACQUIRE, STANDARDISE, VALIDATE = (
+    Stage("acquire", _acquire), Stage("standardise", _standardise), Stage("validate", _validate),
+)  # fmt: skip
+
+STAGES = (
+    ACQUIRE, STANDARDISE, VALIDATE, Stage("index", _index), Stage("deidentify", _deidentify),
+    Stage("publish", _publish),
+)  # fmt: skip
+
+REFERENCE_STAGES = (ACQUIRE, STANDARDISE, VALIDATE, Stage("feed", _feed))

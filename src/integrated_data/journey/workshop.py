@@ -1,0 +1,101 @@
+"""What a stage works with: the workshop handed in by the wiring, the load, and what a stage leaves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from integrated_data.control.store import Change, Store
+from integrated_data.engine import Engine, Sealer
+from integrated_data.index.matching.train import Trainer
+from integrated_data.lake import Lake
+from integrated_data.model.contract import Contract
+from integrated_data.model.delivery import Delivery
+
+Facts = dict[str, Any]
+
+
+class Folders(Protocol):
+    """Where the loading side keeps things (see `site.places.Places`)."""
+
+    @property
+    def landed(self) -> Path:
+        """Deliveries as they came, sealed."""
+        ...
+
+    @property
+    def deliveries(self) -> Path:
+        """Checked rows, quarantine and links, by delivery."""
+        ...
+
+    @property
+    def indexes(self) -> Path:
+        """Index versions."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """Work in progress."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the wiring hands to every stage. `linker` trains match models (see `index`)."""
+
+    places: Folders
+    store: Store
+    engine: Engine
+    sealer: Sealer
+    lake: Lake
+    linker: Trainer
+    actor: str
+
+
+@dataclass(frozen=True)
+class Feed:
+    """That a delivery is a reference source: the index it feeds, and the column that numbers its records."""
+
+    index: str
+    id_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """One delivery on its way.
+
+    `given`: the contract it came with, if any; `feed`: set for a reference source; `done`: facts of
+    the finished stages, by stage name.
+    """
+
+    delivery: Delivery
+    given: Contract | None = None
+    feed: Feed | None = None
+    done: Mapping[str, Facts] = field(default_factory=dict)
+
+    @property
+    def job(self) -> str:
+        """The job that runs this load."""
+        return f"load/{self.delivery.id}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a stage leaves: facts, what it read and made (for lineage), and what to write with them.
+
+    `ends` stops the journey here: the reason, for a delivery that is held or rejected.
+    """
+
+    facts: Facts
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    write: Callable[[Change], None] | None = None
+    ends: str | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its name and its work."""
+
+    name: str
+    run: Callable[[Workshop, Load], Done]

@@ -1,0 +1,323 @@
+"""Access words: law, agreements, people, projects, decisions and what is granted.
+
+Dates are whole days and both ends count: an agreement that ends on 31 March still holds on that day.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+#: In a list of columns or organisations: every one there is.
+ANY = "*"
+
+#: The role of those who review what leaves.
+OUTPUT_CHECKER = "output checker"
+
+
+class Purpose(StrEnum):
+    """Why data are used; the three never mix."""
+
+    RESEARCH = "research"
+    STATISTICS = "statistics"
+    OPERATIONAL = "operational"
+
+
+class Standing(StrEnum):
+    """What an accreditation amounts to on a day, lowest first."""
+
+    NONE = "none"
+    PROVISIONAL = "provisional"  # works under a fully accredited supervisor on the same team
+    FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """0 for none, 1 for provisional, 2 for full."""
+        return _RANKS[self]
+
+
+_RANKS = {Standing.NONE: 0, Standing.PROVISIONAL: 1, Standing.FULL: 2}
+
+
+@dataclass(frozen=True)
+class LegalGateway:
+    """One way the law allows data to be used, and what it asks of people and projects."""
+
+    id: str
+    title: str
+    purposes: tuple[Purpose, ...]
+    standing: Standing = Standing.FULL
+    training: bool = True
+    public_benefit: bool = False
+    ethics: bool = False
+    public_register: bool = False
+
+
+@dataclass(frozen=True)
+class Law:
+    """The legal gateways of one country: configuration, not code."""
+
+    country: str
+    version: str
+    gateways: tuple[LegalGateway, ...]
+
+    def gateway(self, gateway: str) -> LegalGateway | None:
+        """The gateway of that id, or None."""
+        return next((g for g in self.gateways if g.id == gateway), None)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What an owner asks of every use; a project takes the strictest of its datasets'.
+
+    `minimum_people`: fewest distinct people behind a released cell. `rounding`: base that
+    released counts are rounded to (1: not rounded). `standing`: lowest accreditation.
+    """
+
+    minimum_people: int = 10
+    rounding: int = 1
+    standing: Standing = Standing.NONE
+
+    def strictest(self, other: "Conditions") -> "Conditions":
+        """The harder of two sets of conditions, each by itself."""
+        return Conditions(
+            max(self.minimum_people, other.minimum_people),
+            max(self.rounding, other.rounding),
+            max(self.standing, other.standing, key=lambda s: s.rank),
+        )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the owner of one dataset agreed to: an annex to the framework `framework`.
+
+    `columns` of the published table and organisations in `onward_to` may be `*`. Without
+    `index_by_default` no project gets a key of this dataset, so it joins with nothing.
+    """
+
+    id: str
+    dataset: str
+    owner: str
+    gateway: str
+    purposes: tuple[Purpose, ...]
+    columns: tuple[str, ...]
+    onward_to: tuple[str, ...]
+    starts: date
+    ends: date
+    index_by_default: bool = False
+    suspended: bool = False
+    framework: str = ""
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+@dataclass(frozen=True)
+class Accreditation:
+    """A person's accreditation; a provisional one names its supervisor."""
+
+    level: Standing
+    starts: date
+    ends: date
+    supervisor: str | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who uses the service. `trained_until` is the last day their training counts.
+
+    `roles`: what else the service relies on them for, as `OUTPUT_CHECKER`.
+    """
+
+    id: str
+    name: str
+    organisation: str
+    accreditation: Accreditation | None = None
+    trained_until: date | None = None
+    suspended: bool = False
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """What a project asks of one dataset: columns by name, and the indexes it wants to join by.
+
+    A key `person` appears in the project's view as `person_key`, with
+    `person_link_probability` and `person_link_method` beside it.
+    """
+
+    dataset: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+
+
+class ProjectState(StrEnum):
+    """Where a project stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    CLOSED = "closed"
+
+
+#: Allowed state changes; the diagram in the documentation is drawn from this table.
+PROJECT_MOVES: dict[ProjectState, tuple[ProjectState, ...]] = {
+    ProjectState.PROPOSED: (ProjectState.APPROVED, ProjectState.REFUSED, ProjectState.CLOSED),
+    ProjectState.APPROVED: (ProjectState.PROPOSED, ProjectState.REFUSED, ProjectState.CLOSED),
+    ProjectState.REFUSED: (ProjectState.PROPOSED, ProjectState.APPROVED, ProjectState.CLOSED),
+    ProjectState.CLOSED: (),
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """One application: a question, the people who work on it, the data it needs."""
+
+    id: str
+    title: str
+    purpose: Purpose
+    organisation: str
+    lead: str
+    team: tuple[str, ...]
+    datasets: tuple[DatasetRequest, ...]
+    starts: date
+    ends: date
+    aims: str = ""
+    public_benefit: str = ""
+    ethics: str = ""
+    state: ProjectState = ProjectState.PROPOSED
+
+    def request(self, dataset: str) -> DatasetRequest | None:
+        """What the project asks of a dataset, or None."""
+        return next((r for r in self.datasets if r.dataset == dataset), None)
+
+
+@dataclass(frozen=True)
+class AccessRequest:
+    """One question put to the decision: may this person, in this project, use these columns?
+
+    `dataset` None asks only whether the person may work in the project at all.
+    """
+
+    person: str
+    project: str
+    purpose: Purpose
+    dataset: str | None = None
+    columns: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class World:
+    """The facts a decision rests on; what is not here does not exist."""
+
+    law: Law
+    agreements: tuple[Agreement, ...] = ()
+    people: tuple[Person, ...] = ()
+    projects: tuple[Project, ...] = ()
+
+    def person(self, person: str) -> Person | None:
+        """The person of that id, or None."""
+        return next((p for p in self.people if p.id == person), None)
+
+    def project(self, project: str) -> Project | None:
+        """The project of that id, or None."""
+        return next((p for p in self.projects if p.id == project), None)
+
+
+class Rule(StrEnum):
+    """What a decision asks, in order; every one must hold."""
+
+    PERSON_KNOWN = "person known"
+    PERSON_ACTIVE = "person not suspended"
+    PROJECT_KNOWN = "project known"
+    PROJECT_APPROVED = "project approved"
+    PROJECT_IN_DATE = "project in date"
+    ON_TEAM = "person on the team"
+    PURPOSE = "purpose is the project's"
+    DATASET_APPLIED_FOR = "dataset applied for"
+    COLUMNS_APPLIED_FOR = "columns applied for"
+    AGREEMENT = "an agreement for the dataset"
+    AGREEMENT_ACTIVE = "agreement not suspended"
+    AGREEMENT_IN_DATE = "agreement in date"
+    GATEWAY = "legal gateway allows the purpose"
+    AGREED_PURPOSE = "agreement permits the purpose"
+    AGREED_ORGANISATION = "agreement permits the organisation"
+    AGREED_COLUMNS = "agreement permits the columns"
+    AGREED_KEYS = "agreement permits joining"
+    ACCREDITED = "person accredited"
+    TRAINED = "training in date"
+    PUBLIC_BENEFIT = "public benefit stated"
+    ETHICS = "ethics review named"
+    APPROVER = "approver agrees"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One finding of a decision. `change` says what would turn one against into one for.
+
+    `subject` is what it was found about, e.g. `agreement A-1`; `until` the last day it holds.
+    """
+
+    rule: Rule
+    subject: str
+    text: str
+    change: str = ""
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Allow or refuse, with every reason.
+
+    `agreements` are those that permit it, `conditions` the strictest of theirs, `until` the
+    last day on which the same facts give the same answer (None for a refusal).
+    """
+
+    allowed: bool
+    reasons_for: tuple[Reason, ...]
+    reasons_against: tuple[Reason, ...]
+    policy_version: str
+    at: datetime
+    agreements: tuple[str, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    until: date | None = None
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What would have to change for a refusal to become an allowance; each said once."""
+        return tuple(dict.fromkeys(r.change for r in self.reasons_against if r.change))
+
+
+class GrantState(StrEnum):
+    """Where a grant stands; only an active one is opened."""
+
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What was provisioned for a project of one release of a dataset.
+
+    `view` is its name in SQL; `columns` are the view's, in order; `keys` the indexes it joins by;
+    `place` the Parquet file under the projects folder; `bytes` and `seconds` what it cost.
+    """
+
+    project: str
+    dataset: str
+    release: int
+    view: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    place: str
+    rows: int
+    bytes: int
+    seconds: float
+
+
+class QueryState(StrEnum):
+    """What became of a query."""
+
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"  # by the decision or the gate: nothing ran
+    FAILED = "failed"  # in the worker: an error or a limit

@@ -1,0 +1,334 @@
+"""Output words: what an analyst asks to take out, what is known of each cell, what is decided.
+
+A *cell* is one row of a grouped table: one combination of keys. Every figure in a cell is
+published or withheld together. *People* are distinct units of protection (persons, or businesses
+where a dataset is about those), never rows.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+Value = str | int | float | None
+
+
+class Outcome(StrEnum):
+    """What a rule says, mildest first."""
+
+    NOTE = "note"
+    REVIEW = "review"  # people decide
+    WITHHOLD = "withhold"  # this cell does not leave
+    REFUSE = "refuse"  # nothing of this request leaves
+
+
+class Lane(StrEnum):
+    """The way a checked request goes."""
+
+    AUTOMATIC = "automatic"
+    REVIEW = "review"  # two reviewers, never the author
+    REFUSED = "refused"
+
+
+class OutputState(StrEnum):
+    """Where a request stands; the moves between states are in `output/states.py`."""
+
+    REQUESTED = "requested"
+    RELEASABLE = "releasable"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    RETURNED = "returned"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    RELEASED = "released"
+    REVOKED = "revoked"
+
+
+class Owner(StrEnum):
+    """Who may make a move."""
+
+    AUTHOR = "author"
+    SERVICE = "the service"
+    REVIEWERS = "two reviewers"
+    STEWARD = "steward"
+
+
+#: Allowed state changes and who makes them; the diagram in the documentation is drawn from this table.
+OUTPUT_MOVES: dict[OutputState, dict[OutputState, Owner]] = {
+    OutputState.REQUESTED: {
+        OutputState.RELEASABLE: Owner.SERVICE,
+        OutputState.IN_REVIEW: Owner.SERVICE,
+        OutputState.REFUSED: Owner.SERVICE,
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.RELEASABLE: {
+        OutputState.RELEASED: Owner.SERVICE,
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.IN_REVIEW: {
+        OutputState.APPROVED: Owner.REVIEWERS,
+        OutputState.REFUSED: Owner.REVIEWERS,
+        OutputState.RETURNED: Owner.REVIEWERS,
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.APPROVED: {
+        OutputState.RELEASED: Owner.SERVICE,
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.RETURNED: {
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.RELEASED: {OutputState.REVOKED: Owner.STEWARD},
+    OutputState.REFUSED: {},
+    OutputState.WITHDRAWN: {},
+    OutputState.REVOKED: {},
+}
+
+
+class Vote(StrEnum):
+    """What a reviewer may say."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    RETURN = "return"  # back to the author with a question
+
+
+class Mark(StrEnum):
+    """Why a figure is not shown; the shorthand of the UK Government Statistical Service."""
+
+    WITHHELD = "[c]"  # confidential
+    MISSING = "[x]"  # not available
+
+
+class Role(StrEnum):
+    """What a column of an output is."""
+
+    KEY = "key"
+    LABEL = "label"  # a constant, or the level of a total
+    FIGURE = "figure"
+
+
+@dataclass(frozen=True)
+class ReleaseLimits:
+    """What a table is held to; the strictest of its datasets' conditions. See `output/rules.py`."""
+
+    minimum_people: int = 10
+    dominance_people: int = 2
+    dominance_share: float = 0.90
+    p_ratio: float = 0.10
+    degrees_of_freedom: int = 10
+    rounding: int = 1
+
+
+@dataclass(frozen=True)
+class View:
+    """A view as the check knows it: its columns and the column that names the unit of protection.
+
+    `unit` None with `public` says that the view holds nobody (a list of areas).
+    """
+
+    columns: tuple[str, ...]
+    unit: str | None
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class OutputColumn:
+    """One column of an output. `key`: which key it shows; `plain`: the measure that it simply states.
+
+    `measures`: every measure behind a figure. `count`: a whole number of rows or people; `constant`:
+    a value that the query itself states.
+    """
+
+    name: str
+    role: Role
+    key: int | None = None
+    measures: tuple[int, ...] = ()
+    plain: int | None = None
+    count: bool = False
+    constant: bool = False
+
+
+@dataclass(frozen=True)
+class MeasureEvidence:
+    """What is behind one summed or counted quantity in one cell.
+
+    `people`: those who contribute (not null, not zero); `others`, `others_counted`: contributors of
+    the cell who add nothing to it, all and accepted. `total`: sum of the people's absolute totals;
+    `net`: the sum itself; `top`: largest and second-largest absolute total of one person.
+    `lowest`, `highest`: extremes of the rows' values; `negative`: some value is below zero;
+    `indicator`: every value is 0 or 1.
+    """
+
+    people: int
+    others: int = 0
+    others_counted: int = 0
+    total: float = 0.0
+    net: float = 0.0
+    top: tuple[float, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    indicator: bool = False
+
+    @property
+    def negative(self) -> bool:
+        """Whether some value is below zero."""
+        return self.lowest is not None and self.lowest < 0
+
+
+@dataclass(frozen=True)
+class Close:
+    """Two sums of one cell whose amounts differ for `apart` contributors, `counted` of them accepted."""
+
+    first: int
+    second: int
+    apart: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The contributors of a cell with a row that adds to the same measures. `adds`: to which, in their order."""
+
+    adds: tuple[bool, ...]
+    contributors: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class CellEvidence:
+    """What is behind one cell. `people`: distinct accepted units; `contributors`: with the unmatched.
+
+    An unmatched row is a contributor of its own: it adds nothing to the minimum and counts in
+    every difference. `parts`: the contributors by which of the measures their rows add to;
+    `families`: places of the measures that can be added and subtracted, the counts that are told first.
+    """
+
+    people: int
+    contributors: int
+    rows: int
+    measures: tuple[MeasureEvidence, ...] = ()
+    close: tuple[Close, ...] = ()
+    parts: tuple[Part, ...] = ()
+    families: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Which cell: for each key whether it is summed over (a total), and its value as text."""
+
+    total: tuple[bool, ...]
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule said of a request. `cells`: how many it touches. Never a value from the data."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    cells: int = 0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an analyst asks to take out: results of logged queries of one project.
+
+    `request`: the request that this changes; empty for a new one.
+    """
+
+    project: str
+    person: str
+    queries: tuple[str, ...]
+    title: str
+    purpose: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True)
+class OutputRequest:
+    """A request on record. `sha256`: of what was asked, and once checked of what would leave.
+
+    `similar`: earlier releases that it was compared with because they are about the same figures.
+    `asked`: how many times it has been asked for; it is in the files, so that votes start anew.
+    """
+
+    id: str
+    project: str
+    person: str
+    state: OutputState
+    sha256: str
+    title: str
+    purpose: str
+    queries: tuple[str, ...]
+    at: datetime
+    datasets: tuple[str, ...] = ()
+    lane: Lane | None = None
+    findings: tuple[Finding, ...] = ()
+    signatures: tuple["Signature", ...] = ()
+    cells: int = 0
+    withheld: int = 0
+    similar: tuple[str, ...] = ()
+    asked: int = 1
+
+
+@dataclass(frozen=True)
+class Release:
+    """What left: the files with that hash, and where it stands now (released or revoked)."""
+
+    request: str
+    project: str
+    title: str
+    sha256: str
+    state: OutputState
+    datasets: tuple[str, ...]
+    signatures: tuple["Signature", ...]
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """One reviewer's vote on the files with that hash."""
+
+    request: str
+    reviewer: str
+    vote: Vote
+    sha256: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What is remembered of a released table, to compare later requests with it.
+
+    `base`: digest of the rows it was computed from; `measures`: what was summed or counted, in
+    words; `keys`: what it was grouped by; `content`: digest of the published cells.
+    """
+
+    datasets: tuple[str, ...]
+    base: str
+    measures: tuple[str, ...]
+    keys: tuple[str, ...]
+    content: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the check found: lane, findings, cells seen and withheld, the hash of what would leave."""
+
+    request: str
+    lane: Lane
+    findings: tuple[Finding, ...]
+    cells: int
+    withheld: int
+    sha256: str
+    files: tuple[str, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    similar: tuple[str, ...] = ()

@@ -1,0 +1,40 @@
+"""A running query: what it may use, and how it may end without a result.
+
+Apart from the words of access, so that a worker starts without them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """What one query may use; bytes for `memory`, `scratch` and `result`."""
+
+    seconds: float = 120.0
+    memory: int = 4 * 2**30
+    scratch: int = 8 * 2**30
+    rows: int = 20_000_000
+    result: int = 2 * 2**30
+    threads: int = 2
+
+
+class Failure(StrEnum):
+    """Why a worker ended without a result; all it ever says of the cause, beside a name from the query."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    SCRATCH = "scratch"
+    ROWS = "rows"
+    RESULT = "result"
+    NAME = "name"  # a column, table or function that is not there
+    GROUPING = "grouping"
+    TYPE = "type"
+    CONVERSION = "conversion"
+    RANGE = "range"
+    SYNTAX = "syntax"
+    BARRED = "barred"  # it reached for what the worker has locked
+    UNSUPPORTED = "unsupported"
+    STOPPED = "stopped"  # the process ended without a word
+    CANCELLED = "cancelled"
+    OTHER = "other"

@@ -1,0 +1,276 @@
+"""The check of one table: its shape, the evidence behind its cells, the rules, what is withheld."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import pyarrow as pa
+
+from integrated_data.model.errors import OutputRefusal, QueryRefusal
+from integrated_data.model.output import (
+    Cell,
+    CellEvidence,
+    Finding,
+    MeasureEvidence,
+    Outcome,
+    ReleaseLimits,
+    View,
+)
+from integrated_data.output import table as tabular
+from integrated_data.output import wording
+from integrated_data.output.estimators import prove_estimate, recognise
+from integrated_data.output.evidence import evidence_sql, read
+from integrated_data.output.measures import Amounts
+from integrated_data.output.protect import CellId, Quantity, Tables, levels, withhold
+from integrated_data.output.rules import Rule, broken
+from integrated_data.output.shape import Shape, prove
+from integrated_data.output.table import Table
+from integrated_data.output.tree import Unproven, parsed
+
+Run = Callable[[str], pa.Table]
+
+#: Cells beyond which the empty combinations of keys are not counted.
+MOST_COMBINATIONS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One table after the check. `evidence`: for each unit of protection, what is behind each cell.
+
+    `broken`: the rules that cells break; `withheld`: those cells and what hides them. A table
+    without a shape has no evidence: people decide about all of it.
+    """
+
+    query: str
+    table: Table
+    shape: Shape | None
+    findings: tuple[Finding, ...]
+    evidence: tuple[Mapping[Cell, CellEvidence], ...] = ()
+    broken: Mapping[Cell, tuple[Rule, ...]] | None = None
+    withheld: frozenset[Cell] = frozenset()
+
+
+def shape_of(sql: str, views: Mapping[str, View]) -> Shape:
+    """The proven shape of a query's text, or `Unproven`."""
+    estimate = recognise(sql)
+    if estimate is not None:
+        return prove_estimate(estimate, views)
+    return prove(parsed(sql, views), views)
+
+
+def check_table(
+    query: str, sql: str, *, result: pa.Table, views: Mapping[str, View], run: Run, limits: ReleaseLimits
+) -> Checked:
+    """Check one result against the evidence of its query; `result` is that of `Shape.result`."""
+    try:
+        shape = shape_of(sql, views)
+    except Unproven as unproven:
+        return _unproven(query, tabular.of_result(result), unproven=unproven)
+    table = tabular.of_shape(result, shape)
+    evidence = []
+    for unit in range(len(shape.units)):
+        wanted = evidence_sql(shape, unit=unit, views=views, limits=limits)
+        try:
+            evidence.append(_with_empty(read(run(wanted), shape), table, shape=shape))
+        except QueryRefusal:
+            return _unproven(query, tabular.of_result(result), unproven=Unproven("Its evidence could not be computed"))
+    _same_data(table, evidence)
+    failing = _failing(table, evidence, limits=limits, parameters=shape.parameters)
+    findings = [
+        *_identifiers(table), *_cell_findings(failing), *_rare_values(table, evidence, limits=limits),
+        *_zeros(table, shape), *_one_class(table, shape), *wording.of_table(table),
+    ]  # fmt: skip
+    return Checked(query, table, shape, tuple(findings), tuple(evidence), failing)
+
+
+def protect(tables: Sequence[Checked], limits: ReleaseLimits) -> list[Checked]:
+    """The same tables with what has to be withheld, tables over the same rows taken together."""
+    groups: dict[str, list[int]] = {}
+    for number, checked in enumerate(tables):
+        if checked.shape is not None:
+            groups.setdefault(checked.shape.base, []).append(number)
+    done = list(tables)
+    for numbers in groups.values():
+        together = [tables[n] for n in numbers]
+        primary = frozenset(_id(c.shape, cell) for c in together if c.shape for cell in _withheld_at_once(c))
+        hidden = withhold(_tables(together), primary, limits=limits) if primary else primary
+        for number in numbers:
+            done[number] = _with_withheld(tables[number], hidden, primary=primary)
+    return done
+
+
+def _with_withheld(checked: Checked, hidden: frozenset[CellId], *, primary: frozenset[CellId]) -> Checked:
+    assert checked.shape is not None
+    ids = {row.cell: _id(checked.shape, row.cell) for row in checked.table.rows}
+    cells = frozenset(cell for cell, held in ids.items() if held in hidden)
+    company = sum(1 for cell in cells if ids[cell] not in primary)
+    findings = checked.findings
+    if company:
+        reason = "Withheld so that the cells that break a rule cannot be worked out from totals"
+        findings += (Finding("secondary suppression", Outcome.WITHHOLD, reason, company),)
+    if checked.table.rows and len(cells) == len(checked.table.rows):
+        reason = "Every cell would be withheld; ask for coarser groups"
+        findings += (Finding("nothing left", Outcome.REFUSE, reason, len(cells)),)
+    return replace(checked, withheld=cells, findings=findings)
+
+
+def _withheld_at_once(checked: Checked) -> list[Cell]:
+    failing = checked.broken or {}
+    return [c for c, rules in failing.items() if any(r.outcome is Outcome.WITHHOLD for r in rules)]
+
+
+def _with_empty(known: dict[Cell, CellEvidence], table: Table, *, shape: Shape) -> dict[Cell, CellEvidence]:
+    """A total over no rows is one row of the result, with nobody behind it."""
+    nothing = CellEvidence(0, 0, 0, tuple(MeasureEvidence(0) for _ in shape.measures))
+    empty = {row.cell: nothing for row in table.rows if all(row.cell.total) and row.cell not in known}
+    return known | empty
+
+
+def _unproven(query: str, table: Table, *, unproven: Unproven) -> Checked:
+    findings = [
+        Finding(unproven.rule, unproven.outcome, unproven.reason, len(table.rows)),
+        *_identifiers(table), *wording.of_table(table),
+    ]  # fmt: skip
+    return Checked(query, table, None, tuple(findings))
+
+
+def _failing(
+    table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]], *, limits: ReleaseLimits, parameters: int
+) -> dict[Cell, tuple[Rule, ...]]:
+    """Rules broken by each cell of the evidence, shown or not, for any unit of protection."""
+    cells = list(dict.fromkeys([row.cell for row in table.rows] + [cell for e in evidence for cell in e]))
+    found = {}
+    for cell in cells:
+        rules = [r for e in evidence for r in broken(e[cell], limits, parameters=parameters)]
+        if rules:
+            found[cell] = tuple(dict.fromkeys(rules))
+    return found
+
+
+def _same_data(table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]]) -> None:
+    """Refuse when the evidence is not about the cells and figures of the result."""
+    changed = OutputRefusal(
+        "The data behind this request have changed since it was made",
+        why="A new delivery or another version of the view was provisioned meanwhile",
+        next_step="Run the query again and ask for its result",
+    )
+    stated = [(place, c.plain) for place, c in enumerate(table.columns) if c.plain is not None]
+    for known in evidence:
+        for row in table.rows:
+            if row.cell not in known:
+                raise changed
+            for place, measure in stated:
+                held, net = row.values[place], known[row.cell].measures[measure].net
+                if isinstance(held, str) or abs((held or 0) - net) > 1e-6 * max(1.0, abs(net)):
+                    raise changed
+
+
+def _identifiers(table: Table) -> list[Finding]:
+    found = tabular.has_keys(table)
+    if not found:
+        return []
+    reason = f"Column {', '.join(found)} holds keys; a key leads to one person, so none leaves"
+    return [Finding("identifiers", Outcome.REFUSE, reason, len(table.rows))]
+
+
+def _cell_findings(failing: Mapping[Cell, Sequence[Rule]]) -> list[Finding]:
+    by_rule: dict[Rule, int] = {}
+    for rules in failing.values():
+        for rule in rules:
+            by_rule[rule] = by_rule.get(rule, 0) + 1
+    return [Finding(rule.name, rule.outcome, rule.argument, count) for rule, count in by_rule.items()]
+
+
+def _rare_values(
+    table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]], *, limits: ReleaseLimits
+) -> list[Finding]:
+    """Values of a key that stand for too few people in the whole table: listing them tells of those people.
+
+    A withheld cell still shows its keys. Where a key is nearly one person's own (an exact date, a job
+    written out), the list of its values would be the data.
+    """
+    rare = 0
+    for key in range(len(table.rows[0].cell.values) if table.rows else 0):
+        for known in evidence:
+            people: dict[str | None, int] = {}
+            for cell in _finest(table):
+                people[cell.values[key]] = people.get(cell.values[key], 0) + known[cell].people
+            rare += sum(1 for count in people.values() if count < limits.minimum_people)
+    if not rare:
+        return []
+    reason = "A value of a key stands for too few people in all; merge it with others or leave it out"
+    return [Finding("rare value", Outcome.REVIEW, reason, rare)]
+
+
+def _finest(table: Table) -> list[Cell]:
+    return [row.cell for row in table.rows if not any(row.cell.total)]
+
+
+def _zeros(table: Table, shape: Shape) -> list[Finding]:
+    """Combinations of keys with nobody in them are absent: a zero, told apart from a withheld cell."""
+    cells = _finest(table)
+    combinations = prod(len({c.values[n] for c in cells}) for n in range(len(shape.keys)))
+    empty = combinations - len(cells)
+    if empty <= 0 or combinations > MOST_COMBINATIONS:
+        return []
+    kind = "of the sample" if shape.sample else "of the data"
+    reason = f"Combinations of groups with nobody in them are zeros {kind} and are not listed"
+    return [Finding("zeros", Outcome.NOTE, reason, empty)]
+
+
+def _one_class(table: Table, shape: Shape) -> list[Finding]:
+    """Groups whose every member falls into one class of a key, where other groups spread over several.
+
+    A sample's zero does not say so of the population; a key that every group determines (the
+    region of a district) is a hierarchy, not a finding.
+    """
+    cells, count = _finest(table), 0
+    if shape.sample:
+        return []
+    for key in range(len(shape.keys)):
+        others = [n for n in range(len(shape.keys)) if n != key and not _determines(cells, key, other=n)]
+        groups: dict[tuple[str | None, ...], set[str | None]] = {}
+        for cell in cells:
+            groups.setdefault(tuple(cell.values[n] for n in others), set()).add(cell.values[key])
+        alone = sum(1 for classes in groups.values() if len(classes) == 1)
+        count += alone if others and alone < len(groups) else 0
+    if not count:
+        return []
+    reason = "Everybody of some group falls into one class of another, which tells that of each of them"
+    return [Finding("class disclosure", Outcome.REVIEW, reason, count)]
+
+
+def _determines(cells: Sequence[Cell], key: int, *, other: int) -> bool:
+    """Whether one key tells another, as a district tells its region."""
+    told: dict[str | None, set[str | None]] = {}
+    for cell in cells:
+        told.setdefault(cell.values[key], set()).add(cell.values[other])
+    return all(len(values) == 1 for values in told.values())
+
+
+def _id(shape: Shape, cell: Cell) -> CellId:
+    kept = zip(shape.keys, cell.values, cell.total, strict=True)
+    return frozenset((key, value) for key, value, total in kept if not total)
+
+
+def _tables(together: Sequence[Checked]) -> Tables:
+    """Cells and sums of tables over the same rows, as the attacker sees them."""
+    rows: dict[CellId, float] = {}
+    measures: dict[str, dict[CellId, float]] = {}
+    whole: dict[str, bool] = {}
+    negative: set[str] = set()
+    shown: set[CellId] = set()
+    for checked in together:
+        assert checked.shape is not None
+        shown |= {_id(checked.shape, row.cell) for row in checked.table.rows}
+        for cell, known in checked.evidence[0].items():
+            place = _id(checked.shape, cell)
+            rows[place] = float(known.rows)
+            for measure, found in zip(checked.shape.measures, known.measures, strict=True):
+                measures.setdefault(measure.sql, {})[place] = found.net
+                whole[measure.sql] = measure.kind not in (Amounts.AMOUNT, Amounts.WEIGHT)
+                if found.negative:
+                    negative.add(measure.sql)
+    quantities = [Quantity(rows, whole=True)]
+    quantities += [Quantity(v, whole=whole[m], positive=m not in negative) for m, v in measures.items()]
+    return Tables(tuple(rows), levels(rows), tuple(quantities), unseen=frozenset(rows) - shown)

@@ -1,0 +1,54 @@
+"""Rows for people: requests, the cells that are held back and why, releases.
+
+For inside the service only: which rule holds a cell back narrows down what it hides.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from integrated_data.model.output import OutputRequest, Release
+from integrated_data.output import requested
+from integrated_data.output.table import TOTAL, UNNAMED
+
+
+def request_rows(requests: Iterable[OutputRequest]) -> list[dict[str, Any]]:
+    """One row a request: where it stands and what its check said."""
+    return [
+        {
+            "request": r.id, "project": r.project, "author": r.person, "state": r.state.value.replace("_", " "),
+            "lane": r.lane.value if r.lane else "", "cells": r.cells, "withheld": r.withheld, "title": r.title,
+        }
+        for r in requests
+    ]  # fmt: skip
+
+
+def withheld_rows(folder: Path, request: str) -> list[dict[str, Any]]:
+    """One row a withheld cell of a checked request: its query, its keys, and the rules it breaks.
+
+    `folder` is the outputs folder. A cell that breaks no rule is withheld to hide another.
+    """
+    place = requested.place(folder, request) / "evidence.json"
+    if not place.exists():
+        return []
+    rows = []
+    for table in json.loads(place.read_bytes()):
+        for cell in table["cells"]:
+            if cell["withheld"]:
+                held = zip(table["keys"], cell["cell"]["values"], cell["cell"]["total"], strict=True)
+                keys = {name: TOTAL if total else value or UNNAMED for name, value, total in held}
+                why = ", ".join(cell["broken"]) or "hides another cell"
+                rows.append({"query": table["query"], **keys, "why": why})
+    return rows
+
+
+def release_rows(releases: Iterable[Release]) -> list[dict[str, Any]]:
+    """One row a release."""
+    return [
+        {
+            "request": r.request, "project": r.project, "state": r.state.value, "datasets": ", ".join(r.datasets),
+            "at": r.at.isoformat(timespec="seconds"), "title": r.title,
+        }
+        for r in releases
+    ]  # fmt: skip

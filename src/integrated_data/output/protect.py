@@ -1,0 +1,129 @@
+"""Which cells to withhold so that those that must be hidden stay hidden.
+
+Primary: the cells that break a rule. Secondary: further cells, the smallest first, until the
+attacker (`attack.py`) can confine no primary cell to within its margin: the minimum number of
+people for counts, the p-ratio for amounts. The attacker is the judge; the choice of cells before
+it is only a good first guess (one lone withheld cell in a sum is always found, so it gets company).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from integrated_data.model.output import ReleaseLimits
+from integrated_data.output.attack import Equation, intervals
+
+#: A cell of a group of tables: which keys it keeps (their SQL) and their values.
+CellId = frozenset[tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One additive quantity over all cells. `margin`: how near a reader may come, by the value."""
+
+    values: Mapping[CellId, float]
+    whole: bool
+    positive: bool = True
+
+    def margin(self, cell: CellId, limits: ReleaseLimits) -> float:
+        """What must lie between a withheld value and the ends of what a reader can compute."""
+        return float(limits.minimum_people) if self.whole else limits.p_ratio * abs(self.values[cell])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables over the same people's rows: their cells, and the sums among them.
+
+    `quantities`: the rows of each cell first (the cost of withholding it), then every measure.
+    `unseen`: cells that the tables do not show, so that a reader does not know them either.
+    """
+
+    cells: tuple[CellId, ...]
+    equations: tuple[Equation[CellId], ...]
+    quantities: tuple[Quantity, ...]
+    unseen: frozenset[CellId] = frozenset()
+
+
+def levels(cells: Iterable[CellId]) -> tuple[Equation[CellId], ...]:
+    """The sums among cells: each total over the cells of the next finer levels that refine it."""
+    by_keys: dict[frozenset[str], list[CellId]] = {}
+    for cell in sorted(cells, key=order):
+        by_keys.setdefault(frozenset(key for key, _ in cell), []).append(cell)
+    equations = []
+    for coarse, totals in by_keys.items():
+        for fine, refined in by_keys.items():
+            if coarse < fine and not any(coarse < between < fine for between in by_keys):
+                parts: dict[CellId, list[CellId]] = {}
+                for cell in refined:
+                    kept = frozenset(item for item in cell if item[0] in coarse)
+                    parts.setdefault(kept, []).append(cell)
+                equations += [Equation(total, tuple(parts.get(total, ()))) for total in totals]
+    return tuple(equations)
+
+
+def order(cell: CellId) -> tuple[tuple[str, str], ...]:
+    """A fixed order of cells, whatever order they came in."""
+    return tuple(sorted((key, "" if value is None else f"={value}") for key, value in cell))
+
+
+def withhold(tables: Tables, primary: frozenset[CellId], *, limits: ReleaseLimits) -> frozenset[CellId]:
+    """The cells to withhold: the primary ones and what it takes to hide them.
+
+    To withhold more never narrows an interval, so a cell that is hidden once stays hidden.
+    """
+    withheld = set(primary | tables.unseen)
+    _give_company(tables, withheld)
+    open_ = primary
+    while exposed := exposed_cells(tables, open_, withheld=frozenset(withheld), limits=limits):
+        chosen = _cheapest(tables, exposed[0], withheld=withheld)
+        if chosen is None:
+            return frozenset(tables.cells)  # nothing left to hide it behind
+        withheld.add(chosen)
+        _give_company(tables, withheld)
+        open_ = frozenset(exposed)
+    return frozenset(withheld)
+
+
+def exposed_cells(
+    tables: Tables, primary: frozenset[CellId], *, withheld: frozenset[CellId], limits: ReleaseLimits
+) -> list[CellId]:
+    """Primary cells that the attacker confines to within the margin, in a fixed order."""
+    near: set[CellId] = set()
+    for quantity in tables.quantities:
+        values = quantity.values
+        wanted = sorted((cell for cell in primary - near if values.get(cell)), key=order)
+        sums = [e for e in tables.equations if all(c in values for c in (e.total, *e.parts))]
+        found = intervals(values, sums, withheld=withheld, wanted=wanted, positive=quantity.positive)
+        near.update(c for c in wanted if not found[c].hides(values[c], quantity.margin(c, limits)))
+    return sorted(near, key=order)
+
+
+def _give_company(tables: Tables, withheld: set[CellId]) -> None:
+    """No sum may hold exactly one withheld cell: it would be the difference of the others."""
+    again = True
+    while again:
+        again = False
+        for equation in tables.equations:
+            members = (equation.total, *equation.parts)
+            hidden = [cell for cell in members if cell in withheld]
+            if len(hidden) == 1 and (chosen := _smallest(tables, members, withheld=withheld)) is not None:
+                withheld.add(chosen)
+                again = True
+
+
+def _cheapest(tables: Tables, cell: CellId, *, withheld: set[CellId]) -> CellId | None:
+    """The smallest published cell in a sum with this one, or with what hides it; else any."""
+    reach, seen = {cell}, 0
+    while len(reach) != seen:
+        seen = len(reach)
+        near = [m for e in tables.equations if reach & {e.total, *e.parts} for m in (e.total, *e.parts)]
+        chosen = _smallest(tables, near, withheld=withheld)
+        if chosen is not None:
+            return chosen
+        reach |= set(near)
+    return _smallest(tables, tables.cells, withheld=withheld)
+
+
+def _smallest(tables: Tables, among: Sequence[CellId], *, withheld: set[CellId]) -> CellId | None:
+    rows = tables.quantities[0].values
+    open_ = [cell for cell in among if cell not in withheld and rows[cell] > 0]
+    return min(open_, key=lambda c: (rows[c], order(c)), default=None)

@@ -1,0 +1,172 @@
+"""The public register: approved projects, the datasets they use, what has been released; nothing else.
+
+Pure functions over plain values: one JSON document, and one static page that needs no script.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from html import escape
+from typing import Any
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class RegisterProject:
+    """An approved project, as the public sees it. `datasets`: ids of what it uses."""
+
+    id: str
+    title: str
+    organisation: str
+    purpose: str
+    aims: str
+    public_benefit: str
+    legal_gateways: tuple[str, ...]
+    datasets: tuple[str, ...]
+    starts: date
+    ends: date
+
+
+@dataclass(frozen=True)
+class RegisterDataset:
+    """A dataset that some project uses."""
+
+    id: str
+    title: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class RegisterRelease:
+    """An output that left. `state`: released or revoked; `reason`: why it was revoked."""
+
+    id: str
+    project: str
+    title: str
+    datasets: tuple[str, ...]
+    released: date
+    state: str
+    sha256: str
+    reason: str = ""
+
+
+def document(
+    projects: Sequence[RegisterProject],
+    datasets: Sequence[RegisterDataset],
+    *,
+    releases: Sequence[RegisterRelease],
+    at: date,
+) -> dict[str, Any]:
+    """The register as JSON values, everything in order of its id, releases newest first."""
+    used = {d for p in projects for d in p.datasets}
+    return {
+        "register": "Integrated Data Service public register",
+        "version": VERSION,
+        "at": at.isoformat(),
+        "projects": [_plain(p) for p in sorted(projects, key=lambda p: p.id)],
+        "datasets": [_plain(d) for d in sorted(datasets, key=lambda d: d.id) if d.id in used],
+        "releases": [_plain(r) for r in sorted(releases, key=lambda r: (-r.released.toordinal(), r.id))],
+    }
+
+
+def page(register: Mapping[str, Any]) -> str:
+    """The register as one static page of HTML (WCAG 2.2: a language, headings, captions, header cells)."""
+    projects, datasets, releases = (register[part] for part in ("projects", "datasets", "releases"))
+    titles = {d["id"]: d["title"] or d["id"] for d in datasets}
+    parts = [
+        _HEAD.format(at=escape(register["at"])),
+        f"<p>{len(projects)} projects use {len(datasets)} datasets; {len(releases)} outputs have been released.</p>",
+        "<h2>Projects</h2>",
+        *(_project(p, titles, releases=[r for r in releases if r["project"] == p["id"]]) for p in projects),
+        "<h2>Datasets in use</h2>",
+        _table(
+            "Datasets that approved projects use",
+            ("Dataset", "Title", "Owner", "Projects"),
+            rows=[
+                (
+                    d["id"],
+                    d["title"],
+                    d["owner"],
+                    ", ".join(p["id"] for p in projects if d["id"] in p["datasets"]),
+                )
+                for d in datasets
+            ],
+        ),
+        "<h2>Released outputs</h2>",
+        _table(
+            "Outputs, newest first",
+            ("Output", "Title", "Project", "Datasets", "Released", "State"),
+            rows=[_release_row(r, titles) for r in releases],
+        ),
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+_HEAD = """<!DOCTYPE html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Public register of data use</title>
+<style>
+body {{ font: 1.1rem/1.5 sans-serif; color: #0b0c0c; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }}
+caption {{ text-align: left; font-weight: bold; padding: 0.5rem 0; }}
+th, td {{ text-align: left; vertical-align: top; border-bottom: 1px solid #505a5f; padding: 0.5rem; }}
+section {{ border-top: 2px solid #0b0c0c; margin-bottom: 2rem; }}
+dt {{ font-weight: bold; }}
+</style>
+</head>
+<body>
+<main>
+<h1>Public register of data use</h1>
+<p>As at {at}. Every approved project, the datasets it uses, and every output that left the service.</p>"""
+
+
+def _project(project: Mapping[str, Any], titles: Mapping[str, str], *, releases: Sequence[Mapping[str, Any]]) -> str:
+    facts = [
+        ("Organisation", project["organisation"]),
+        ("Purpose", project["purpose"]),
+        ("Aims", project["aims"]),
+        ("Public benefit", project["public_benefit"]),
+        ("Legal gateway", ", ".join(project["legal_gateways"])),
+        ("Datasets", ", ".join(titles.get(d, d) for d in project["datasets"])),
+        ("Runs", f"{project['starts']} to {project['ends']}"),
+        ("Outputs", ", ".join(r["id"] for r in releases) or "none yet"),
+    ]
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(fact))}</dd>\n" for name, fact in facts if fact)
+    heading = f"{project['id']}: {project['title']}"
+    return f'<section id="{escape(project["id"])}">\n<h3>{escape(heading)}</h3>\n<dl>\n{listed}</dl>\n</section>'
+
+
+def _release_row(release: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[str, ...]:
+    state = release["state"] + (f": {release['reason']}" if release["reason"] else "")
+    datasets = ", ".join(titles.get(d, d) for d in release["datasets"])
+    return (release["id"], release["title"], release["project"], datasets, release["released"], state)
+
+
+def _table(caption: str, heads: Sequence[str], *, rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
+    body = "\n".join(_row(row) for row in rows)
+    return (
+        f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>"
+    )
+
+
+def _row(row: Sequence[str]) -> str:
+    first, *rest = (escape(str(cell)) for cell in row)
+    return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON values."""
+    return {name: _json(held) for name, held in asdict(value).items()}
+
+
+def _json(held: Any) -> Any:
+    if isinstance(held, date):
+        return held.isoformat()
+    return list(held) if isinstance(held, tuple) else held

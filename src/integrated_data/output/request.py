@@ -1,0 +1,217 @@
+"""Asking for results to leave, and checking what was asked for.
+
+A request names queries of the project's log. The service runs them again, so that what leaves is
+computed and not claimed; a proven query is run from its tree.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
+
+import pyarrow as pa
+
+from integrated_data.control import grants, outputs, projects, queries
+from integrated_data.control.store import Store
+from integrated_data.model.access import Conditions, QueryState
+from integrated_data.model.errors import OutputRefusal
+from integrated_data.model.output import (
+    Ask,
+    CheckReport,
+    Finding,
+    Lane,
+    Outcome,
+    OutputRequest,
+    OutputState,
+    ReleaseLimits,
+    Signature,
+    View,
+)
+from integrated_data.output import earlier, package, requested, states, wording
+from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
+from integrated_data.output.requested import Asked, as_json
+from integrated_data.output.table import to_csv
+from integrated_data.output.tree import Unproven, tables
+
+#: Columns that name the unit of protection of a view, the first that it has.
+UNITS = ("person_key", "business_key")
+
+#: Queries in one request, and rows of one result.
+MOST, MOST_CELLS = 20, 100_000
+
+
+def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
+    """Ask for the results of queries to leave. `run` runs one SELECT for the project's author.
+
+    `folder` is the outputs folder. A changed request (`ask.request`) keeps its id and loses its votes.
+    """
+    if not 1 <= len(ask.queries) <= MOST:
+        raise OutputRefusal(f"A request is about 1 to {MOST} queries", next_step="Split it up")
+    texts = _texts(store, ask)
+    with store.read() as connection:
+        views = _views(store, ask.project)
+        known = outputs.get_request(connection, ask.request) if ask.request else None
+    if known is not None:
+        _check_author(known, ask)
+        states.check_move(known.id, known.state, to=OutputState.REQUESTED)
+    number = known.id if known is not None else f"O-{secrets.token_hex(6)}"
+    results = tuple(Asked(query, sql, _result(run, _runnable(sql, views))) for query, sql in texts.items())
+    sha256 = requested.keep(requested.place(folder, number), results)
+    read = sorted({table for sql in texts.values() for table in _datasets(sql, store, project=ask.project)})
+    outputs.put_request(store, number, ask=ask, sha256=sha256, datasets=read)
+    with store.read() as connection:
+        return outputs.get_request(connection, number)
+
+
+def check(store: Store, run: Run, *, request: str, actor: str, folder: Path) -> CheckReport:
+    """Check a request: rules, protection, comparison with what has left; decides its lane.
+
+    Writes the package that would leave beside the request, and the evidence, which never leaves.
+    """
+    with store.read() as connection:
+        known = outputs.get_request(connection, request)
+        gone = outputs.releases(connection, project=known.project)
+    states.check_move(request, known.state, to=OutputState.RELEASABLE)
+    views, limits = _views(store, known.project), limits_of(store, known.datasets)
+    place = requested.place(folder, request)
+    asked = requested.asked(place, known.sha256)
+    checked = protect(
+        [check_table(one.query, one.sql, result=one.result, views=views, run=run, limits=limits) for one in asked],
+        limits,
+    )
+    signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
+    found = earlier.similar(signatures, known.project, request=request, releases=gone)
+    findings = _findings(checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found))
+    lane = lane_of(findings)
+    files: dict[str, bytes] = {}
+    if lane is not Lane.REFUSED:
+        files = package.build(known, checked, limits=limits, findings=findings)
+        requested.write(place / "package", files)
+    requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
+    report = CheckReport(
+        request, lane, findings, cells=sum(len(c.table.rows) for c in checked),
+        withheld=sum(len(c.withheld) for c in checked),
+        sha256=requested.digest(files) if files else known.sha256,
+        files=tuple(sorted(files)), signatures=signatures, similar=found,
+    )  # fmt: skip
+    outputs.put_check(store, report, actor=actor, asked=known.sha256)
+    return report
+
+
+def withdraw(store: Store, *, request: str, actor: str) -> None:
+    """Take one's own request back before it is released."""
+    with store.read() as connection:
+        known = outputs.get_request(connection, request)
+    if known.person != actor:
+        raise OutputRefusal(f"Request {request} is not {actor}'s", next_step="Ask its author to take it back")
+    states.check_move(request, known.state, to=OutputState.WITHDRAWN)
+    outputs.withdraw(store, request, actor=actor)
+
+
+def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
+    """The strictest limits that any agreement of these datasets sets."""
+    with store.read() as connection:
+        agreed = [a.conditions for d in datasets for a in projects.agreements(connection, d)]
+    strictest = reduce(Conditions.strictest, agreed, Conditions())
+    return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
+
+
+def lane_of(findings: tuple[Finding, ...]) -> Lane:
+    """The lane that findings lead to: one refusal refuses, one doubt asks people."""
+    outcomes = {f.outcome for f in findings}
+    if Outcome.REFUSE in outcomes:
+        return Lane.REFUSED
+    return Lane.REVIEW if Outcome.REVIEW in outcomes else Lane.AUTOMATIC
+
+
+def _texts(store: Store, ask: Ask) -> Mapping[str, str]:
+    """Text of each query; refuses one that is not the project's or did not finish."""
+    found = {}
+    with store.read() as connection:
+        for query in ask.queries:
+            row = queries.get(connection, query)
+            if row["project"] != ask.project:
+                raise OutputRefusal(f"Query {query} is not of project {ask.project}", next_step="Name its own queries")
+            if row["state"] != QueryState.DONE.value:
+                raise OutputRefusal(f"Query {query} has no result", next_step="Run it again until it is done")
+            found[query] = str(row["body"]["sql"])
+    return found
+
+
+def _views(store: Store, project: str) -> dict[str, View]:
+    with store.read() as connection:
+        held = grants.active(connection, project=project)
+    return {g.view: View(g.columns, next((unit for unit in UNITS if unit in g.columns), None)) for g in held}
+
+
+def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
+    """Datasets that a query reads; every one of the project where that cannot be told."""
+    with store.read() as connection:
+        held = {g.view.lower(): g.dataset for g in grants.active(connection, project=project)}
+    try:
+        return sorted({held[table] for table in tables(sql) if table in held})
+    except Unproven:
+        return sorted(held.values())
+
+
+def _result(run: Run, sql: str) -> pa.Table:
+    result = run(sql)
+    if result.num_rows > MOST_CELLS:
+        raise OutputRefusal(
+            f"The result of a query has more than {MOST_CELLS:,} rows",
+            why="An output is a table that people can read, not a data set",
+            next_step="Group it more coarsely, or ask for less",
+        )
+    return result
+
+
+def _runnable(sql: str, views: Mapping[str, View]) -> str:
+    try:
+        return shape_of(sql, views).result
+    except Unproven:
+        return sql
+
+
+def _check_author(known: OutputRequest, ask: Ask) -> None:
+    if (known.person, known.project) != (ask.person, ask.project):
+        raise OutputRefusal(
+            f"Request {known.id} is not {ask.person}'s in project {ask.project}",
+            next_step="Make a new request",
+        )
+
+
+def _findings(checked: list[Checked], *compared: Finding | None) -> tuple[Finding, ...]:
+    """Findings of all tables, those that say the same counted together, and of the comparisons."""
+    together: dict[tuple[str, Outcome, str], int] = {}
+    for finding in [f for c in checked for f in c.findings]:
+        key = (finding.rule, finding.outcome, finding.reason)
+        together[key] = together.get(key, 0) + finding.cells
+    findings = [Finding(*key, cells) for key, cells in together.items()]
+    return (*findings, *(f for f in compared if f is not None))
+
+
+def _signature(checked: Checked, limits: ReleaseLimits, *, datasets: tuple[str, ...]) -> Signature:
+    content = requested.digest({"": to_csv(checked.table, withheld=checked.withheld, limits=limits)})
+    if checked.shape is None:
+        return Signature(datasets, "", (earlier.UNKNOWN,), (), content)
+    shape = checked.shape
+    return Signature(datasets, shape.base, tuple(m.words for m in shape.measures), shape.keys, content)
+
+
+def _evidence(checked: Checked) -> dict[str, object]:
+    """Everything known of one table's cells, for the reviewers inside."""
+    broken = checked.broken or {}
+    cells = [
+        {
+            "cell": asdict(cell), "withheld": cell in checked.withheld,
+            "broken": [rule.name for rule in broken.get(cell, ())],
+            "behind": [asdict(known[cell]) for known in checked.evidence],
+        }
+        for cell in (checked.evidence[0] if checked.evidence else ())
+    ]  # fmt: skip
+    measures = [m.words for m in checked.shape.measures] if checked.shape else []
+    keys = checked.shape.key_names if checked.shape else ()
+    return {
+        "query": checked.query, "proven": checked.shape is not None, "keys": keys, "measures": measures, "cells": cells,
+    }  # fmt: skip

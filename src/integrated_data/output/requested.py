@@ -1,0 +1,118 @@
+"""The folder of one request: what was asked for, the evidence, and the package that would leave.
+
+    requests/<id>/asked-1.arrow    the result of each query, as it was when it was asked for
+                  asked.json       the queries' text and which of them are proven
+                  evidence.json    what is behind each cell: never leaves
+                  package/         the files that would leave, byte for byte
+
+All of it is for the service and the reviewers: folders 0700, files 0600.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from integrated_data.model.errors import OutputRefusal
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One query of a request with its result. `query`: its id in the log."""
+
+    query: str
+    sql: str
+    result: pa.Table
+
+
+def place(folder: Path, request: str) -> Path:
+    """The folder of a request under the outputs folder."""
+    return folder / "requests" / request
+
+
+def keep(folder: Path, asked: tuple[Asked, ...]) -> str:
+    """Write down what is asked for; returns the hash over all of it."""
+    files = {f"asked-{n}.arrow": _arrow(one.result) for n, one in enumerate(asked, start=1)}
+    named = [{"query": one.query, "sql": one.sql} for one in asked]
+    files["asked.json"] = as_json(named)
+    write(folder, files)
+    return digest(files)
+
+
+def asked(folder: Path, sha256: str) -> tuple[Asked, ...]:
+    """What was asked for; refuses when it is not what the hash says."""
+    try:
+        named = json.loads((folder / "asked.json").read_bytes())
+        files = {f"asked-{n}.arrow": (folder / f"asked-{n}.arrow").read_bytes() for n in range(1, len(named) + 1)}
+    except FileNotFoundError:
+        raise _gone(folder) from None
+    files["asked.json"] = as_json(named)
+    if digest(files) != sha256:
+        raise _changed(folder)
+    results = [pa.ipc.open_file(files[f"asked-{n}.arrow"]).read_all() for n in range(1, len(named) + 1)]
+    return tuple(Asked(one["query"], one["sql"], result) for one, result in zip(named, results, strict=True))
+
+
+def package(folder: Path, sha256: str) -> dict[str, bytes]:
+    """The files that would leave; refuses when they are not what the hash says."""
+    inside = folder / "package"
+    if not inside.is_dir():
+        raise _gone(folder)
+    files = {file.name: file.read_bytes() for file in sorted(inside.iterdir())}
+    if digest(files) != sha256:
+        raise _changed(folder)
+    return files
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """One hash over files: SHA-256 of their names and their own hashes, in order of name."""
+    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that only the service may read; a folder that is there loses its other files."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.is_file():
+            file.unlink()
+    for name, content in files.items():
+        put(folder / name, content)
+
+
+def put(file: Path, content: bytes) -> None:
+    """Write one file with mode 0600, to disk before it returns."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def as_json(value: Any) -> bytes:
+    """JSON with sorted keys: the same value, the same bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _gone(folder: Path) -> OutputRefusal:
+    return OutputRefusal(f"The files of request {folder.name} are not there", next_step="Ask for it again")
+
+
+def _changed(folder: Path) -> OutputRefusal:
+    return OutputRefusal(
+        f"The files of request {folder.name} are not those that were checked",
+        why="They changed after the check, which nobody may do",
+        next_step="Ask for it again, and tell whoever runs the service",
+    )

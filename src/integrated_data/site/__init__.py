@@ -1,0 +1,1 @@
+"""Wiring: settings, the loading process, the analysis process."""

@@ -1,0 +1,38 @@
+"""The analysis process: the analyst's side of the wall. It holds no identity key and opens no identified file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from integrated_data.access.gateway import Gateway
+from integrated_data.approve import agree
+from integrated_data.approve.decide import decide
+from integrated_data.control.store import Store
+from integrated_data.site.parser import DuckDBParser
+from integrated_data.site.places import Places, open_store, signing_key
+from integrated_data.site.running import ProcessWorker
+from integrated_data.site.sandbox import choose
+from integrated_data.site.settings import Settings
+
+
+@dataclass(frozen=True)
+class AnalysisSite:
+    """Everything the analyst's side works with."""
+
+    places: Places
+    store: Store
+    gateway: Gateway
+
+
+@contextmanager
+def open_analysis(places: Places, settings: Settings) -> Iterator[AnalysisSite]:
+    """Open the analyst's side of an installation."""
+    places.check()
+    store = open_store(places)
+    parser = DuckDBParser()
+    worker = ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
+    gateway = Gateway(store, agree.united_kingdom(), decide, parser, worker, signing_key(places))
+    try:
+        yield AnalysisSite(places, store, gateway)
+    finally:
+        parser.close()

@@ -1,0 +1,83 @@
+"""Signing and verifying the audit chain of an installation."""
+
+import json
+import os
+from typing import Any
+
+from integrated_data.audit import heads as signed_heads
+from integrated_data.control import heads
+from integrated_data.control.store import Store
+from integrated_data.model.errors import AuditRefusal
+from integrated_data.output import release as releasing
+from integrated_data.site.places import Places, signing_key
+
+#: The newest signed head, in the keyring.
+HEAD = "audit-head.json"
+
+
+def sign_head(places: Places, store: Store) -> None:
+    """Sign the chain's last record, so that cutting the chain off behind it shows.
+
+    The newest head is also kept beside the signing key, apart from the database: a chain that does
+    not reach it has been cut, and is not signed anew.
+    """
+    with store.read() as connection:
+        last = heads.last_record(connection)
+        _check_reaches(connection, kept_head(places))
+    if last is not None:
+        head = signed_heads.sign(last[0], last[1], key=signing_key(places))
+        heads.keep(store.engine, head)
+        _keep_head(places, head)
+
+
+def kept_head(places: Places) -> signed_heads.Head | None:
+    """The newest head as kept in the keyring, its signature checked; None for a new installation."""
+    place = places.keyring / HEAD
+    if not place.exists():
+        return None
+    head = signed_heads.Head(**json.loads(place.read_text()))
+    signed_heads.check(head, signing_key(places).public_key())
+    return head
+
+
+def _keep_head(places: Places, head: signed_heads.Head) -> None:
+    part = places.keyring / f"{HEAD}.{os.getpid()}.part"
+    part.write_text(json.dumps(vars(head)))
+    part.chmod(0o600)
+    part.replace(places.keyring / HEAD)
+
+
+def _check_reaches(connection: Any, head: signed_heads.Head | None) -> None:
+    if head is not None and heads.hash_at(connection, head.number) != head.hash:
+        raise AuditRefusal(
+            f"The audit chain does not reach its signed head at record {head.number}",
+            why="Records behind it were removed or rewritten",
+            next_step="Restore the control store from a backup",
+        )
+
+
+def verify(places: Places, store: Store) -> dict[str, Any]:
+    """Verify every record and every signed head; refuses at the first that does not hold."""
+    public = signing_key(places).public_key()
+    with store.read() as connection:
+        last, hashes = heads.walk(connection)
+        kept = heads.heads(connection)
+        _check_reaches(connection, kept_head(places))
+    for head in kept:
+        signed_heads.check(head, public)
+        if hashes[head.number] != head.hash:
+            raise AuditRefusal(
+                f"The audit chain differs from its signed head at record {head.number}",
+                why="Records were removed or rewritten after signing",
+                next_step="Restore the control store from a backup",
+            )
+    changed = [r.request for r in releasing.verify(store, folder=places.outputs)]
+    if changed:
+        raise AuditRefusal(
+            f"Released files are not what was released: {', '.join(changed)}",
+            why="They were changed after their release",
+            next_step="Restore the outputs folder from a backup, or revoke the release",
+        )
+    newest = kept[-1].number if kept else 0
+    records = last.number if last else 0
+    return {"records": records, "signed_heads": len(kept), "records_after_last_head": records - newest}

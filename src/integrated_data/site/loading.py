@@ -1,0 +1,55 @@
+"""The loading process: the side of the wall that sees identifiers and holds the keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from integrated_data.control.store import Store
+from integrated_data.engines.duckdb import DuckDB, Limits
+from integrated_data.engines.sealed import FileSealer
+from integrated_data.index.matching.train import Trainer
+from integrated_data.journey.workshop import Workshop
+from integrated_data.lake import Lake
+from integrated_data.site.places import Places, open_store
+from integrated_data.site.settings import Settings
+from integrated_data.site.splink_training import SplinkTrainer
+from integrated_data.vault import Vault
+
+
+@dataclass(frozen=True)
+class LoadingSite:
+    """Everything the loading side works with."""
+
+    places: Places
+    store: Store
+    engine: DuckDB
+    sealer: FileSealer
+    lake: Lake
+    vault: Vault
+    linker: Trainer
+    actor: str
+
+    @property
+    def workshop(self) -> Workshop:
+        """What the stages of a journey work with."""
+        return Workshop(self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor)
+
+
+@contextmanager
+def open_loading(places: Places, settings: Settings) -> Iterator[LoadingSite]:
+    """Open the loading side of an installation; closes the engine at the end."""
+    places.check()
+    vault = Vault(places.keyring)
+    sealer = FileSealer(vault.derive("landed"))
+    engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
+    try:
+        store, trainer = open_store(places), SplinkTrainer(settings.threads)
+        yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor)
+    finally:
+        engine.close()
+
+
+def open_engine(settings: Settings, places: Places, *, sealer: FileSealer, parquet_key: str) -> DuckDB:
+    """An engine for the identified zone; it spills, encrypted, to the scratch folder."""
+    limits = Limits(threads=settings.threads, memory=settings.memory, scratch=places.scratch)
+    return DuckDB(limits, sealer=sealer, parquet_key=parquet_key)

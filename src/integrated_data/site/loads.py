@@ -1,0 +1,91 @@
+"""Deliveries on the loading side: through the journey, then the projects that hold the dataset are refreshed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from integrated_data import journey
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries
+from integrated_data.control.store import Store
+from integrated_data.engine import Stored
+from integrated_data.journey.run import Outcome, Progress
+from integrated_data.model.contract import Contract
+from integrated_data.model.delivery import LoadState
+from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.event import Event
+from integrated_data.model.meanings import Handling
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.projects import refresh
+
+#: Quarantined rows that one look shows.
+SHOWN = 100
+
+
+def deliver_and_refresh(
+    site: LoadingSite,
+    dataset: str,
+    *,
+    files: Sequence[Path],
+    contract: Contract | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """One delivery through all stages; returns what became of it, as plain values."""
+    outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
+    return _told(site, outcome)
+
+
+def accept(site: LoadingSite, delivery: str, *, reason: str, progress: Progress | None = None) -> dict[str, Any]:
+    """A steward accepts a held delivery, and it goes on."""
+    return _told(site, journey.accept_held(site.workshop, delivery, reason=reason, progress=progress))
+
+
+def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
+    renewed: list[dict[str, Any]] = []
+    if outcome.state is LoadState.PUBLISHED and not outcome.repeated and "publish" in outcome.stages:
+        renewed = refresh(site, outcome.dataset, by=site.actor)
+    checked = outcome.stages.get("validate", {})
+    return {
+        "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),
+        "repeated": outcome.repeated, "reason": outcome.reason,
+        **{k: checked[k] for k in ("read", "good", "quarantined", "by_rule", "unread") if k in checked},
+        "left_out": outcome.stages.get("acquire", {}).get("left_out", []),
+        "links": {i: f["report"] for i, f in outcome.stages.get("index", {}).get("links", {}).items()},
+        "withheld": outcome.stages.get("deidentify", {}).get("withheld", {}),
+        "seconds": dict(outcome.seconds), "projects_refreshed": renewed,
+    }  # fmt: skip
+
+
+def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> list[dict[str, Any]]:
+    """Quarantined rows of a delivery, for a steward with a reason; every look is an audit event.
+
+    At most `SHOWN` rows, with the rule each broke. They hold identified values: show them to that
+    person and keep no copy.
+    """
+    if not reason.strip():
+        raise DeliveryRefusal("No reason was given to see identified rows", next_step="Add --reason TEXT")
+    with site.store.read() as connection:
+        known = deliveries.get(connection, delivery)
+    folder = site.places.deliveries / delivery
+    found: list[dict[str, Any]] = []
+    for name in ("unsplit", "quarantine"):
+        place = folder / f"{name}.parquet"
+        if place.exists():
+            site.engine.load("seen", Stored((place,)))
+            found += site.engine.rows(f"SELECT * FROM seen LIMIT {SHOWN}").to_pylist()
+    facts = {"delivery": delivery, "rows": len(found), "reason": reason}
+    site.store.record(Event("quarantine.seen", by, f"dataset/{known.dataset}", facts))
+    return found
+
+
+def check_releasable(store: Store, dataset: str, *, column: str) -> None:
+    """Refuse to release a column that is not withheld: unknown ones, and identifiers for good."""
+    with store.read() as connection:
+        body = deliveries.contract_body(connection, dataset)
+    if body is None:
+        raise DeliveryRefusal(f"There is no dataset {dataset}", next_step="List them with: ids catalogue search")
+    if contracts.parse(body).column(column).handling is Handling.IDENTIFIER:
+        raise DeliveryRefusal(
+            f"Column {column} of dataset {dataset} identifies people and is never published",
+            next_step="Correct its meaning in the contract if that is wrong",
+        )

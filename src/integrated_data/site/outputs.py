@@ -1,0 +1,30 @@
+"""Output control on the analyst's side: the service runs a request's queries for its author, through the gate."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from integrated_data.access.gateway import Question
+from integrated_data.control import outputs
+from integrated_data.model.output import Ask, CheckReport, OutputRequest
+from integrated_data.output import request as requests
+from integrated_data.site.analysis import AnalysisSite
+
+
+def runner(site: AnalysisSite, project: str, *, person: str) -> Callable[[str], pa.Table]:
+    """Runs one SELECT for a person of a project, as they could: decided, checked, sandboxed, logged."""
+    return lambda sql: site.gateway.query(Question(person, project, sql))
+
+
+def ask(site: AnalysisSite, asked: Ask) -> OutputRequest:
+    """Ask for the results of queries to leave."""
+    run = runner(site, asked.project, person=asked.person)
+    return requests.request(site.store, run, ask=asked, folder=site.places.outputs)
+
+
+def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
+    """Check a request; its queries run as its author's."""
+    with site.store.read() as connection:
+        known = outputs.get_request(connection, request)
+    run = runner(site, known.project, person=known.person)
+    return requests.check(site.store, run, request=request, actor=actor, folder=site.places.outputs)

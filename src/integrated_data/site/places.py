@@ -1,0 +1,107 @@
+"""The folders of one installation, its control store and its signing key.
+
+keyring/      vault.key, signing.key, projects/*.salt    apart from the data; back it up apart
+control.sqlite                                           the service's own memory
+identified/   landed/ deliveries/ indexes/               sealed; loading side only
+lake/         catalogue.sqlite files/                    published tables, no identifier
+projects/     <project>/<dataset>-<release>/             what was provisioned
+outputs/      requests/ released/
+scratch/                                                 spill (encrypted) and work in progress
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from integrated_data.control.migrate import upgrade
+from integrated_data.control.store import Store, sqlite
+from integrated_data.model.errors import InstallationRefusal
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are in an installation."""
+
+    home: Path
+
+    @property
+    def keyring(self) -> Path:
+        """Vault key, signing key, project salts."""
+        return self.home / "keyring"
+
+    @property
+    def control(self) -> Path:
+        """The control store's file."""
+        return self.home / "control.sqlite"
+
+    @property
+    def identified(self) -> Path:
+        """The identified zone."""
+        return self.home / "identified"
+
+    @property
+    def landed(self) -> Path:
+        """Deliveries as they came, sealed."""
+        return self.identified / "landed"
+
+    @property
+    def deliveries(self) -> Path:
+        """Checked rows, quarantine and links, by delivery, sealed."""
+        return self.identified / "deliveries"
+
+    @property
+    def indexes(self) -> Path:
+        """Index versions, sealed."""
+        return self.identified / "indexes"
+
+    @property
+    def lake(self) -> Path:
+        """Published tables."""
+        return self.home / "lake"
+
+    @property
+    def projects(self) -> Path:
+        """What was provisioned, by project."""
+        return self.home / "projects"
+
+    @property
+    def outputs(self) -> Path:
+        """Requests and releases of outputs."""
+        return self.home / "outputs"
+
+    @property
+    def scratch(self) -> Path:
+        """Work in progress and encrypted spill."""
+        return self.home / "scratch"
+
+    def check(self) -> None:
+        """Refuse a folder that is not an installation."""
+        if not self.control.exists():
+            raise InstallationRefusal(
+                "This folder is not an installation of the service",
+                why="It holds no control store",
+                next_step="Make one with: ids init DIR",
+            )
+
+
+def open_store(places: Places) -> Store:
+    """The control store, brought to the newest schema."""
+    engine = control_engine(places)
+    upgrade(engine)
+    return Store(engine)
+
+
+def control_engine(places: Places) -> sa.Engine:
+    """The database engine of the control store."""
+    return sqlite(places.control)
+
+
+def signing_key(places: Places) -> Ed25519PrivateKey:
+    """The service's signing key (audit heads, records of releases); not an identity key."""
+    key = load_pem_private_key((places.keyring / "signing.key").read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InstallationRefusal("The signing key is not an Ed25519 key", next_step="Restore it from its backup")
+    return key

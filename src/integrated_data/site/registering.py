@@ -1,0 +1,51 @@
+"""The public register, from what is on record: approved projects, their datasets, what left."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from integrated_data.control import outputs, projects, releases
+from integrated_data.control.store import Store
+from integrated_data.model.access import Project, ProjectState
+from integrated_data.model.output import Release
+from integrated_data.output.register import RegisterDataset, RegisterProject, RegisterRelease, document, page
+
+
+def export(store: Store, folder: Path) -> dict[str, Any]:
+    """Write `register.json` and `index.html` into a folder; returns how much they hold."""
+    with store.read() as connection:
+        known = [p for p in projects.projects(connection) if p.state in (ProjectState.APPROVED, ProjectState.CLOSED)]
+        agreed = {a.id: a for a in projects.agreements(connection)}
+        decided = {p.id: [d for _, _, d in projects.decisions(connection, p.id)] for p in known}
+        published = releases.all_current(connection)
+        left = outputs.releases(connection)
+    gateways = {
+        p.id: tuple(sorted({agreed[a].gateway for d in decided[p.id] for a in d.agreements if a in agreed}))
+        for p in known
+    }
+    register = document(
+        [_project(p, gateways[p.id]) for p in known],
+        [RegisterDataset(r.dataset, r.entry["title"], r.entry["owner"]) for r in published],
+        releases=[_release(r) for r in left],
+        at=store.now().date(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "register.json").write_text(json.dumps(register, indent=2, ensure_ascii=False) + "\n")
+    (folder / "index.html").write_text(page(register))
+    return {"projects": len(known), "releases": len(left), "written": str(folder)}
+
+
+def _project(project: Project, gateways: tuple[str, ...]) -> RegisterProject:
+    return RegisterProject(
+        project.id, project.title, project.organisation, str(project.purpose), project.aims,
+        project.public_benefit, gateways, tuple(d.dataset for d in project.datasets), project.starts, project.ends,
+    )  # fmt: skip
+
+
+def _release(release: Release) -> RegisterRelease:
+    day = release.at if isinstance(release.at, date) else date.fromisoformat(str(release.at)[:10])
+    return RegisterRelease(
+        release.request, release.project, release.title, release.datasets, day, str(release.state), release.sha256,
+        release.reason,
+    )  # fmt: skip

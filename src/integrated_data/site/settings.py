@@ -1,0 +1,63 @@
+"""Settings of one installation; the only module that reads the environment.
+
+IDS_HOME         the installation's folder
+IDS_THREADS      threads an engine may use           (default: all cores)
+IDS_MEMORY       memory an engine may use            (default: 60 % of the machine's)
+IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development sign-in)
+IDS_ACTOR        who acts, in the audit chain        (default: the system account)
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from integrated_data.model.errors import InstallationRefusal, UsageRefusal
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the wiring needs to know. `memory` as DuckDB writes it, e.g. `8GB`."""
+
+    home: Path | None
+    threads: int
+    memory: str
+    production: bool
+    actor: str
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; refuses a value that cannot be meant."""
+    values = os.environ if environment is None else environment
+    home = values.get("IDS_HOME")
+    threads = values.get("IDS_THREADS") or str(os.cpu_count() or 1)
+    if not threads.isdigit() or int(threads) < 1:
+        raise UsageRefusal("IDS_THREADS is not a whole number of threads", next_step="Set it to 1 or more")
+    return Settings(
+        home=Path(home) if home else None,
+        threads=int(threads),
+        memory=values.get("IDS_MEMORY") or _share_of_memory(),
+        production=values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"},
+        actor=values.get("IDS_ACTOR") or f"system:{values.get('USER') or values.get('LOGNAME') or 'unknown'}",
+    )
+
+
+def home_of(settings: Settings, given: Path | None) -> Path:
+    """The installation's folder: given on the command line, or set; refuses when neither is."""
+    home = given or settings.home
+    if home is None:
+        raise UsageRefusal(
+            "No installation is named",
+            next_step="Give --home DIR, or set IDS_HOME; make one with: ids init DIR",
+        )
+    return home.resolve()
+
+
+def _share_of_memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        raise InstallationRefusal(
+            "The machine's memory cannot be read", next_step="Set IDS_MEMORY, for instance to 4GB"
+        ) from None
+    return f"{int(total * 0.6) // 2**20}MiB"

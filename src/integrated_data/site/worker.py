@@ -1,0 +1,177 @@
+"""The worker: a process of its own that runs one checked query over a project's files and ends.
+
+Started as `python -m integrated_data.site.worker`. Standard input: one JSON document, the job.
+Standard output: the result as an Arrow IPC stream. Standard error: last line, one JSON document with
+how it ended, which holds counts and a class of failure, never a message of the engine's.
+
+Its connection opens nothing but the files of the job, and its settings are locked before the query
+is read. It checks by itself that the query is one SELECT.
+"""
+
+import contextlib
+import json
+import os
+import re
+import resource
+import sys
+import threading
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from integrated_data.model.query import Failure
+from integrated_data.vocabulary.sql import name, names, text
+
+BATCH = 131_072  # rows of a record batch
+SPARE = 3 * 2**30  # address space beyond the query's memory: libraries, thread stacks, allocator
+MARK = "ids-worker "  # begins the last line of standard error
+
+#: How the engine's messages name what spills to scratch.
+SPILL = re.compile(r"max_temp_directory_size|duckdb_temp_storage")
+
+#: First match wins: an error of the engine becomes one of these, and nothing else of it is kept.
+FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
+    (duckdb.InterruptException, Failure.TIME),
+    (duckdb.OutOfMemoryException, Failure.MEMORY),
+    (MemoryError, Failure.MEMORY),
+    (duckdb.ConversionException, Failure.CONVERSION),
+    (duckdb.OutOfRangeException, Failure.RANGE),
+    (duckdb.ParserException, Failure.SYNTAX),
+    (duckdb.SyntaxException, Failure.SYNTAX),
+    (duckdb.BinderException, Failure.NAME),
+    (duckdb.CatalogException, Failure.NAME),
+    (duckdb.PermissionException, Failure.BARRED),
+    (duckdb.IOException, Failure.BARRED),
+    (duckdb.InvalidInputException, Failure.TYPE),
+    (duckdb.InvalidTypeException, Failure.TYPE),
+    (duckdb.TypeMismatchException, Failure.TYPE),
+    (duckdb.NotImplementedException, Failure.UNSUPPORTED),
+)
+
+
+class Ended(Exception):  # noqa: N818 - how the worker stops itself, not an error of the code
+    """The query ends here for a reason of the worker's own."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+
+
+def confine(limits: dict[str, Any]) -> None:
+    """Limit the process itself, behind the engine's own limits."""
+    memory = limits["memory"] + SPARE
+    for what, most in (
+        (resource.RLIMIT_AS, memory + 8 * 2**30),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_FSIZE, 2 * limits["scratch"] + 2**26),
+        (resource.RLIMIT_CPU, int(limits["seconds"] * limits["threads"]) + 30),
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def connect(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """An in-memory connection with the job's views, locked to the job's files."""
+    limits, places = job["limits"], [p for view in job["views"] for p in view["files"]]
+    connection = duckdb.connect(
+        config={
+            "threads": limits["threads"],
+            "memory_limit": f"{limits['memory']}B",
+            "temp_directory": job["scratch"],
+            "max_temp_directory_size": f"{limits['scratch']}B",
+            "temp_file_encryption": False,  # as plain as the project's own files, and gone with the query
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+            "python_scan_all_frames": False,
+            "errors_as_json": False,
+        }
+    )
+    connection.execute(f"SET allowed_paths = [{', '.join(text(p) for p in places)}]")
+    connection.execute("SET enable_external_access = false")
+    for view in job["views"]:
+        files = "[" + ", ".join(text(p) for p in view["files"]) + "]"
+        connection.execute(
+            f"CREATE VIEW {name(view['name'])} AS SELECT {names(view['columns'])} FROM read_parquet({files})"
+        )
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def run(job: dict[str, Any], sink: Any) -> int:
+    """Run the job's query and write its rows to `sink` as an Arrow stream; returns how many."""
+    connection = connect(job)
+    limits, sql = job["limits"], job["sql"]
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise Ended(Failure.SYNTAX)
+    clock = threading.Timer(limits["seconds"], connection.interrupt)
+    clock.daemon = True
+    clock.start()
+    try:
+        reader = connection.execute(statements[0]).to_arrow_reader(BATCH)
+        return _write(reader, sink, limits=limits)
+    finally:
+        clock.cancel()
+
+
+def _write(reader: pa.RecordBatchReader, sink: Any, *, limits: dict[str, Any]) -> int:
+    rows = size = 0
+    with pa.ipc.new_stream(sink, reader.schema) as writer:
+        for batch in reader:
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if rows > limits["rows"]:
+                raise Ended(Failure.ROWS)
+            if size > limits["result"]:
+                raise Ended(Failure.RESULT)
+            writer.write_batch(batch)
+    return rows
+
+
+def failure_of(error: Exception, sql: str) -> tuple[Failure, str]:
+    """The class of an error, and a name that it is about if the query's own text holds that name."""
+    if isinstance(error, Ended):
+        return error.failure, ""
+    found = next((f for kind, f in FAILURES if isinstance(error, kind)), Failure.OTHER)
+    message = str(error)
+    if found in (Failure.MEMORY, Failure.BARRED) and SPILL.search(message):
+        found = Failure.SCRATCH
+    if found is Failure.NAME and "GROUP BY" in message:
+        found = Failure.GROUPING
+    if found is Failure.NAME and not re.search(r"not found|does not exist|not exist|mbiguous", message):
+        found = Failure.TYPE
+    return found, _named(message, sql) if found in (Failure.NAME, Failure.GROUPING) else ""
+
+
+def _named(message: str, sql: str) -> str:
+    """The first quoted or named word of an engine's message that the query's text holds as a word."""
+    for word in re.findall(r'"([^"]{1,64})"|with name (\w{1,64})', message):
+        shown = word[0] or word[1]
+        if re.fullmatch(r"[^\W\d][\w.]*", shown) and re.search(rf"\b{re.escape(shown)}\b", sql, re.IGNORECASE):
+            return str(shown)
+    return ""
+
+
+def main() -> Literal[0, 1]:
+    """Run the job on standard input; returns the exit code."""
+    job = json.load(sys.stdin.buffer)
+    confine(job["limits"])
+    try:
+        ending: dict[str, Any] = {"rows": run(job, sys.stdout.buffer)}
+        sys.stdout.buffer.flush()
+    except Exception as error:
+        failure, named = failure_of(error, job["sql"])
+        ending = {"failure": failure.value, "named": named}
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"\n{MARK}{json.dumps(ending)}\n")
+        sys.stderr.flush()
+    return 1 if "failure" in ending else 0
+
+
+if __name__ == "__main__":
+    os._exit(main())  # at once: the engine's threads need no farewell

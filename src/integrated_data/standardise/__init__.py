@@ -1,0 +1,1 @@
+"""Standardise: every value in one standard, as one SELECT over the landed text."""

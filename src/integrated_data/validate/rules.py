@@ -1,0 +1,166 @@
+"""Which rules a contract asks for, in one order that gives each its bit, and each as a SQL condition."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from integrated_data.model.contract import Check, Column, Contract, Format, Rule
+from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.validate.expression import expression_sql
+from integrated_data.vocabulary.identifiers import national_insurance_valid_sql, nhs_number_valid_sql
+from integrated_data.vocabulary.marks import typed
+from integrated_data.vocabulary.postcodes import is_postcode_sql
+from integrated_data.vocabulary.sql import name, text, texts
+
+#: An inferred type that is less sure than this sends no row to quarantine.
+SURE = 0.9
+#: Allowed values up to which each is compared by itself.
+FEW = 30
+#: The rule against rows that a quotation mark swallowed.
+LINE_ENDS = "no line is swallowed"
+#: The rule against lines of JSON that hold none of the columns.
+NOTHING = "the line holds a value"
+
+_CHECK_DIGITS: dict[Meaning, Callable[[str], str]] = {
+    Meaning.NHS_NUMBER: nhs_number_valid_sql,
+    Meaning.NATIONAL_INSURANCE_NUMBER: national_insurance_valid_sql,
+    Meaning.POSTCODE: is_postcode_sql,
+}
+
+
+def tolerated(contract: Contract, column: Column) -> bool:
+    """Whether an unreadable value of a column is noted and its row goes on.
+
+    An inferred contract is nobody's promise: an identifier that cannot be read still lets the record
+    be matched by the others, and a type that was a guess is no reason to hold a row back.
+    """
+    return contract.inferred and (column.handling is Handling.IDENTIFIER or column.confidence < SURE)
+
+
+def type_rules(contract: Contract) -> tuple[Rule, ...]:
+    """One rule per column that has a type; bit k belongs to the k-th."""
+    return tuple(
+        Rule(
+            f"{c.name} is {_article(c.kind)}",
+            Check.TYPE,
+            c.name,
+            reason=f"the value cannot be read as {_article(c.kind)}",
+        )
+        for c in typed(contract)
+    )
+
+
+def _article(kind: Kind) -> str:
+    return f"{'an' if kind is Kind.INTEGER else 'a'} {kind.value}"
+
+
+def row_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Every rule over single rows, in the order of their bits.
+
+    Types first, then columns that are required, then the contract's own, then the rule that fits the
+    file's format: against swallowed lines, or against lines of JSON without any of the columns.
+    """
+    needed = [
+        Rule(f"{c.name} is there", Check.REQUIRED, c.name, reason="the value is missing")
+        for c in contract.columns
+        if c.required or (c.key and not contract.inferred)
+    ]
+    own = [r for r in contract.rules if r.check not in (Check.UNIQUE, Check.ROW_COUNT, Check.TYPE)]
+    return (*type_rules(contract), *needed, *own, *_format_rules(contract))
+
+
+def _format_rules(contract: Contract) -> tuple[Rule, ...]:
+    match contract.layout.format:
+        case Format.CSV | Format.EXCEL if len(contract.columns) > 1:
+            reason = "a quotation mark that is not closed seems to have swallowed lines"
+            return (Rule(LINE_ENDS, Check.PATTERN, reason=reason),)
+        case Format.JSONL:
+            return (Rule(NOTHING, Check.REQUIRED, reason="the line is no JSON object with any of the columns"),)
+        case _:
+            return ()
+
+
+def unique_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Rules over the whole table that name rows: no two rows may share these values."""
+    implied = [
+        Rule(f"{c.name} is unique", Check.UNIQUE, c.name, reason="an earlier row has the same value")
+        for c in contract.columns
+        if c.unique or (c.key and not contract.inferred and sum(k.key for k in contract.columns) == 1)
+    ]
+    own = [replace(r, reason=r.reason or "an earlier row has the same value") for r in contract.rules]
+    return (*implied, *(r for r in own if r.check is Check.UNIQUE))
+
+
+def broken_sql(contract: Contract, rule: Rule) -> str:
+    """Whether a row of standardised values breaks the rule; a missing value breaks only REQUIRED."""
+    if rule.column is None and rule.name == LINE_ENDS:
+        return _swallowed_sql(contract)
+    if rule.column is None and rule.name == NOTHING:
+        return " AND ".join(f"{name(c.name)} IS NULL" for c in contract.columns)
+    if rule.check is Check.EXPRESSION:
+        names = [c.name for c in contract.columns]
+        return f"NOT ({expression_sql(rule.expression or '', names, rule=rule.name)})"
+    column = contract.column(rule.column or "")
+    value = name(column.name)
+    match rule.check:
+        case Check.REQUIRED:
+            return f"{value} IS NULL"
+        case Check.ALLOWED:
+            written = value if column.kind is Kind.STRING else f"CAST({value} AS VARCHAR)"
+            return _none_of_sql(written, rule.values)
+        case Check.PATTERN:
+            return f"NOT regexp_full_match(CAST({value} AS VARCHAR), {text(rule.pattern or '')})"
+        case Check.RANGE:
+            return _outside_sql(column, rule)
+        case Check.CHECK_DIGIT if column.meaning in _CHECK_DIGITS:
+            return f"{value} IS NOT NULL AND NOT ({_CHECK_DIGITS[column.meaning](value)})"
+        case _:
+            raise ContractRefusal(
+                f"Rule {rule.name} of dataset {contract.dataset} cannot be tested on column {column.name}",
+                why="Its meaning has no check digit" if rule.check is Check.CHECK_DIGIT else "",
+                next_step="Correct the rule or the column's meaning",
+            )
+
+
+def _none_of_sql(value: str, allowed: Sequence[str]) -> str:
+    """Whether a value is none of those allowed; short lists one by one, for a list is joined as a table."""
+    if 0 < len(allowed) <= FEW:
+        return f"NOT ({' OR '.join(f'{value} = {text(v)}' for v in allowed)})"
+    return f"{value} NOT IN {texts(allowed)}"
+
+
+def _outside_sql(column: Column, rule: Rule) -> str:
+    kinds = {Kind.DATE: "DATE", Kind.TIMESTAMP: "TIMESTAMP", Kind.INTEGER: "DOUBLE", Kind.NUMBER: "DOUBLE"}
+    as_type = kinds.get(column.kind, "VARCHAR")
+    sides = [(rule.low, "<"), (rule.high, ">")]
+    tests = [
+        f"{name(column.name)} {sign} CAST({text(bound)} AS {as_type})" for bound, sign in sides if bound is not None
+    ]
+    if as_type == "DOUBLE":
+        for bound in (rule.low, rule.high):
+            _check_number(rule, bound)
+    return " OR ".join(f"({test})" for test in tests) or "false"
+
+
+def _check_number(rule: Rule, bound: str | None) -> None:
+    try:
+        float(bound or 0)
+    except ValueError:
+        raise ContractRefusal(
+            f"Rule {rule.name} has a bound that is no number", next_step="Write low and high as numbers"
+        ) from None
+
+
+def _swallowed_sql(contract: Contract) -> str:
+    """Whether some text holds line ends and as many delimiters as whole rows between them would."""
+    between = len(contract.columns) - 1
+    delimiter = text(contract.layout.delimiter)
+    tests = []
+    for column in contract.columns:
+        if column.kind is not Kind.STRING:
+            continue
+        value = name(column.name)
+        ends = f"(length({value}) - length(replace({value}, chr(10), '')))"
+        marks = f"(length({value}) - length(replace({value}, {delimiter}, '')))"
+        tests.append(f"(contains({value}, chr(10)) AND {marks} >= {between} * {ends})")
+    return " OR ".join(tests) or "false"

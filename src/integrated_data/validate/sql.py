@@ -1,0 +1,125 @@
+"""SQL of the checks: marks in one pass, then duplicates, good rows, quarantine and tallies over what was saved."""
+
+from integrated_data.model.contract import Check, Contract, Rule
+from integrated_data.validate.rules import LINE_ENDS, broken_sql, row_rules, tolerated, unique_rules
+from integrated_data.vocabulary.marks import (
+    FAILED,
+    PIECE,
+    RAW,
+    ROW,
+    UNREAD,
+    VALUE,
+    bit_sql,
+    mask_names,
+    masks_sql,
+    typed,
+)
+from integrated_data.vocabulary.sql import name, names, text
+
+
+def checked_sql(contract: Contract, standardised: str, *, quoted: bool = False) -> str:
+    """One SELECT over the standardised relation: its columns, `_raw`, `_unread…` and `_failed…`.
+
+    A row is good when every `_failed` mask is 0; bit k is the k-th of `rules.row_rules`. The rule
+    against lines swallowed by a quotation mark is tested only where one occurs (`quoted`).
+    """
+    rules = row_rules(contract)
+    masks = mask_names(FAILED, len(rules))
+    unread = mask_names(UNREAD, len(typed(contract)))
+    strict = [(k, f"{bit_sql(UNREAD, k)}") for k, c in enumerate(typed(contract)) if not tolerated(contract, c)]
+    own = [
+        (k, broken_sql(contract, rule))
+        for k, rule in enumerate(rules)
+        if rule.check is not Check.TYPE and (quoted or rule.name != LINE_ENDS)
+    ]
+    marked = ", ".join(
+        f"{sql} AS {name(mask)}" for mask, sql in zip(masks, masks_sql([*strict, *own], len(masks)), strict=True)
+    )
+    columns = names(c.name for c in contract.columns)
+    return f"SELECT {columns}, {RAW}, {names(unread)}, {marked} FROM {name(standardised)}"
+
+
+def duplicates_sql(contract: Contract, checked: str) -> str | None:
+    """Rows that share a value which must be unique with an earlier good row: `_row`, `rule`.
+
+    `rule` is the rule's number after those of `row_rules`, from 0. None when the contract has no
+    such rule. `checked` is the saved relation with its `_row` column.
+    """
+    parts = []
+    for number, rule in enumerate(unique_rules(contract)):
+        value = name(contract.column(rule.column or "").name)
+        first = (
+            f"SELECT {value} AS v, min({ROW}) AS first FROM {name(checked)} WHERE {_clean(contract)} "
+            f"AND {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1"
+        )
+        parts.append(
+            f"SELECT {ROW}, {number} AS rule FROM {name(checked)} JOIN ({first}) ON {value} = v "
+            f"WHERE {ROW} > first AND {_clean(contract)}"
+        )
+    return " UNION ALL ".join(parts) or None
+
+
+def _clean(contract: Contract) -> str:
+    """No rule broken."""
+    return " AND ".join(f"{name(mask)} = 0" for mask in mask_names(FAILED, len(row_rules(contract))))
+
+
+def good_sql(contract: Contract, checked: str, *, duplicates: str | None = None) -> str:
+    """Good rows: `_row` and the contract's columns. `duplicates`: relation made by `duplicates_sql`."""
+    columns = names(c.name for c in contract.columns)
+    without = f" AND {ROW} NOT IN (SELECT {ROW} FROM {name(duplicates)})" if duplicates else ""
+    return f"SELECT {ROW}, {columns} FROM {name(checked)} WHERE {_clean(contract)}{without}"
+
+
+def quarantine_sql(contract: Contract, checked: str, *, duplicates: str | None = None) -> str:
+    """Broken rules row by row: `_row`, `rule`, `column_name`, `reason`, `raw`, then every column as text.
+
+    `raw` is the unreadable text where the rule is about reading it. It holds values: save it sealed.
+    """
+    columns = ", ".join(f"CAST({name(c.name)} AS VARCHAR) AS {name(c.name)}" for c in contract.columns)
+    parts = [
+        f"SELECT {ROW}, {_named(rule)}, {_raw_of(number, contract)} AS raw, {columns} FROM bad "
+        f"WHERE {bit_sql(FAILED, number)}"
+        for number, rule in enumerate(row_rules(contract))
+    ]
+    if duplicates:
+        parts += [
+            f"SELECT {ROW}, {_named(rule)}, NULL AS raw, {columns} FROM {name(checked)} "
+            f"JOIN {name(duplicates)} USING ({ROW}) WHERE rule = {number}"
+            for number, rule in enumerate(unique_rules(contract))
+        ]
+    nothing = f"SELECT {ROW}, '' AS rule, '' AS column_name, '' AS reason, '' AS raw, {columns} FROM bad WHERE false"
+    broken = f"SELECT * FROM {name(checked)} WHERE NOT ({_clean(contract)})"
+    return f"WITH bad AS MATERIALIZED ({broken}) {' UNION ALL '.join(parts) or nothing}"
+
+
+def _named(rule: Rule) -> str:
+    reason = rule.reason or f"it breaks the rule {rule.name}"
+    return f"{text(rule.name)} AS rule, {text(rule.column or '')} AS column_name, {text(reason)} AS reason"
+
+
+def _raw_of(number: int, contract: Contract) -> str:
+    if number >= len(typed(contract)):
+        return "NULL"
+    begin = f"split_part({RAW}, {text(f'{PIECE}{number}{VALUE}')}, 2)"
+    return f"split_part({begin}, {text(PIECE)}, 1)"
+
+
+def tally_sql(contract: Contract, checked: str, *, duplicates: str | None = None) -> str:
+    """One row: `read`, `good`, `r0`… per row rule, `d0`… per unique rule, `u0`… per unreadable column.
+
+    Rows are first counted by their masks, of which there are few, so that many rules cost no more.
+    """
+    rules, reading = row_rules(contract), typed(contract)
+    counts = [f"sum(n) FILTER (WHERE {bit_sql(FAILED, k)}) AS r{k}" for k in range(len(rules))]
+    counts += [f"sum(n) FILTER (WHERE {bit_sql(UNREAD, k)}) AS u{k}" for k in range(len(reading))]
+    good = f"coalesce(sum(n) FILTER (WHERE {_clean(contract)}), 0)"
+    if duplicates:
+        good = f"({good} - (SELECT count(DISTINCT {ROW}) FROM {name(duplicates)}))"
+        counts += [
+            f"(SELECT count(*) FROM {name(duplicates)} WHERE rule = {k}) AS d{k}"
+            for k in range(len(unique_rules(contract)))
+        ]
+    masks = names([*mask_names(FAILED, len(rules)), *mask_names(UNREAD, len(reading))])
+    listed = ", ".join([f"coalesce(sum(n), 0) AS read, {good} AS good", *counts])
+    return f"SELECT {listed} FROM (SELECT {masks}, count(*) AS n FROM {name(checked)} GROUP BY ALL)"

@@ -1,0 +1,92 @@
+"""What a column's heading says it means: the words suppliers use, and how sure each makes one.
+
+A heading is split into words (`PersonForename`, `dob_day`, `LSOA11CD`) and joined by single blanks
+before the patterns of headings.txt are searched in it.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+from integrated_data.model.meanings import Meaning
+
+#: Words of others than the record's own subject: their names and numbers are not the subject's.
+OTHERS = re.compile(
+    r"\b(spouse|partner|husband|wife|mother|mothers|father|fathers|maternal|paternal|parent|guardian|carer|nok|"
+    r"next of kin|kin|child|dependent|dependant|gp|doctor|dr|clinician|consultant|referrer|referring|emergency|"
+    r"contact|witness|landlord|manager|informant|interviewer|agent|previous|old|former|prev|alternative|second)\b"
+)
+
+#: Words of an organisation: a name or address beside them is the organisation's.
+ORGANISATIONS = re.compile(
+    r"\b(employer|company|organisation|organization|org|business|firm|practice|surgery|hospital|school|trust|"
+    r"provider|site|establishment|trading|legal|charity|supplier|premises|enterprise|workplace|shop|pharmacy|"
+    r"institution|college|university|council|edubase|payer|paye)\b"
+)
+
+
+def _rules() -> tuple[tuple[Meaning, float, re.Pattern[str]], ...]:
+    """The lines of headings.txt: meaning, strength, pattern."""
+    text = resources.files("integrated_data.vocabulary").joinpath("headings.txt").read_text("utf-8")
+    found = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            meaning, strength, pattern = line.split(" ", 2)
+            found.append((Meaning(meaning), float(strength), re.compile(pattern)))
+    return tuple(found)
+
+
+RULES = _rules()
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+_BREAK = re.compile(r"[^0-9A-Za-z]+")
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a heading suggests: a meaning and a strength from 0 to 1. `other`: not the record's subject."""
+
+    meaning: Meaning
+    strength: float
+    other: bool
+    organisation: bool
+
+
+def words_of(heading: str) -> str:
+    """The heading's words in lower case, joined by single blanks."""
+    return _BREAK.sub(" ", _CAMEL.sub(" ", heading)).strip().lower()
+
+
+def hints(heading: str) -> tuple[Hint, ...]:
+    """Every meaning a heading suggests, strongest first, each once."""
+    words = words_of(heading)
+    other, organisation = bool(OTHERS.search(words)), bool(ORGANISATIONS.search(words))
+    found: dict[Meaning, float] = {}
+    for meaning, strength, pattern in RULES:
+        if pattern.search(words):
+            found[meaning] = max(strength, found.get(meaning, 0.0))
+    ordered = sorted(found.items(), key=lambda item: -item[1])
+    return tuple(Hint(meaning, strength, other, organisation) for meaning, strength in ordered)
+
+
+def is_known_heading(cell: str) -> bool:
+    """Whether a cell of a first row can only be a heading."""
+    words = words_of(cell)
+    return bool(words) and len(words) <= 60 and any(h.strength >= 0.9 for h in hints(cell)) and "@" not in cell
+
+
+def column_name(source: str, taken: set[str]) -> str:
+    """A plain name for a delivered column: lower case, words joined by underscores, not in `taken`."""
+    base = re.sub(r"[^0-9a-z]+", "_", source.strip().lower()).strip("_") or "column"
+    base = f"c_{base}" if base[0].isdigit() else base
+    name, n = base, 1
+    while name in taken:
+        n += 1
+        name = f"{base}_{n}"
+    taken.add(name)
+    return name
+
+
+def folded(heading: str) -> str:
+    """A heading without case, blanks and punctuation: what stays the same when it is written otherwise."""
+    return re.sub(r"[^0-9a-z]+", "", heading.lower())

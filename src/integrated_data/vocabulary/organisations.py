@@ -1,0 +1,147 @@
+"""Names of organisations: cleaned, split into words, abbreviations written out, legal form set apart.
+
+All functions return SQL text (DuckDB's dialect). `Smith & Sons (Engrg) Ltd. t/a Smith's` has the
+registered name `SMITH AND SONS ENGRG LTD`, the trading style `SMITHS`, the words
+`SMITH SON ENGINEERING` and the legal form `LIMITED`.
+"""
+
+from integrated_data.vocabulary.sql import text
+
+#: Words that say the legal form, as they are written at the end of a name, to the form they mean.
+LEGAL_FORMS: dict[str, str] = {
+    "PUBLIC LIMITED COMPANY": "PLC", "PLC": "PLC", "P L C": "PLC",
+    "CWMNI CYFYNGEDIG CYHOEDDUS": "PLC", "CCC": "PLC",
+    "COMMUNITY INTEREST COMPANY": "CIC", "CIC": "CIC", "C I C": "CIC",
+    "CWMNI BUDDIANT CYMUNEDOL": "CIC", "CBC": "CIC",
+    "CHARITABLE INCORPORATED ORGANISATION": "CIO", "CIO": "CIO", "SCIO": "CIO",
+    "LIMITED LIABILITY PARTNERSHIP": "LLP", "LLP": "LLP", "L L P": "LLP",
+    "PARTNERIAETH ATEBOLRWYDD CYFYNGEDIG": "LLP", "PAC": "LLP",
+    "LIMITED PARTNERSHIP": "LP", "LP": "LP",
+    "PRIVATE LIMITED COMPANY": "LIMITED", "COMPANY LIMITED": "LIMITED", "CO LIMITED": "LIMITED",
+    "CO LTD": "LIMITED", "COMPANY LTD": "LIMITED", "LIMITED": "LIMITED", "LTD": "LIMITED",
+    "LTD CO": "LIMITED", "CYFYNGEDIG": "LIMITED", "CYF": "LIMITED", "UNLIMITED": "UNLIMITED",
+    "INCORPORATED": "INC", "INC": "INC", "CORPORATION": "CORP", "CORP": "CORP", "LLC": "LLC",
+    "GMBH": "GMBH", "BV": "BV", "NV": "NV", "SARL": "SARL", "AG": "AG", "SA": "SA", "PTY LTD": "PTY",
+    "LIMITE": "LIMITED", "LIMIT": "LIMITED", "LIMI": "LIMITED", "LIM": "LIMITED", "LT": "LIMITED",  # cut short
+    "COMPANY": "", "CO": "",
+}  # fmt: skip
+
+#: Words written short, to the word they stand for (singular, as `_stem_sql` leaves it).
+ABBREVIATIONS: dict[str, str] = {
+    "ACAD": "ACADEMY", "ACC": "ACCOUNTANT", "ACCS": "ACCOUNTANT", "ADMIN": "ADMINISTRATION",
+    "AGR": "AGRICULTURAL", "AGRIC": "AGRICULTURAL", "AND": "", "ASSN": "ASSOCIATION",
+    "ASSO": "ASSOCIATION", "ASSOC": "ASSOCIATE", "ASSOCS": "ASSOCIATE", "ASSTS": "ASSOCIATE",
+    "AVE": "AVENUE", "BLDG": "BUILDING", "BLDGS": "BUILDING", "BLDRS": "BUILDER", "BRO": "BROTHER",
+    "BROS": "BROTHER", "CENT": "CENTRE", "CENTER": "CENTRE", "CHEM": "CHEMICAL", "CLIN": "CLINIC",
+    "CLN": "CLINIC", "COLL": "COLLEGE", "COMM": "COMMUNITY", "CONST": "CONSTRUCTION",
+    "CONSTR": "CONSTRUCTION", "CONS": "CONSULTANT", "CONTR": "CONTRACTOR", "CORPN": "CORPORATION",
+    "CTR": "CENTRE", "CTRE": "CENTRE", "DEPT": "DEPARTMENT", "DERM": "DERMATOLOGY",
+    "DEV": "DEVELOPMENT", "DEVS": "DEVELOPMENT", "DIST": "DISTRIBUTION", "DOCTOR": "DR",
+    "DOCTORS": "DR", "DRS": "DR", "ED": "EDUCATION", "EDUC": "EDUCATION", "ELEC": "ELECTRICAL",
+    "ENG": "ENGINEERING", "ENGRG": "ENGINEERING", "ENGR": "ENGINEER", "ENGRS": "ENGINEER",
+    "ENT": "ENT", "ENTS": "ENTERPRISE", "EQPT": "EQUIPMENT", "EQUIP": "EQUIPMENT",
+    "ESQ": "", "EST": "ESTATE", "FDN": "FOUNDATION", "FNDTN": "FOUNDATION", "GDN": "GARDEN",
+    "GDNS": "GARDEN", "GEN": "GENERAL", "GOVT": "GOVERNMENT", "GP": "GP", "GRN": "GREEN",
+    "GRP": "GROUP", "GT": "GREAT", "HC": "HEALTH CENTRE", "HLDGS": "HOLDING", "HLTH": "HEALTH",
+    "HOSP": "HOSPITAL", "HSE": "HOUSE", "HTH": "HEALTH", "HTHCARE": "HEALTHCARE", "IND": "INDUSTRY",
+    "INDS": "INDUSTRY", "INFO": "INFORMATION", "INS": "INSURANCE", "INST": "INSTITUTE",
+    "INTL": "INTERNATIONAL", "INT": "INTERNATIONAL", "INV": "INVESTMENT", "INVS": "INVESTMENT",
+    "JNR": "JUNIOR", "LA": "LANE", "LAB": "LABORATORY", "LABS": "LABORATORY", "LIB": "LIBRARY",
+    "LN": "LANE", "LTL": "LITTLE", "MACH": "MACHINERY", "MAINT": "MAINTENANCE", "MAT": "ACADEMY TRUST",
+    "MANUF": "MANUFACTURING", "MC": "MEDICAL CENTRE", "MED": "MEDICAL", "MEML": "MEMORIAL",
+    "MFG": "MANUFACTURING", "MFRS": "MANUFACTURER", "MGMT": "MANAGEMENT", "MGT": "MANAGEMENT",
+    "MKT": "MARKET", "MKTG": "MARKETING", "MR": "", "MRS": "", "MS": "", "MT": "MOUNT",
+    "MTRS": "MOTOR", "MUN": "MUNICIPAL", "NAT": "NATIONAL", "NATL": "NATIONAL", "NTH": "NORTH",
+    "OFF": "OFFICE", "ORG": "ORGANISATION", "ORGANIZATION": "ORGANISATION", "ORTHO": "ORTHOPAEDIC",
+    "PHARM": "PHARMACY", "PK": "PARK", "PKWY": "PARKWAY", "PL": "PLACE", "PR": "PRACTICE",
+    "PRAC": "PRACTICE", "PRACT": "PRACTICE", "PRCT": "PRACTICE", "PRI": "PRIMARY",
+    "PRIM": "PRIMARY", "PROD": "PRODUCT", "PRODS": "PRODUCT", "PROP": "PROPERTY",
+    "PROPS": "PROPERTY", "PTNR": "PARTNER", "PTNRS": "PARTNER", "PTNS": "PARTNER", "PTR": "PARTNER",
+    "PTRS": "PARTNER", "RD": "ROAD", "RES": "RESEARCH", "REST": "RESTAURANT", "SAINT": "ST",
+    "SCH": "SCHOOL", "SCHL": "SCHOOL", "SEC": "SECONDARY", "SERV": "SERVICE", "SERVS": "SERVICE",
+    "SNR": "SENIOR", "SOC": "SOCIETY", "SOLS": "SOLUTION", "SOLRS": "SOLICITOR", "SQ": "SQUARE",
+    "STH": "SOUTH", "STN": "STATION", "STR": "STREET", "SUP": "SUPPLY", "SURG": "SURGERY",
+    "SURGY": "SURGERY", "SVC": "SERVICE", "SVCS": "SERVICE", "SVS": "SERVICE", "SYS": "SYSTEM",
+    "TECH": "TECHNOLOGY", "TECHS": "TECHNOLOGY", "TEL": "TELEPHONE", "TER": "TERRACE", "THE": "",
+    "TPT": "TRANSPORT", "TRANS": "TRANSPORT", "TRG": "TRAINING", "TST": "TRUST", "UNI": "UNIVERSITY",
+    "UNIV": "UNIVERSITY", "VET": "VETERINARY", "VILL": "VILLAGE", "WHSE": "WAREHOUSE", "WKS": "WORK",
+    "Y": "", "A": "", "OF": "", "IN": "", "AT": "", "FOR": "",
+}  # fmt: skip
+
+#: Marks between a registered name and the style it trades under.
+TRADING_MARK = r"(?:^|\s)(T/AS?|T\.A\.?|TRADING\s+AS|TRADING\s+STYLE|TRADINGAS|YN\s+MASNACHU\s+FEL|D/B/A|DBA)\s"
+
+_ENDINGS = "|".join(sorted(LEGAL_FORMS, key=len, reverse=True))
+
+
+def letters_sql(column: str) -> str:
+    """Capitals without accents; letters that are no accented form of another are spelled (Ł is L, Ø is O, ß is SS)."""
+    capitals = f"translate(upper(strip_accents({column})), 'ŁØĐÐ', 'LODD')"
+    return f"replace(replace(replace(replace({capitals}, 'Æ', 'AE'), 'Œ', 'OE'), 'ẞ', 'SS'), 'Þ', 'TH')"
+
+
+def plain_sql(column: str) -> str:
+    """Capitals without accents or marks: `&` is AND, initials close up (`B.B.C.` is BBC); NULL if empty."""
+    letters = letters_sql(column)
+    joined = f"replace(replace(replace({letters}, '&', ' AND '), '''', ''), '’', '')"
+    parted = f"regexp_replace({joined}, '\\.([A-Z]{{2,}})', '. \\1', 'g')"
+    initials = f"regexp_replace({parted}, '\\b([A-Z])\\.', '\\1', 'g')"
+    return f"nullif(trim(regexp_replace({initials}, '[^A-Z0-9]+', ' ', 'g')), '')"
+
+
+def registered_name_sql(column: str) -> str:
+    """What stands before a trading mark, plain; the whole where there is no mark."""
+    return plain_sql(f"regexp_extract({column}, {text('(?is)^(.*?)(?:' + TRADING_MARK + '.*)?$')}, 1)")
+
+
+def trading_style_sql(column: str) -> str:
+    """What stands after a trading mark, plain; NULL where there is no mark."""
+    return plain_sql(f"nullif(regexp_extract({column}, {text('(?is)' + TRADING_MARK + '(.*)$')}, 2), '')")
+
+
+def legal_form_sql(plain: str) -> str:
+    """The words of the legal form at the end of a plain name, e.g. `LTD`; NULL where there are none."""
+    return f"nullif(regexp_extract({plain}, '\\s({_ENDINGS})$', 1), '')"
+
+
+def without_legal_form_sql(plain: str) -> str:
+    """A plain name without the legal form at its end; a name that is all legal form stays."""
+    return f"regexp_replace({plain}, '(\\s({_ENDINGS}))+$', '')"
+
+
+def legal_form_code_sql(words: str) -> str:
+    """The legal form that the words at the end of a name mean, e.g. `LTD` is LIMITED."""
+    cases = " ".join(f"WHEN {text(written)} THEN {text(form)}" for written, form in LEGAL_FORMS.items() if form)
+    return f"CASE {words} {cases} END"
+
+
+def singular_sql(word: str) -> str:
+    """A word without its plural S: SERVICES is SERVICE, INDUSTRIES is INDUSTRY, GLASS stays."""
+    return (
+        f"CASE WHEN regexp_matches({word}, '^[A-Z]{{3,}}IES$') THEN {word}[:-4] || 'Y' "
+        f"WHEN regexp_matches({word}, '^[A-Z]{{2,}}[A-RTV-Z]S$') AND length({word}) > 3 "
+        f"AND NOT regexp_matches({word}, '(IS|SS)$') THEN {word}[:-2] ELSE {word} END"
+    )
+
+
+def words_sql(relation: str, *, keys: str, column: str) -> str:
+    """One row per word of a plain name: the `keys` columns, `position` (from 1) and `word`.
+
+    Abbreviations are written out, plurals made singular, and words that carry no identity
+    (THE, AND, OF) left out; a name made of such words alone keeps them.
+    """
+    known = ", ".join(f"({text(short)}, {text(long)})" for short, long in ABBREVIATIONS.items())
+    single = singular_sql("coalesce(long, spelled)")
+    return f"""
+        WITH split AS (
+            SELECT {keys}, unnest(string_split(plain, ' ')) AS spelled,
+                   generate_subscripts(string_split(plain, ' '), 1) AS place
+            FROM (SELECT {keys}, {without_legal_form_sql(column)} AS plain FROM {relation}
+                  WHERE {column} IS NOT NULL)),
+        written AS (
+            SELECT {keys}, place, spelled, unnest(string_split({single}, ' ')) AS word
+            FROM split LEFT JOIN (VALUES {known}) AS known(short, long) ON short = spelled),
+        bare AS (SELECT {keys} FROM written GROUP BY ALL HAVING max(word) = '')
+        SELECT {keys}, row_number() OVER (PARTITION BY {keys} ORDER BY place) AS position, word
+        FROM (SELECT {keys}, place, word FROM written WHERE word <> ''
+              UNION ALL SELECT {keys}, place, spelled FROM written SEMI JOIN bare USING ({keys}))"""

@@ -1,0 +1,58 @@
+"""How codes and descriptions are written: two lines each, as given and as kept."""
+
+import duckdb
+import pytest
+
+from integrated_data.index.reference.schemes import SCHEMES, lineage_sql
+from integrated_data.vocabulary import texts
+
+SIC, SOC, ICD = SCHEMES
+
+WRITTEN = [
+    (SIC, "01.11/0", "01110"), (SIC, "23640 - Manufacture of mortars", "23640"), (SIC, "11.10", "1110"),
+    (SIC, " 47710 ", "47710"), (SIC, "c", "C"), (SIC, "farm", None), (SIC, "123456", None),
+    (SOC, "7111", "7111"), (SOC, "7111.0", "7111"), (SOC, "2211 General practitioners", "2211"), (SOC, "0111", None),
+    (SOC, "22110", None),
+    (ICD, "J44.0", "J440"), (ICD, "i10x", "I10"), (ICD, "G63.2*", "G632"), (ICD, "F32", "F32"), (ICD, "asthma", None),
+]  # fmt: skip
+
+LINES = [
+    (SIC, "01110", "01110 0111 011 01 A"), (SIC, "33120", "33120 3312 331 33 C"), (SIC, "99000", "99000 9900 990 99 U"),
+    (SOC, "2211", "2211 221 22 2"),
+    (ICD, "J440", "J440 J44 X"), (ICD, "D50", "D50 III"), (ICD, "D48", "D48 II"), (ICD, "H60", "H60 VIII"),
+    (ICD, "U07", "U07 XXII"), (ICD, "Y84", "Y84 XX"), (ICD, "Z00", "Z00 XXI"), (ICD, "I10", "I10 IX"),
+]  # fmt: skip
+
+PHRASES = [
+    ("Growing of Cereals,  except rice", "growing of cereals except rice"),
+    ("Men's clothes (Retail)", "mens clothes (retail)"),
+    ("Café & bar(licensed )", "cafe and bar (licensed)"),
+    ("???", None),
+]
+
+
+@pytest.mark.parametrize(("scheme", "given", "kept"), WRITTEN)
+def test_a_code_is_written_in_one_way(scheme, given: str, kept: str | None) -> None:
+    assert duckdb.execute(f"SELECT {scheme.written('given')} FROM (SELECT ? AS given)", [given]).fetchone() == (kept,)
+
+
+@pytest.mark.parametrize(("scheme", "code", "line"), LINES)
+def test_what_stands_above_a_code(scheme, code: str, line: str) -> None:
+    rows = duckdb.execute(lineage_sql(scheme, f"(SELECT '{code}' AS code)")).fetchall()
+    above = dict(rows)
+    found = [code]
+    while above[found[-1]]:
+        found.append(above[found[-1]])
+    assert " ".join(found) == line
+    assert len(rows) == len(found)
+
+
+@pytest.mark.parametrize(("given", "kept"), PHRASES)
+def test_a_description_is_written_in_one_way(given: str, kept: str | None) -> None:
+    assert duckdb.execute(f"SELECT {texts.phrase_sql('given')} FROM (SELECT ? AS given)", [given]).fetchone() == (kept,)
+
+
+def test_words_are_cut_to_stems_and_qualifiers_set_apart() -> None:
+    assert texts.words("brewers and brewing of beer (manufacturing)") == texts.Words(
+        ("brew", "brew", "beer"), ("manufactur",)
+    )

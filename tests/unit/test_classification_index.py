@@ -1,0 +1,173 @@
+"""The Classification Index: codes and phrases in, one link per record out, on the real engine."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from integrated_data.engine import Held
+from integrated_data.engines.duckdb import DuckDB
+from integrated_data.index.matching.train import Estimates, Task
+from integrated_data.index.reference.classification import CLASSIFICATION
+from integrated_data.index.seat import Addition, Matching, Tools
+from integrated_data.model.errors import IndexRefusal
+from integrated_data.model.linkage import LINK_COLUMNS
+
+INDUSTRIES = """
+    record_id | industry_code | industry_text
+    1         | 01.11/0       | Growing of cereals
+    2         | 01.11/0       | Arable farming
+    3         | 47710         | Clothing shop (retail)
+    4         | 47710         | Men's clothes (retail)
+    5         | 86210         | Doctors' surgery
+"""
+OCCUPATIONS = """
+    record_id | occupation_code | occupation_text
+    1         | 7111            | Sales assistant
+    2         | 2211            | General practitioner
+"""
+CONDITIONS = """
+    record_id | condition_code
+    1         | F32
+    2         | K52
+    3         | J44.0
+"""
+
+
+class NoTrainer:
+    """Codes need no match model."""
+
+    def train(self, task: Task) -> Estimates:
+        raise AssertionError(task)
+
+
+def drawn(picture: str) -> pa.Table:
+    """A table as drawn; `.` stands for nothing."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
+    columns = zip(*lines[1:], strict=True)
+    return pa.table({
+        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
+        for heading, column in zip(lines[0], columns, strict=True)
+    })  # fmt: skip
+
+
+def add(engine: DuckDB, source: str, picture: str, *, folder: Path, previous: Path | None = None) -> dict[str, Any]:
+    engine.load("delivered", Held(drawn(picture)))
+    addition = Addition(source, "delivered", "2024-01-01T00:00:00Z")
+    return CLASSIFICATION.add(Tools(engine, NoTrainer()), addition, previous=previous, folder=folder)
+
+
+def matched(engine: DuckDB, picture: str, *, folder: Path) -> list[tuple[Any, ...]]:
+    """Per record the accepted code, band and method."""
+    engine.load("asked", Held(drawn(picture)))
+    CLASSIFICATION.match(Tools(engine, NoTrainer()), Matching("asked", "links"), folder=folder)
+    assert tuple(engine.columns("links")) == LINK_COLUMNS
+    CLASSIFICATION.published(engine, folder=folder, relation="known")
+    rows = engine.rows(
+        "SELECT record_id, classification_code, band, method FROM links LEFT JOIN known USING (entity_id) "
+        "ORDER BY record_id::INT"
+    )
+    return [tuple(row.values()) for row in rows.to_pylist()]
+
+
+def codes(engine: DuckDB, folder: Path) -> dict[tuple[str, str], int]:
+    CLASSIFICATION.published(engine, folder=folder, relation="known")
+    rows = engine.rows("SELECT * FROM known").to_pylist()
+    return {(r["classification_scheme"], r["classification_code"]): r["entity_id"] for r in rows}
+
+
+@pytest.fixture
+def three(engine: DuckDB, tmp_path: Path) -> Path:
+    """A version that three sources made."""
+    add(engine, "industries", INDUSTRIES, folder=tmp_path / "v1")
+    add(engine, "occupations", OCCUPATIONS, folder=tmp_path / "v2", previous=tmp_path / "v1")
+    add(engine, "conditions", CONDITIONS, folder=tmp_path / "v3", previous=tmp_path / "v2")
+    return tmp_path / "v3"
+
+
+def test_many_phrases_of_a_code_are_one_entity_below_its_parents(engine: DuckDB, tmp_path: Path) -> None:
+    report = add(engine, "industries", INDUSTRIES, folder=tmp_path / "v1")
+    assert (report["records"], report["unread"], report["created"]) == (5, 0, 15)
+    assert sorted(code for _, code in codes(engine, tmp_path / "v1")) == [
+        "01", "011", "0111", "01110", "47", "477", "4771", "47710", "86", "862", "8621", "86210", "A", "G", "Q",
+    ]  # fmt: skip
+
+
+def test_later_sources_keep_earlier_schemes_and_their_ids(engine: DuckDB, three: Path) -> None:
+    first, last = codes(engine, three.with_name("v1")), codes(engine, three)
+    assert {key: last[key] for key in first} == first
+    assert {scheme for scheme, _ in last} == {"SIC 2007", "SOC", "ICD-10"}
+    assert {("ICD-10", c) for c in ("V", "F32", "XI", "K52", "X", "J44", "J440")} <= set(last)
+    assert {("SOC", c) for c in ("2", "22", "221", "2211")} <= set(last)
+
+
+def test_a_source_that_comes_again_changes_no_id(engine: DuckDB, three: Path) -> None:
+    report = add(engine, "industries", INDUSTRIES, folder=three.with_name("v4"), previous=three)
+    assert report["created"] == 0
+    assert codes(engine, three.with_name("v4")) == codes(engine, three)
+
+
+def test_industry_goes_before_occupation_and_condition(engine: DuckDB, three: Path) -> None:
+    delivery = """
+        record_id | industry_code | industry_text          | occupation_code | occupation_text | condition_code
+        1         | 01110         | .                      | .               | .               | .
+        2         | 86.21         | .                      | 7111            | .               | .
+        3         | 1110          | .                      | .               | .               | .
+        4         | 99999         | .                      | 7111            | .               | .
+        5         | .             | CLOTHING SHOP (RETAIL) | 2211            | .               | .
+        6         | .             | .                      | 2211            | .               | F32
+        7         | .             | .                      | .               | sales assistant | .
+        8         | .             | .                      | .               | .               | K52.9
+        9         | .             | .                      | .               | .               | Z99
+        10        | .             | .                      | .               | .               | .
+        11        | .             | zzz qqq                | .               | .               | .
+    """
+    assert matched(engine, delivery, folder=three) == [
+        ("1", "01110", "accept", "code"),
+        ("2", "8621", "accept", "code"),
+        ("3", "01110", "accept", "code, leading zero restored"),
+        ("4", None, "none", "code not known"),
+        ("5", "47710", "accept", "known phrase"),
+        ("6", "2211", "accept", "code"),
+        ("7", "7111", "accept", "known phrase"),
+        ("8", "K52", "accept", "category of the code"),
+        ("9", None, "none", "code not known"),
+        ("10", None, "none", "nothing to match on"),
+        ("11", None, "none", "text"),
+    ]
+
+
+def test_a_text_that_is_nearly_a_phrase_gets_its_code_as_candidate(engine: DuckDB, three: Path) -> None:
+    delivery = """
+        record_id | industry_text
+        1         | shop for mens clothing (retail)
+        2         | growing cereal
+    """
+    matched(engine, delivery, folder=three)
+    rows = engine.rows(
+        "SELECT classification_code FROM links JOIN known ON known.entity_id = candidate_id ORDER BY record_id"
+    )
+    assert rows["classification_code"].to_pylist() == ["47710", "01110"]
+
+
+def test_zeros_that_a_spreadsheet_took_come_back(engine: DuckDB, tmp_path: Path) -> None:
+    source = """
+        record_id | industry_code
+        1         | 1110
+        2         | 4771
+        3         | 47710
+    """
+    add(engine, "industries", source, folder=tmp_path / "v1")
+    assert {code for _, code in codes(engine, tmp_path / "v1")} >= {"01110", "4771", "47710"}
+
+
+def test_a_source_without_codes_is_refused(engine: DuckDB, tmp_path: Path) -> None:
+    with pytest.raises(IndexRefusal, match="No record holds a code"):
+        add(engine, "words", "record_id | industry_text\n1 | Farming", folder=tmp_path / "v1")
+    assert not (tmp_path / "v1").exists()
+
+
+def test_a_version_that_is_not_there_is_refused(engine: DuckDB, tmp_path: Path) -> None:
+    with pytest.raises(IndexRefusal, match="not there"):
+        CLASSIFICATION.published(engine, folder=tmp_path / "none", relation="known")

@@ -1,0 +1,70 @@
+"""Sealed files: what goes in comes out, from any position; a changed, cut or swapped byte is refused."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integrated_data.engines.sealed import CHUNK, FileSealer
+from integrated_data.model.errors import InstallationRefusal
+
+SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7)
+
+
+def _seal(sealer: FileSealer, place: Path, data: bytes) -> Path:
+    with sealer.write(place) as file:
+        file.write(data)
+    return place
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_round_trip_at_chunk_edges(sealer: FileSealer, tmp_path: Path, size: int) -> None:
+    data = bytes(i % 251 for i in range(size))
+    place = _seal(sealer, tmp_path / "a", data)
+    with sealer.read(place) as file:
+        assert file.read() == data
+    assert sealer.size(place) == size
+
+
+@settings(max_examples=30, deadline=None)
+@given(start=st.integers(0, 2 * CHUNK), length=st.integers(0, CHUNK + 5))
+def test_any_piece_reads_as_the_plain_bytes(tmp_path_factory: pytest.TempPathFactory, start: int, length: int) -> None:
+    data = bytes(i % 253 for i in range(2 * CHUNK + 100))
+    sealer = FileSealer(b"k" * 32)
+    place = tmp_path_factory.getbasetemp() / "pieces"
+    if not place.exists():
+        _seal(sealer, place, data)
+    with sealer.read(place) as file:
+        file.seek(start)
+        assert file.read(length) == data[start : start + length]
+
+
+@pytest.mark.parametrize("position", [0, 9, 20, CHUNK + 40, -1])
+def test_a_changed_byte_is_refused(sealer: FileSealer, tmp_path: Path, position: int) -> None:
+    place = _seal(sealer, tmp_path / "a", b"x" * (CHUNK + 100))
+    sealed = bytearray(place.read_bytes())
+    sealed[position] ^= 1
+    place.write_bytes(bytes(sealed))
+    with pytest.raises(InstallationRefusal), sealer.read(place) as file:
+        file.read()
+
+
+def test_a_file_cut_at_a_chunk_edge_is_refused(sealer: FileSealer, tmp_path: Path) -> None:
+    place = _seal(sealer, tmp_path / "a", b"x" * (2 * CHUNK))
+    place.write_bytes(place.read_bytes()[: 16 + CHUNK + 16])
+    with pytest.raises(InstallationRefusal), sealer.read(place) as file:
+        file.read()
+
+
+def test_nothing_is_left_when_writing_fails(sealer: FileSealer, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), sealer.write(tmp_path / "a") as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plain_bytes_are_not_on_disk(sealer: FileSealer, tmp_path: Path) -> None:
+    place = _seal(sealer, tmp_path / "a", b"MARKED-SURNAME" * 100)
+    assert b"MARKED" not in place.read_bytes()
+    assert place.stat().st_mode & 0o777 == 0o600
