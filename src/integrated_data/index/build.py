@@ -6,7 +6,6 @@ a source no longer says is closed, not deleted, and no entity id is ever used ag
 """
 
 import os
-import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
 from integrated_data.index import link
+from integrated_data.index.life import new_ids
 from integrated_data.index.matching import block, deduplicate, prepare, rivals, train
 from integrated_data.index.matching.decide import Ints
 from integrated_data.index.matching.definition import MatchDefinition
@@ -24,8 +24,6 @@ from integrated_data.index.store import FILES, About, Version, probe
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import EntityStatus
 from integrated_data.vocabulary.sql import name, names, text
-
-ID_BITS = 63
 
 
 @dataclass(frozen=True)
@@ -176,16 +174,6 @@ def _number(engine: Engine, group: Ints, *, source: Source, work: str) -> None:
         f"LEFT JOIN {name(f'{work}_new')} n ON n.record_id = l.record_id "
         f"LEFT JOIN {name(f'{work}_groups')} g ON g.record = n.record",
     )
-
-
-def new_ids(number: int, taken: Ints) -> Ints:
-    """Random positive 63-bit ids that are not among `taken` nor twice among themselves."""
-    ids = np.zeros(0, dtype=np.int64)
-    while len(ids) < number:
-        drawn = np.frombuffer(secrets.token_bytes(8 * (number - len(ids))), dtype=np.uint64)
-        fresh = (drawn >> np.uint64(64 - ID_BITS)).astype(np.int64)
-        ids = np.unique(np.concatenate([ids, fresh[(fresh > 0) & ~np.isin(fresh, taken)]]))
-    return np.random.default_rng(secrets.randbits(128)).permutation(ids)
 
 
 def _write(

@@ -19,7 +19,19 @@ class EntityStatus(StrEnum):
 
     CURRENT = "current"
     PROVISIONAL = "provisional"  # seen in a delivery only, not in a reference source
+    RETIRED = "retired"  # no source says it any more
+    ABSORBED = "absorbed"  # found to be another entity, which stands for it
+
+
+class EntityEvent(StrEnum):
+    """What happens to an entity when a new version of its index is made (see `index.life`)."""
+
+    CREATED = "created"
+    ABSORBED = "absorbed"
+    MERGED = "merged"
+    SPLIT = "split"
     RETIRED = "retired"
+    REVIVED = "revived"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.index.build import Source, new_ids
+from integrated_data.index.build import Source
+from integrated_data.index.life import new_ids
 from integrated_data.index.link import NO_EVIDENCE, Clock
 from integrated_data.index.reference import coder, coder_files, ledger
 from integrated_data.index.reference.ledger import Edition

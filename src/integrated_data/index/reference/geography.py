@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.index.build import new_ids
+from integrated_data.index.life import new_ids
 from integrated_data.index.link import Clock
 from integrated_data.index.reference import ledger
 from integrated_data.index.reference.ledger import Edition

@@ -23,7 +23,8 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held, Stored
-from integrated_data.index.build import Source, new_ids
+from integrated_data.index.build import Source
+from integrated_data.index.life import new_ids
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import EntityStatus, IndexDefinition
 from integrated_data.vocabulary.sql import name, names, text
