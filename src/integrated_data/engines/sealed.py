@@ -44,9 +44,11 @@ class SealedWriter(io.RawIOBase):
         file_id = secrets.token_bytes(8)
         self._cipher = _cipher(key, file_id)
         descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._file.write(MAGIC + file_id)
-        self._buffer = bytearray()
+        # Two buffers for the life of the file: fresh ones for every chunk cost more than the cipher.
+        self._plain, self._sealed = memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK + TAG))
+        self._filled = 0
         self._number = 0
 
     def writable(self) -> bool:
@@ -55,22 +57,31 @@ class SealedWriter(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Add plain bytes."""
-        self._buffer += data
-        while len(self._buffer) > CHUNK:
-            self._seal(bytes(self._buffer[:CHUNK]), last=False)
-            del self._buffer[:CHUNK]
-        return len(data)
+        added = memoryview(data).cast("B")
+        start = 0
+        while start < len(added):
+            if self._filled == CHUNK:
+                self._seal(last=False)
+            taken = min(CHUNK - self._filled, len(added) - start)
+            self._plain[self._filled : self._filled + taken] = added[start : start + taken]
+            self._filled += taken
+            start += taken
+        return len(added)
 
-    def _seal(self, plain: bytes, *, last: bool) -> None:
-        self._file.write(self._cipher.encrypt(_nonce(self._number, last), plain, None))
+    def _seal(self, *, last: bool) -> None:
+        sealed = self._sealed[: self._filled + TAG]
+        self._cipher.encrypt_into(_nonce(self._number, last), self._plain[: self._filled], None, sealed)
+        left = sealed
+        while left:
+            left = left[self._file.write(left) :]
         self._number += 1
+        self._filled = 0
 
     def close(self) -> None:
         """Seal the rest, flush to disk and give the file its name."""
         if self.closed:
             return
-        self._seal(bytes(self._buffer), last=True)
-        self._file.flush()
+        self._seal(last=True)
         os.fsync(self._file.fileno())
         self._file.close()
         self._part.replace(self._place)

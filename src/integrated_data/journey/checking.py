@@ -6,6 +6,8 @@ The load and the supplier's kit check in the same way, so what the kit says is w
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from integrated_data.acquire.layout import Delivered
 from integrated_data.engine import Engine, Landed, Sealer, Stored
 from integrated_data.model.contract import Contract, Format
@@ -15,7 +17,7 @@ from integrated_data.validate import judge, reconcile, sql
 from integrated_data.vocabulary.marks import ROW
 
 LANDED, STANDARDISED, CHECKED, GOOD = "landed", "standardised", "checked", "good"
-REJECTS, DUPLICATES = "rejects", "duplicates"
+REJECTS, DUPLICATES, QUARANTINE = "rejects", "duplicates", "quarantine"
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,13 @@ def save_quarantine(engine: Engine, contract: Contract, *, found: Checked, deliv
         engine.save(text, folder / "quarantine.parquet")
     if found.account.rejected and source_of(delivered).rejects is not None:
         engine.save(reconcile.rejects_sql(REJECTS), folder / "unsplit.parquet")
+
+
+def quarantined(engine: Engine, contract: Contract, *, folder: Path, most: int) -> pa.Table:
+    """Quarantined rows of a delivery saved in `folder`, one per broken rule, with their values: at most `most`."""
+    engine.load(QUARANTINE, Stored((folder / "quarantine.parquet",)))
+    engine.load(CHECKED, Stored((folder / "checked.parquet",), row_column=ROW))
+    try:
+        return engine.rows(sql.seen_sql(contract, CHECKED, quarantine=QUARANTINE, most=most))
+    finally:
+        engine.drop(QUARANTINE, CHECKED)

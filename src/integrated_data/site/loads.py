@@ -9,6 +9,7 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries
 from integrated_data.control.store import Store
 from integrated_data.engine import Stored
+from integrated_data.journey import checking
 from integrated_data.journey.run import Outcome, Progress
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
@@ -66,13 +67,15 @@ def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> lis
         raise DeliveryRefusal("No reason was given to see identified rows", next_step="Add --reason TEXT")
     with site.store.read() as connection:
         known = deliveries.get(connection, delivery)
+        version = deliveries.contract_version(connection, delivery)
+        body = deliveries.contract_body(connection, known.dataset, version=version)
     folder = site.places.deliveries / delivery
     found: list[dict[str, Any]] = []
-    for name in ("unsplit", "quarantine"):
-        place = folder / f"{name}.parquet"
-        if place.exists():
-            site.engine.load("seen", Stored((place,)))
-            found += site.engine.rows(f"SELECT * FROM seen LIMIT {SHOWN}").to_pylist()
+    if (folder / "unsplit.parquet").exists():
+        site.engine.load("seen", Stored((folder / "unsplit.parquet",)))
+        found += site.engine.rows(f"SELECT * FROM seen LIMIT {SHOWN}").to_pylist()
+    if body is not None and (folder / "quarantine.parquet").exists():
+        found += checking.quarantined(site.engine, contracts.parse(body), folder=folder, most=SHOWN).to_pylist()
     facts = {"delivery": delivery, "rows": len(found), "reason": reason}
     site.store.record(Event("quarantine.seen", by, f"dataset/{known.dataset}", facts))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 from integrated_data.engine import Engine
 from integrated_data.model.contract import Column, Contract
 from integrated_data.model.meanings import Handling, Kind, Meaning
-from integrated_data.vocabulary.sql import name, text
+from integrated_data.vocabulary.sql import name, names, text
 
 #: Code lists of at most so many values are shown, values from so many rows of a sample of so many.
 MOST_CODES = 25
@@ -58,11 +58,16 @@ def profile_sql(contract: Contract, relation: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {name(relation)}"
 
 
-def common_sql(columns: Sequence[Column], relation: str) -> str | None:
-    """Commonest values of short code lists: `column_name`, `value`, `share`; None when there is none."""
+def common_sql(columns: Sequence[Column], relation: str, *, rows: int) -> str | None:
+    """Commonest values of short code lists: `column_name`, `value`, `share`; None when there is none.
+
+    A long relation of `rows` rows is sampled by runs of rows, so that most of it need not be looked at.
+    """
     if not columns:
         return None
-    sampled = f"SELECT * FROM {name(relation)} USING SAMPLE {SAMPLE} ROWS"
+    sampled = f"SELECT {names(c.name for c in columns)} FROM {name(relation)}"
+    if rows > SAMPLE:
+        sampled += f" USING SAMPLE {100 * SAMPLE / rows:.6f} PERCENT (system)"
     parts = [
         f"SELECT {text(c.name)} AS column_name, CAST({name(c.name)} AS VARCHAR) AS value, count(*) AS n "
         f"FROM s WHERE {name(c.name)} IS NOT NULL GROUP BY 2 HAVING count(*) >= {FEWEST_ROWS}"
@@ -82,12 +87,14 @@ def profile(engine: Engine, contract: Contract, *, relation: str) -> tuple[Colum
         for k, c in enumerate(contract.columns)
         if _published(c) and c.meaning in _CODED and 0 < (row.get(f"d{k}") or 0) <= MOST_CODES
     ]
-    common = _common(engine, coded, relation=relation)
+    common = _common(engine, coded, relation=relation, rows=row["n"])
     return tuple(_column_profile(c, k, row=row, common=common) for k, c in enumerate(contract.columns))
 
 
-def _common(engine: Engine, coded: Sequence[Column], *, relation: str) -> dict[str, tuple[tuple[str, float], ...]]:
-    sql = common_sql(coded, relation)
+def _common(
+    engine: Engine, coded: Sequence[Column], *, relation: str, rows: int
+) -> dict[str, tuple[tuple[str, float], ...]]:
+    sql = common_sql(coded, relation, rows=rows)
     found: dict[str, list[tuple[str, float]]] = {}
     for row in engine.rows(sql).to_pylist() if sql else ():
         found.setdefault(row["column_name"], []).append((row["value"], round(row["share"], 3)))

@@ -72,25 +72,31 @@ def good_sql(contract: Contract, checked: str, *, duplicates: str | None = None)
 
 
 def quarantine_sql(contract: Contract, checked: str, *, duplicates: str | None = None) -> str:
-    """Broken rules row by row: `_row`, `rule`, `column_name`, `reason`, `raw`, then every column as text.
+    """Broken rules row by row: `_row`, `rule`, `column_name`, `reason`, `raw`.
 
     `raw` is the unreadable text where the rule is about reading it. It holds values: save it sealed.
+    The row itself stays where it was saved and is joined to its marks when somebody looks (`seen_sql`).
     """
-    columns = ", ".join(f"CAST({name(c.name)} AS VARCHAR) AS {name(c.name)}" for c in contract.columns)
     parts = [
-        f"SELECT {ROW}, {_named(rule)}, {_raw_of(number, contract)} AS raw, {columns} FROM bad "
-        f"WHERE {bit_sql(FAILED, number)}"
+        f"SELECT {ROW}, {_named(rule)}, {_raw_of(number, contract)} AS raw FROM bad WHERE {bit_sql(FAILED, number)}"
         for number, rule in enumerate(row_rules(contract))
     ]
     if duplicates:
         parts += [
-            f"SELECT {ROW}, {_named(rule)}, NULL AS raw, {columns} FROM {name(checked)} "
-            f"JOIN {name(duplicates)} USING ({ROW}) WHERE rule = {number}"
+            f"SELECT {ROW}, {_named(rule)}, NULL AS raw FROM {name(duplicates)} WHERE rule = {number}"
             for number, rule in enumerate(unique_rules(contract))
         ]
-    nothing = f"SELECT {ROW}, '' AS rule, '' AS column_name, '' AS reason, '' AS raw, {columns} FROM bad WHERE false"
-    broken = f"SELECT * FROM {name(checked)} WHERE NOT ({_clean(contract)})"
+    nothing = f"SELECT {ROW}, '' AS rule, '' AS column_name, '' AS reason, '' AS raw FROM bad WHERE false"
+    marks = names(mask_names(FAILED, len(row_rules(contract))))
+    broken = f"SELECT {ROW}, {RAW}, {marks} FROM {name(checked)} WHERE NOT ({_clean(contract)})"
     return f"WITH bad AS MATERIALIZED ({broken}) {' UNION ALL '.join(parts) or nothing}"
+
+
+def seen_sql(contract: Contract, checked: str, *, quarantine: str, most: int) -> str:
+    """At most `most` broken rules of the saved quarantine, in the order of rows, each with its row as text."""
+    columns = ", ".join(f"CAST(c.{name(c.name)} AS VARCHAR) AS {name(c.name)}" for c in contract.columns)
+    first = f"SELECT * FROM {name(quarantine)} ORDER BY {ROW}, rule LIMIT {most}"
+    return f"SELECT q.*, {columns} FROM ({first}) q JOIN {name(checked)} c USING ({ROW}) ORDER BY {ROW}, rule"
 
 
 def _named(rule: Rule) -> str:

@@ -24,8 +24,9 @@ SIC_DIVISIONS = tuple(
 
 
 def digits_sql(value: str) -> str:
-    """A number people write in groups, without its spaces and dashes."""
-    return f"translate({value}, ' -', '')"
+    """A number people write in groups, without its spaces and dashes; one that has none is passed on untouched."""
+    grouped = f"contains({value}, ' ') OR contains({value}, '-')"
+    return f"CASE WHEN {grouped} THEN translate({value}, ' -', '') ELSE {value} END"
 
 
 def nhs_number_valid_sql(value: str) -> str:
@@ -40,7 +41,7 @@ def nhs_number_valid_sql(value: str) -> str:
 
 def national_insurance_sql(value: str) -> str:
     """Upper case without spaces or dashes."""
-    return f"translate(upper({value}), ' -', '')"
+    return digits_sql(f"upper({value})")
 
 
 def national_insurance_valid_sql(value: str) -> str:

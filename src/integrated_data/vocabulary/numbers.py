@@ -41,8 +41,8 @@ def integer_sql(value: str, *, decimal: str = ".") -> str:
     point = _point_sql(value, decimal)
     wide = f"coalesce(TRY_CAST({point} AS DOUBLE), TRY_CAST({_written_sql(point)} AS DOUBLE))"
     whole = f"CASE WHEN {wide} = TRY_CAST({wide} AS BIGINT) THEN TRY_CAST({wide} AS BIGINT) END"
-    plain = f"CASE WHEN contains({point}, '.') THEN NULL ELSE TRY_CAST({point} AS BIGINT) END"
-    return f"coalesce({plain}, {whole})"
+    plain = f"TRY_CAST({point} AS BIGINT)"
+    return f"CASE WHEN {plain} IS NOT NULL AND NOT contains({point}, '.') THEN {plain} ELSE {whole} END"
 
 
 def boolean_sql(value: str) -> str:
