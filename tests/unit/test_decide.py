@@ -133,6 +133,18 @@ def test_the_strictest_conditions_of_all_permitting_agreements_hold() -> None:
     assert decision.conditions == Conditions(30, 5, Standing.FULL)
 
 
+def test_what_is_derived_needs_its_own_agreement_and_each_sources_and_takes_the_strictest_conditions() -> None:
+    pay = replace(AGREEMENT, id="A-2", dataset="pay", columns=("gross",), conditions=Conditions(30, 5))
+    derived = replace(WORLD, derived=(("census", ("pay",)),))
+    decision = decide(REQUEST, replace(derived, agreements=(AGREEMENT, pay)), at=AT)
+    assert (decision.allowed, decision.agreements) == (True, ("A-1", "A-2"))
+    assert decision.conditions == Conditions(30, 5)
+    assert against({}, derived) == [Rule.AGREEMENT]
+    assert against({}, replace(derived, agreements=(pay,))) == [Rule.AGREEMENT]
+    closed = replace(pay, index_by_default=False)
+    assert against({}, replace(derived, agreements=(AGREEMENT, closed))) == [Rule.AGREED_KEYS]
+
+
 def test_a_refusal_says_what_would_change_it() -> None:
     decision = decide(REQUEST, world(agreement={"ends": PAST}), at=AT)
     assert decision.changes == ("Ask Ministry to extend it",)

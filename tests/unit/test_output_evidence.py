@@ -48,17 +48,27 @@ def test_unmatched_rows_count_no_people_but_are_contributors_of_their_own(engine
 
 
 def test_provisional_people_count_for_nothing_but_differences(engine: DuckDB) -> None:
-    methods = pa.array(["exact", "provisional", "exact", None, None])
+    methods = pa.array(["exact", "provisional: new", "exact", None, None])
     table = LFS.append_column("person_link_method", methods)
     (found,) = evidence(engine, "SELECT region, count(*) FROM lfs GROUP BY region", lfs=table)
     assert (found[("N",)].people, found[("N",)].contributors) == (1, 2)
 
 
 def test_a_provisional_person_stays_so_through_a_step_that_drops_the_method(engine: DuckDB) -> None:
-    table = LFS.append_column("person_link_method", pa.array(["exact", "provisional", "exact", None, None]))
+    table = LFS.append_column("person_link_method", pa.array(["exact", "provisional: new", "exact", None, None]))
     sql = "WITH p AS (SELECT DISTINCT person_key, region FROM lfs) SELECT region, count(*) FROM p GROUP BY region"
     (found,) = evidence(engine, sql, lfs=table)
     assert (found[("N",)].people, found[("N",)].contributors) == (1, 2)
+
+
+def test_somebody_whom_another_table_links_to_the_index_counts(engine: DuckDB) -> None:
+    lfs = LFS.append_column(
+        "person_link_method", pa.array(["exact", "provisional: new", "provisional: new", None, None])
+    )
+    gp = GP.append_column("person_link_method", pa.array(["exact", "exact", "exact", "model"]))
+    sql = "SELECT region, count(*) FROM lfs LEFT JOIN gp USING (person_key) GROUP BY region"
+    (found,) = evidence(engine, sql, lfs=lfs, gp=gp)
+    assert {k: e.people for k, e in found.items()} == {("N",): 2, ("S",): 0}
 
 
 def test_every_level_of_totals_has_its_own_people(engine: DuckDB) -> None:

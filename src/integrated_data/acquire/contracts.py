@@ -36,6 +36,7 @@ DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: The type a meaning has where the contract names none.
 KINDS: dict[Meaning, Kind] = {
     Meaning.DATE_OF_BIRTH: Kind.DATE, Meaning.EVENT_DATE: Kind.DATE, Meaning.MONTH: Kind.DATE,
+    Meaning.EFFECTIVE_FROM: Kind.DATE, Meaning.EFFECTIVE_TO: Kind.DATE,
     Meaning.BIRTH_DAY: Kind.INTEGER, Meaning.BIRTH_MONTH: Kind.INTEGER, Meaning.BIRTH_YEAR: Kind.INTEGER,
     Meaning.YEAR: Kind.INTEGER, Meaning.COUNT: Kind.INTEGER, Meaning.MONEY: Kind.NUMBER,
     Meaning.MEASURE: Kind.NUMBER, Meaning.SURVEY_WEIGHT: Kind.NUMBER, Meaning.LATITUDE: Kind.NUMBER,

@@ -3,6 +3,7 @@
 One agreement must pass them all: permissions are never pieced together from several.
 """
 
+from dataclasses import replace
 from datetime import date
 
 from integrated_data.approve.findings import About, Case, Finding
@@ -10,12 +11,25 @@ from integrated_data.model.access import ANY, Agreement, LegalGateway, Person, R
 
 
 def agreements_for(case: Case) -> tuple[list[Agreement], list[Finding]]:
-    """Agreements that permit the request, and what was found of them (of all, when none does)."""
-    mine = [a for a in case.world.agreements if a.dataset == case.request.dataset]
+    """Agreements that permit the request, and what was found of them (of all, when none does).
+
+    A dataset that the service derives from others needs an agreement of its own, and what it was
+    derived from must be agreed for the same use: so its conditions are never weaker than theirs.
+    """
+    agreements, findings = _agreements_of(case, case.request.dataset or "")
+    for source in case.world.sources(case.request.dataset or ""):
+        asked = replace(case.request, dataset=source, columns=())
+        more, found = _agreements_of(case._replace(request=asked), source)
+        agreements, findings = agreements + more, findings + found
+    return agreements, findings
+
+
+def _agreements_of(case: Case, dataset: str) -> tuple[list[Agreement], list[Finding]]:
+    mine = [a for a in case.world.agreements if a.dataset == dataset]
     if not mine:
-        about = About(Rule.AGREEMENT, f"dataset {case.request.dataset}")
+        about = About(Rule.AGREEMENT, f"dataset {dataset}")
         change = "Ask its owner for one: ids agreement add FILE"
-        return [], [about.fails("There is no agreement for this dataset", change)]
+        return [], [about.fails(f"There is no agreement for dataset {dataset}", change)]
     permitting, found_for, found = [], [], []
     for agreement in mine:
         findings = findings_of(case, agreement)

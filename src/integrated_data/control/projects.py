@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from integrated_data.control import bodies
+from integrated_data.control import bodies, releases
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
 from integrated_data.model.access import (
@@ -122,14 +122,16 @@ def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> 
     """The facts that bear on some projects: the projects, their teams and supervisors, their agreements."""
     found = [p for p in (_find_project(connection, each) for each in projects) if p is not None]
     team = {person for p in found for person in p.team}
-    datasets = sorted({r.dataset for p in found for r in p.datasets})
+    asked = sorted({r.dataset for p in found for r in p.datasets})
+    derived = tuple((d, of) for d in asked if (of := releases.sources(connection, d)))
+    datasets = sorted({*asked, *(source for _, of in derived for source in of)})
     bodies_of = connection.execute(
         sa.select(t.agreement.c.body).where(t.agreement.c.dataset.in_(datasets)).order_by(t.agreement.c.id)
     ).scalars()
     agreed = tuple(bodies.read(Agreement, b, what="agreement") for b in bodies_of)
     rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
     known = tuple(bodies.read(Person, b, what="person") for b in rows)
-    return World(law, agreed, known, tuple(found))
+    return World(law, agreed, known, tuple(found), derived)
 
 
 def with_person(connection: sa.Connection, facts: World, *, person: str) -> World:

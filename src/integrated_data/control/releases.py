@@ -67,6 +67,18 @@ def all_current(connection: sa.Connection) -> list[Release]:
     return [Release(**row) for row in rows.mappings()]
 
 
+def of_dataset(connection: sa.Connection, dataset: str) -> list[Release]:
+    """Every release of a dataset, oldest first."""
+    rows = connection.execute(sa.select(t.release).where(t.release.c.dataset == dataset).order_by(t.release.c.id))
+    return [Release(**row) for row in rows.mappings()]
+
+
+def sources(connection: sa.Connection, dataset: str) -> tuple[str, ...]:
+    """The datasets that a derived one was made from; none for one that was delivered."""
+    release = current(connection, dataset)
+    return tuple(sorted(release.entry.get("derived_from", ()))) if release else ()
+
+
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()

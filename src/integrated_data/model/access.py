@@ -206,12 +206,20 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class World:
-    """The facts a decision rests on; what is not here does not exist."""
+    """The facts a decision rests on; what is not here does not exist.
+
+    `derived`: datasets that the service makes, each with the datasets it makes them from.
+    """
 
     law: Law
     agreements: tuple[Agreement, ...] = ()
     people: tuple[Person, ...] = ()
     projects: tuple[Project, ...] = ()
+    derived: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def sources(self, dataset: str) -> tuple[str, ...]:
+        """What a dataset is derived from; none for one that is delivered."""
+        return next((sources for derived, sources in self.derived if derived == dataset), ())
 
     def person(self, person: str) -> Person | None:
         """The person of that id, or None."""

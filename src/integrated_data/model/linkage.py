@@ -14,6 +14,13 @@ class Band(StrEnum):
     NONE = "none"
 
 
+#: How the method of a link begins whose entity no reference source knows: it was seen in deliveries only.
+PROVISIONAL = "provisional: "
+
+#: How the name of a dataset begins that the service derives from rows linked to two indexes.
+ASSOCIATION = "association_"
+
+
 class EntityStatus(StrEnum):
     """Standing of an entity in an index."""
 

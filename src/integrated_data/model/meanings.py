@@ -65,6 +65,8 @@ class Meaning(StrEnum):
     CONDITION_CODE = "condition_code"  # ICD-10
     MONEY = "money"
     EVENT_DATE = "event_date"
+    EFFECTIVE_FROM = "effective_from"  # first day on which what the row says was so
+    EFFECTIVE_TO = "effective_to"  # last day
     MONTH = "month"  # mmyyyy and the like, standardised to the first of the month
     YEAR = "year"
     COUNT = "count"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from integrated_data.model.linkage import EntityStatus
+from integrated_data.model.linkage import PROVISIONAL
 from integrated_data.model.output import Cell, CellEvidence, Close, MeasureEvidence, Part, ReleaseLimits, View
 from integrated_data.output.measures import Amounts
 from integrated_data.output.shape import Shape
@@ -104,19 +104,21 @@ def _person_sql(shape: Shape) -> str:
 def _counted_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     """Each person of each cell, with 1 where the person counts toward the minimum.
 
-    A provisional entity (unmatched, seen in one delivery only) may be somebody who is counted
-    already under another id, so it adds nothing.
+    A provisional entity (seen in deliveries only) may be somebody who is counted already under another
+    id, so it adds nothing: somebody whose every link in the tables is provisional.
     """
     column = shape.unit_columns[unit]
     method = column.removesuffix("_key") + "_link_method"
-    only = f"WHERE {name(method)} = {text(EntityStatus.PROVISIONAL)}"
-    provisional = " UNION ".join(
-        f"SELECT {name(column)} AS unit FROM {name(table)} {only}"
-        for table in shape.tables
-        if {column, method} <= set(views[table].columns)
-    )
-    if not provisional:
+    tables = [table for table in shape.tables if {column, method} <= set(views[table].columns)]
+    if not tables:
         return "SELECT p.*, p.unit IS NOT NULL AS counted FROM __person AS p"
+    only = f"starts_with({name(method)}, {text(PROVISIONAL)})"
+
+    def units(where: str) -> str:
+        return " UNION ALL ".join(f"SELECT {name(column)} AS unit FROM {name(table)} WHERE {where}" for table in tables)
+
+    sure = units(f"NOT {only} AND {name(column)} IN ({units(only)})")
+    provisional = f"({units(only)}) EXCEPT ({sure})"
     return (
         "SELECT p.*, p.unit IS NOT NULL AND q.unit IS NULL AS counted "
         f"FROM __person AS p LEFT JOIN ({provisional}) AS q ON p.unit = q.unit"

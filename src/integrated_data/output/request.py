@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from integrated_data.control import grants, outputs, projects, queries
+from integrated_data.control import grants, outputs, projects, queries, releases
 from integrated_data.control.store import Store
 from integrated_data.model.access import Conditions, QueryState
 from integrated_data.model.errors import OutputRefusal
@@ -110,9 +110,10 @@ def withdraw(store: Store, *, request: str, actor: str) -> None:
 
 
 def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
-    """The strictest limits that any agreement of these datasets sets."""
+    """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
     with store.read() as connection:
-        agreed = [a.conditions for d in datasets for a in projects.agreements(connection, d)]
+        every = dict.fromkeys(d for dataset in datasets for d in (dataset, *releases.sources(connection, dataset)))
+        agreed = [a.conditions for d in every for a in projects.agreements(connection, d)]
     strictest = reduce(Conditions.strictest, agreed, Conditions())
     return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
 
