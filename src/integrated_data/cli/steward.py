@@ -56,17 +56,21 @@ def reference_load(
 def reference_show(
     *, index: Annotated[str | None, typer.Argument(help="One index; all when left out.")] = None, call: Call
 ) -> None:
-    """Show the versions of the indexes."""
+    """Show the versions of the indexes: when each was recorded, and what it did to the entities."""
     with opened_store(call.home) as (_, store), store.read() as connection:
         known = indexes.versions(connection, index)
     rows = [
-        {"index": v.index, "version": v.version, "source": v.source, "loaded": v.at, **_plain(v.report)} for v in known
+        {"index": v.index, "version": v.version, "source": v.source, "recorded": v.at, **_plain(v.report)}
+        for v in known
     ]
     shown.table(rows, title="Index versions", json_out=call.json)
 
 
 def _plain(report: dict[str, object]) -> dict[str, object]:
-    return {k: report.get(k) for k in ("records", "entities")}
+    events = report.get("events")
+    turned = events if isinstance(events, dict) else {}
+    counted = {k: turned.get(k, 0) for k in ("absorbed", "split", "retired", "revived")}
+    return {k: report.get(k) for k in ("records", "entities", "created")} | counted
 
 
 def match(

@@ -1,6 +1,7 @@
 """Index versions and link sets on record."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,14 +49,43 @@ def current(connection: sa.Connection, index: str) -> IndexVersion | None:
 
 def get(connection: sa.Connection, index: str, *, version: int | None = None) -> IndexVersion:
     """A version of an index (the newest unless named); refuses when there is none."""
-    for found in reversed(versions(connection, index)):
+    known = versions(connection, index)
+    for found in reversed(known):
         if version is None or found.version == version:
             return found
-    wanted = f"version {version} of the {index} index" if version else f"a {index} index"
+    if known:
+        raise IndexRefusal(
+            f"There is no version {version} of the {index} index",
+            why=f"Its versions are {known[0].version} to {known[-1].version}",
+            next_step=f"Choose one of them: ids reference show {index}",
+        )
     raise IndexRefusal(
-        f"There is no {wanted}",
+        f"There is no {index} index",
         why="No reference source has been loaded into it",
         next_step=f"Load one first: ids reference load {index} FILE --source NAME",
+    )
+
+
+def as_at(connection: sa.Connection, index: str, *, day: date, today: date) -> IndexVersion:
+    """The version of an index as at a day: the newest one recorded before that day was over, in UTC.
+
+    Refuses a day before the first version was recorded, and one that has not begun.
+    """
+    if day > today:
+        raise IndexRefusal(
+            f"The {index} index cannot be given as at {day}",
+            why="That day has not come",
+            next_step="Name a day up to today",
+        )
+    known = versions(connection, index)
+    found = [v for v in known if date.fromisoformat(v.at[:10]) <= day]
+    if found:
+        return found[-1]
+    newest = get(connection, index)
+    raise IndexRefusal(
+        f"The {index} index cannot be given as at {day}",
+        why=f"It began on {known[0].at[:10]}: nothing was known before",
+        next_step=f"Name a day from then on, or a version up to {newest.version}",
     )
 
 
@@ -66,6 +96,12 @@ def save_links(change: Change, *, delivery: str, dataset: str, index: str, about
     change.connection.execute(
         sa.insert(t.link_set).values(delivery=delivery, dataset=dataset, index=index, at=change.at, **about)
     )
+
+
+def link_sets(connection: sa.Connection, index: str) -> list[dict[str, Any]]:
+    """Link sets of an index: delivery, dataset, index_version, place, report."""
+    rows = connection.execute(sa.select(t.link_set).where(t.link_set.c.index == index).order_by(t.link_set.c.at))
+    return [dict(row) for row in rows.mappings()]
 
 
 def links_of(connection: sa.Connection, delivery: str) -> list[dict[str, Any]]:

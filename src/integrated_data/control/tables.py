@@ -135,6 +135,24 @@ link_set = Table(
     Column("at", String(32), nullable=False),
 )  # fmt: skip
 
+link_decision = Table(
+    "link_decision", METADATA,  # what a person decided about two records; binds every later version
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("index", String(32), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),  # must, cannot
+    Column("left_source", String(64), nullable=False),  # source or dataset
+    Column("left_record", Text, nullable=False),  # sealed record id; empty where only the entity is meant
+    Column("left_entity", BigInteger, nullable=True),
+    Column("right_source", String(64), nullable=False),
+    Column("right_record", Text, nullable=False),
+    Column("right_entity", BigInteger, nullable=True),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("withdrawn_by", String(128), nullable=True),
+    Column("withdrawn_at", String(32), nullable=True),
+)  # fmt: skip
+
 person = Table(
     "person", METADATA,
     Column("id", String(64), primary_key=True),

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.index import link
+from integrated_data.index import life, link
 from integrated_data.index.life import new_ids
 from integrated_data.index.matching import block, deduplicate, prepare, rivals, train
 from integrated_data.index.matching.decide import Ints
@@ -78,7 +78,10 @@ def add_source(
             grouped = deduplicate.groups(engine, trainer, start=start, definition=definition, records=f"{work}_new")
         with clock.step("write"):
             _number(engine, grouped.group, source=source, work=work)
+            moments = _moments(engine, previous, source=source, folder=folder)
             about = _write(engine, definition, model=grouped.model, source=source, folder=folder)
+            about = replace(about, moments=moments)
+            _write_text(folder / "about.json", about.to_json())
         report = _report(engine, source, links=links, about=about, work=work)
         return Version(definition, folder, about), replace(report, seconds=clock.seconds, model=model or grouped.model)
     finally:
@@ -198,7 +201,7 @@ def _write(
     sources = engine.rows(
         f"SELECT source, count(*) AS n FROM ({statements['records']}) GROUP BY source ORDER BY source"
     )
-    about = About(
+    return About(
         index=definition.index.name,
         entities=link.count(engine, f"{work}_entities"),
         forms=link.count(engine, f"{work}_forms"),
@@ -206,8 +209,16 @@ def _write(
         probe=probe(engine),
         rivals=rivals.rival_counts(engine, definition, model=model, work=work),
     )
-    _write_text(folder / "about.json", about.to_json())
-    return about
+
+
+def _moments(engine: Engine, previous: Version | None, *, source: Source, folder: Path) -> tuple[life.Moment, ...]:
+    """Write the events so far, to which this version adds nothing but what it creates; returns its moments."""
+    known = previous.about.moments if previous else ()
+    moment = life.following(known, source.name, recorded_at=source.recorded_at)
+    life.load(engine, previous.folder if previous else None, relation="build_old_events")
+    life.save(engine, old="build_old_events", turns=(), moment=moment, folder=folder)
+    engine.drop("build_old_events")
+    return (*known, moment)
 
 
 def _forms(engine: Engine, definition: MatchDefinition, *, source: Source, work: str) -> None:

@@ -213,9 +213,15 @@ def load(engine: Engine, folder: Path | None, *, relation: str) -> None:
     engine.view(relation, f"SELECT {columns} WHERE FALSE")
 
 
+_NO_TURNS = (
+    "SELECT NULL::BIGINT AS entity_id, NULL::VARCHAR AS event, NULL::BIGINT AS other_id, "
+    "NULL::VARCHAR AS effective_at, NULL::VARCHAR AS reason WHERE FALSE"
+)
+
+
 def save(engine: Engine, *, old: str, turns: Iterable[str], moment: Moment, folder: Path) -> dict[str, int]:
     """Write all events so far: those of relation `old`, then this version's turns; counts those by kind."""
-    turned = " UNION ALL ".join(f"SELECT * FROM {name(t)}" for t in turns)
+    turned = " UNION ALL ".join(f"SELECT * FROM {name(t)}" for t in turns) or _NO_TURNS
     new = (
         f"SELECT entity_id, event, other_id, {moment.version}::INTEGER AS version, "
         f"{text(moment.recorded_at)} AS recorded_at, effective_at, {text(moment.source)} AS source, reason "

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integrated_data.engine import Engine
+from integrated_data.engine import Engine, Stored
+from integrated_data.index import life
 from integrated_data.index.build import Source, add_source
 from integrated_data.index.link import Request, match
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import Model
+from integrated_data.index.past import TIMES, Laid, Remembering
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.index.store import open_version
 from integrated_data.model.linkage import IndexDefinition
-from integrated_data.vocabulary.sql import name
+from integrated_data.vocabulary.sql import name, names
 
 
 @dataclass(frozen=True)
-class MatchedIndex:
+class MatchedIndex(Remembering):
     """See `index.seat.Seat`. Models are kept per dataset and set of columns, and named by their hash."""
 
     matching: MatchDefinition
@@ -66,6 +68,27 @@ class MatchedIndex:
             f"JOIN {name(f'{relation}_of_entities')} e ON e.entity = r.entity",
         )
         version.unload(engine, f"{relation}_of")
+
+    def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
+        """See `Seat.laid`."""
+        version = open_version(self.matching, folder)
+        attributes = tuple(map(str, self.definition.attributes))
+        files = ("entities", "records", "attributes")
+        for file in files:
+            engine.load(f"{prefix}_of_{file}", Stored((folder / f"{file}.parquet",)))
+        ids = f"JOIN {name(f'{prefix}_of_entities')} AS e ON e.entity = o.entity"
+        told = names(("source", "record_id", *attributes, *TIMES))
+        selects = {
+            "entities": f"SELECT entity_id, status, source, recorded_from FROM {name(f'{prefix}_of_entities')}",
+            "records": f"SELECT o.source, o.record_id::VARCHAR AS record_id, e.entity_id FROM "
+            f"{name(f'{prefix}_of_records')} AS o {ids}",
+            "attributes": f"SELECT entity_id, {told} FROM (SELECT e.entity_id, o.* EXCLUDE (entity) FROM "
+            f"{name(f'{prefix}_of_attributes')} AS o {ids})",
+        }
+        for relation, select in selects.items():
+            engine.view(f"{prefix}_{relation}", select)
+        life.load(engine, folder, relation=f"{prefix}_events")
+        return Laid(prefix, attributes, version.about.moments, tuple(f"of_{file}" for file in files))
 
 
 def _model_place(engine: Engine, matching: Matching, *, definition: MatchDefinition) -> Path | None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from integrated_data.engine import Engine
 from integrated_data.index.matching.train import Trainer
+from integrated_data.index.past import History, Laid
 from integrated_data.model.linkage import IndexDefinition
 
 
@@ -29,7 +30,8 @@ class Addition:
     per meaning (`journey` makes it from a contract); `recorded_at`: when the service came to know, ISO 8601.
 
     `columns` names, per meaning column of `records`, the delivered columns behind it (an area code's
-    level and boundary year stand in its name).
+    level and boundary year stand in its name). `decisions`: relation of what people decided (see
+    `index.decisions`), or None.
     """
 
     source: str
@@ -37,6 +39,7 @@ class Addition:
     recorded_at: str
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     one_to_one: bool = False
+    decisions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,4 +87,28 @@ class Seat(Protocol):
 
     def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
         """Make view `relation` (source, record_id as text, entity_id): which entity each loaded record is."""
+        ...
+
+    def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
+        """Make the relations of the version in `folder` that every index has (see `index.past.Laid`)."""
+        ...
+
+    def succession(self, engine: Engine, *, folder: Path, relation: str) -> None:
+        """Make table `relation` (old_id, new_id, version, recorded_at): who stands for absorbed entities in
+        this version, however many steps there were, and when the old id ended. Other ids stand for themselves;
+        which of them lost records since a version is `life.unsettled_sql`'s to say.
+        """
+        ...
+
+    def history(self, engine: Engine, *, folder: Path, entity_id: int) -> History | None:
+        """What the version knows of an entity, identified values included; None where it has no such entity."""
+        ...
+
+    def changes(self, engine: Engine, *, before: Path, after: Path, relation: str) -> dict[str, Any]:
+        """Make table `relation` of what changed between two versions, and count it; refuses versions that do not
+        follow each other.
+
+        One row per entity and change: entity_id, change (an `EntityEvent`, or `changed`: something else is said
+        of it), other_id, attributes (names of those that changed). The counts: entities by change, and by attribute.
+        """
         ...

@@ -7,6 +7,7 @@
                         effective_to (when it was true), recorded_from, recorded_to (when we knew)
     forms.parquet       form, entity, sources, print, cleaned fields, tf_<field>; sorted by entity
     keys.parquet        kind, key, entity; sorted
+    events.parquet      what became of entities (see `life`)
 
 `entity` and `form` are row numbers that hold within one version; `entity_id` is the opaque,
 persistent id (63 bits, random, never reused). `print` is a hash over all cleaned fields.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.engine import Engine, Stored
+from integrated_data.index.life import Moment
 from integrated_data.index.matching import block, prepare
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import RivalCounts
@@ -26,7 +28,7 @@ from integrated_data.model.errors import IndexRefusal
 from integrated_data.vocabulary.sql import name
 
 FILES = ("entities", "records", "attributes", "forms", "keys")
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class About:
     sources: Mapping[str, int]  # records by source
     probe: int
     rivals: RivalCounts | None = None
+    moments: tuple[Moment, ...] = ()
     format: int = FORMAT
 
     def to_json(self) -> str:
@@ -51,7 +54,8 @@ class About:
         body: dict[str, Any] = json.loads(text)
         rivals = body.pop("rivals")
         counts = rivals and RivalCounts(rivals["per_entity"], {k: tuple(v) for k, v in rivals["levels"].items()})
-        return About(**body, rivals=counts or None)
+        moments = tuple(Moment(**m) for m in body.pop("moments", ()))
+        return About(**body, rivals=counts or None, moments=moments)
 
 
 @dataclass(frozen=True)

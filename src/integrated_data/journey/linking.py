@@ -9,7 +9,7 @@ from typing import Any
 from integrated_data.control import indexes
 from integrated_data.control.store import Change
 from integrated_data.deidentify.attach import Attachment
-from integrated_data.engine import Stored
+from integrated_data.engine import Held, Stored
 from integrated_data.index.records import records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
@@ -21,7 +21,7 @@ from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
 
-RECORDS, LINKS = "records", "links"
+RECORDS, LINKS, DECISIONS = "records", "links", "decisions"
 
 
 def version_folder(indexes_folder: Path, index: str, *, version: int) -> Path:
@@ -87,11 +87,13 @@ def feed_index(
     also = [c.name for c in contract.columns] if index == "classification" else []
     records = records_of(contract, IndexUse(index), relation=good, record_id=_record_id(load, contract), also=also)
     workshop.engine.view(RECORDS, records.sql)
-    addition = Addition(source, RECORDS, workshop.store.now().isoformat(timespec="seconds"), records.columns)
+    workshop.engine.load(DECISIONS, Held(workshop.rulings(index=index)))
+    recorded_at = workshop.store.now().isoformat(timespec="seconds")
+    addition = Addition(source, RECORDS, recorded_at, records.columns, decisions=DECISIONS)
     previous = version_folder(workshop.places.indexes, index, version=before.version) if before else None
     tools = Tools(workshop.engine, workshop.linker)
     report = seat_of(index).add(tools, addition, previous=previous, folder=place)
-    workshop.engine.drop(RECORDS)
+    workshop.engine.drop(RECORDS, DECISIONS)
     facts: Facts = {"index": index, "version": version, "report": report}
 
     def write(change: Change) -> None:

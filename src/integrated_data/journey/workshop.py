@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from integrated_data.control.store import Change, Store
 from integrated_data.engine import Engine, Sealer
 from integrated_data.index.matching.train import Trainer
@@ -39,9 +41,18 @@ class Folders(Protocol):
         ...
 
 
+class Rulings(Protocol):
+    """What people decided about links, opened."""
+
+    def __call__(self, *, index: str) -> pa.Table:
+        """Decisions on an index, as index code takes them (see `index.decisions`); identified values."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workshop:
-    """What the wiring hands to every stage. `linker` trains match models (see `index`)."""
+    """What the wiring hands to every stage. `linker` trains match models (see `index`); `rulings` gives what
+    people decided about an index (see `index.decisions`)."""
 
     places: Folders
     store: Store
@@ -50,6 +61,7 @@ class Workshop:
     lake: Lake
     linker: Trainer
     actor: str
+    rulings: Rulings
 
 
 @dataclass(frozen=True)

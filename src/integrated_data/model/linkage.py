@@ -41,6 +41,13 @@ class EntityEvent(StrEnum):
     REVIVED = "revived"
 
 
+class LinkDecision(StrEnum):
+    """What a person decided about two records, or a record and an entity; it outlives every model."""
+
+    MUST = "must"  # they are one entity
+    CANNOT = "cannot"  # they are not
+
+
 @dataclass(frozen=True)
 class IndexDefinition:
     """What an index is: configuration, so that a further index needs no code.

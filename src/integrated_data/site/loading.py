@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB, Limits
@@ -11,6 +12,7 @@ from integrated_data.index.matching.train import Trainer
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
 from integrated_data.site.places import Places, open_store
+from integrated_data.site.rulings import rulings
 from integrated_data.site.settings import Settings
 from integrated_data.site.splink_training import SplinkTrainer
 from integrated_data.vault import Vault
@@ -32,7 +34,8 @@ class LoadingSite:
     @property
     def workshop(self) -> Workshop:
         """What the stages of a journey work with."""
-        return Workshop(self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor)
+        decided = partial(rulings, self.vault, self.store)
+        return Workshop(self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor, decided)
 
 
 @contextmanager

@@ -20,15 +20,16 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
+from integrated_data.index import life
 from integrated_data.index.build import Source
-from integrated_data.index.life import new_ids
 from integrated_data.index.link import NO_EVIDENCE, Clock
+from integrated_data.index.past import Laid, Remembering
 from integrated_data.index.reference import coder, coder_files, ledger
-from integrated_data.index.reference.ledger import Edition
+from integrated_data.index.reference.ledger import Edition, Loading
 from integrated_data.index.reference.schemes import SCHEMES, Scheme, given_sql, lineage_sql
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.errors import IndexRefusal
-from integrated_data.model.linkage import Band, EntityStatus, IndexDefinition
+from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import texts
 from integrated_data.vocabulary.sql import name, text
@@ -59,13 +60,12 @@ _OLD = {
     "phrases": "'' AS scheme, '' AS code, '' AS phrase, '' AS source",
 }
 _TABLES = (
-    "told", "codes", "fresh", "new", "map", "entities", "phrases", "asked", "found", "unknown", "texts",
-    "ranked", "saying", "coded", "said_before",
+    "told", "codes", "new", "phrases", "asked", "found", "unknown", "texts", "ranked", "saying", "coded", *ledger.MADE,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class ClassificationIndex:
+class ClassificationIndex(Remembering):
     """See `index.seat.Seat`."""
 
     definition: IndexDefinition = INDEX
@@ -77,6 +77,7 @@ class ClassificationIndex:
         before = ledger.open_edition(INDEX, previous) if previous else None
         engine, clock = tools.engine, Clock()
         source = Source(addition.source, addition.records, addition.recorded_at)
+        loading = Loading(INDEX, before, source, folder, _WORK)
         try:
             with clock.step("read"):
                 ledger.refuse_repeated_ids(engine, source)
@@ -85,20 +86,17 @@ class ClassificationIndex:
                 _refuse_without_codes(engine, source)
             folder.mkdir(mode=0o700, parents=True)
             with clock.step("number"):
-                created = _number(engine, source)
+                created = _number(engine, loading)
             with clock.step("train"):
                 coefficients = _train(engine, before, source=source, folder=folder)
             with clock.step("write"):
-                counts = ledger.write(engine, source, folder=folder, work=_WORK)
-                ledger.write_attributes(engine, INDEX, previous=before, source=source, folder=folder, work=_WORK)
+                written = ledger.write(engine, loading, also=_above_sql())
                 for file in _OLD:
                     engine.save(f"SELECT * FROM {_WORK}_{file}", folder / f"{file}.parquet", sealed=True)
-            entities = _count(engine, f"{_WORK}_entities")
-            about = {"entities": entities, "sources": counts, "coefficients": coefficients}
-            ledger.finish(folder, INDEX, about=about)
+            ledger.finish(loading, {**written, "coefficients": coefficients})
             records, read = _count(engine, source.records), _count(engine, f"{_WORK}_map")
             report = {"source": source.name, "records": records, "unread": records - read, "created": created}
-            return report | {"entities": entities, "seconds": clock.seconds}
+            return report | {"entities": written["entities"], "events": written["events"], "seconds": clock.seconds}
         finally:
             _drop(engine)
 
@@ -132,6 +130,10 @@ class ClassificationIndex:
     def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
         """See `Seat.members`."""
         ledger.members(engine, INDEX, folder=folder, relation=relation)
+
+    def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
+        """See `Seat.laid`."""
+        return ledger.laid(engine, INDEX, folder=folder, prefix=prefix)
 
 
 CLASSIFICATION = ClassificationIndex()
@@ -185,36 +187,39 @@ def _refuse_without_codes(engine: Engine, source: Source) -> None:
         )
 
 
-def _number(engine: Engine, source: Source) -> int:
-    """Tables of codes, entities and map: known codes keep their id, others get one; returns how many are new."""
+def _number(engine: Engine, loading: Loading) -> int:
+    """Tables of codes, and those of `ledger.enter`; known codes keep their id, the others get one: returns how many."""
     lines = " UNION ALL ".join(
         f"SELECT {text(s.name)} AS scheme, * FROM ({lineage_sql(s, _codes_told_sql(s))})" for s in SCHEMES
     )
     engine.create(
         f"{_WORK}_new",
-        f"SELECT row_number() OVER (ORDER BY scheme, code) AS number, * FROM ({lines}) AS l "
+        f"SELECT row_number() OVER (ORDER BY scheme, code) AS place, * FROM ({lines}) AS l "
         f"WHERE NOT EXISTS (SELECT 1 FROM {_WORK}_old_codes AS o WHERE o.scheme = l.scheme AND o.code = l.code)",
     )
-    created = _count(engine, f"{_WORK}_new")
-    taken = engine.rows(f"SELECT entity_id FROM {_WORK}_old_entities")["entity_id"].to_numpy()
-    ids = {"number": pa.array(range(1, created + 1), pa.int64()), "entity_id": new_ids(created, taken)}
-    engine.load(f"{_WORK}_fresh", Held(pa.table(ids)))
+    created = life.draw(engine, f"{_WORK}_new", entities=f"{_WORK}_old_entities", out=f"{_WORK}_fresh")
     engine.create(
         f"{_WORK}_codes",
         f"SELECT entity_id, scheme, code, parent FROM {_WORK}_old_codes UNION ALL "
-        f"SELECT entity_id, scheme, code, parent FROM {_WORK}_new JOIN {_WORK}_fresh USING (number)",
+        f"SELECT entity_id, scheme, code, parent FROM {_WORK}_new JOIN {_WORK}_fresh USING (place)",
     )
-    engine.create(
-        f"{_WORK}_entities",
-        f"SELECT * FROM {_WORK}_old_entities UNION ALL SELECT entity_id, {text(EntityStatus.CURRENT)}, "
-        f"{text(source.name)}, {text(source.recorded_at)} FROM {_WORK}_fresh",
-    )
-    engine.create(
-        f"{_WORK}_map",
-        f"SELECT t.record_id, c.entity_id, md5(row(t.scheme, t.code, t.phrase)::VARCHAR) AS print "
+    ledger.enter_known(
+        engine,
+        loading,
+        records=f"SELECT t.record_id, c.entity_id, md5(row(t.scheme, t.code, t.phrase)::VARCHAR) AS print "
         f"FROM {_WORK}_told AS t JOIN {_WORK}_codes AS c ON c.scheme = t.scheme AND c.code = t.code",
     )
     return created
+
+
+def _above_sql() -> str:
+    """Entities of the codes above those that some record says."""
+    return f"""
+        WITH RECURSIVE up AS (
+            SELECT c.scheme, c.parent AS code FROM {_WORK}_codes AS c SEMI JOIN {_WORK}_attributes AS a
+            ON a.entity_id = c.entity_id AND a.recorded_to IS NULL
+            UNION SELECT c.scheme, c.parent FROM {_WORK}_codes AS c JOIN up USING (scheme, code))
+        SELECT c.entity_id FROM {_WORK}_codes AS c SEMI JOIN up USING (scheme, code)"""
 
 
 def _codes_told_sql(scheme: Scheme) -> str:
@@ -347,5 +352,4 @@ def _count(engine: Engine, relation: str) -> int:
 
 
 def _drop(engine: Engine) -> None:
-    old = (*_OLD, "entities", "records", "attributes")
-    engine.drop(*(f"{_WORK}_{t}" for t in _TABLES), f"{_WORK}_told", *(f"{_WORK}_old_{file}" for file in old))
+    engine.drop(*(f"{_WORK}_{t}" for t in _TABLES), *(f"{_WORK}_old_{file}" for file in _OLD))

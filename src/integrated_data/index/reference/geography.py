@@ -1,7 +1,7 @@
 """The Geography Index: postcodes, where they are, and the areas they lie in at each boundary year.
 
 An entity is a postcode, in use or terminated; its areas follow from it, and they alone are published.
-A version holds, beside `entities.parquet` of the ledger:
+A version holds, beside `entities.parquet`, `records.parquet` and `events.parquet` of the ledger:
 
     postcodes.parquet  entity_id, postcode, latitude, longitude, one column per level and boundary year
                        (`lsoa_2021`; `district` where a source does not tell the year); sorted by postcode
@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from integrated_data.engine import Engine, Held
-from integrated_data.index.life import new_ids
+from integrated_data.engine import Engine, Stored
+from integrated_data.index import life
+from integrated_data.index.build import Source
 from integrated_data.index.link import Clock
+from integrated_data.index.past import Laid, Remembering
 from integrated_data.index.reference import ledger
 from integrated_data.index.reference.ledger import Edition
 from integrated_data.index.reference.locate import Places, locate, point_sql
@@ -44,7 +43,7 @@ _WORK = "geography"
 
 
 @dataclass(frozen=True)
-class GeographyIndex:
+class GeographyIndex(Remembering):
     """See `index.seat.Seat`."""
 
     definition: IndexDefinition = INDEX
@@ -75,7 +74,9 @@ class GeographyIndex:
                 _number(engine, addition)
             with clock.step("write"):
                 about = _write(engine, addition, before=before, levels=tuple(levels), named=named, folder=folder)
-            ledger.finish(folder, INDEX, about=about)
+            loading = ledger.Loading(INDEX, before, _source(addition), folder, _WORK)
+            about |= {"events": _live(engine, loading)}
+            ledger.finish(loading, about)
             return _report(engine, addition, about=about) | {"areas": list(levels), "seconds": clock.seconds}
         finally:
             _drop(engine)
@@ -103,6 +104,19 @@ class GeographyIndex:
     def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
         """See `Seat.members`."""
         ledger.members(engine, INDEX, folder=folder, relation=relation)
+
+    def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
+        """See `Seat.laid`. What is known of a postcode stands since its first version: periods are not kept."""
+        version = ledger.open_edition(INDEX, folder)
+        version.load(engine, prefix, "entities", "records", "events", "postcodes")
+        columns = tuple(c for c in engine.columns(f"{prefix}_postcodes") if c != "entity_id")
+        engine.view(
+            f"{prefix}_attributes",
+            f"SELECT e.source, p.postcode AS record_id, p.*, NULL::VARCHAR AS effective_from, NULL::VARCHAR AS "
+            f"effective_to, e.recorded_from, NULL::VARCHAR AS recorded_to FROM {name(f'{prefix}_postcodes')} AS p "
+            f"JOIN {name(f'{prefix}_entities')} AS e ON e.entity_id = p.entity_id",
+        )
+        return Laid(prefix, columns, life.moments(version.about), ("postcodes",))
 
 
 GEOGRAPHY = GeographyIndex()
@@ -142,7 +156,7 @@ def _named(addition: Addition) -> list[tuple[str, str]]:
 def _load(engine: Engine, before: Edition | None) -> None:
     """Views `geography_old_<file>` of the version before; empty ones for the first source."""
     if before is not None:
-        before.load(engine, f"{_WORK}_old", "entities", "postcodes", "names")
+        before.load(engine, f"{_WORK}_old", "entities", "records", "postcodes", "names")
         return
     ledger.load_previous(engine, None, work=_WORK)
     engine.view(
@@ -188,10 +202,7 @@ def _number(engine: Engine, addition: Addition) -> None:
         f"SELECT t.postcode, row_number() OVER () AS place FROM {_WORK}_told AS t "
         f"ANTI JOIN {_WORK}_old_postcodes AS o ON o.postcode = t.postcode",
     )
-    created = int(engine.rows(f"SELECT count(*) AS n FROM {_WORK}_unknown")["n"][0].as_py())
-    taken = engine.rows(f"SELECT entity_id FROM {_WORK}_old_entities")["entity_id"].to_numpy()
-    fresh = pa.table({"place": np.arange(1, created + 1), "entity_id": new_ids(created, taken)})
-    engine.load(f"{_WORK}_fresh", Held(fresh))
+    life.draw(engine, f"{_WORK}_unknown", entities=f"{_WORK}_old_entities", out=f"{_WORK}_fresh")
     engine.create(
         f"{_WORK}_new",
         f"SELECT u.postcode, f.entity_id FROM {_WORK}_unknown AS u JOIN {_WORK}_fresh AS f ON f.place = u.place",
@@ -219,7 +230,6 @@ def _write(
         kept[level] = f"coalesce({', '.join(said)})"
     listed = ", ".join(f"{sql} AS {name(column)}" for column, sql in kept.items())
     statements = {
-        "entities": f"SELECT * FROM {_WORK}_entities",
         "postcodes": f"SELECT coalesce(o.entity_id, n.entity_id) AS entity_id, "
         f"coalesce(o.postcode, t.postcode) AS postcode, {listed} FROM {_WORK}_told AS t "
         f"FULL JOIN {_WORK}_old_postcodes AS o ON o.postcode = t.postcode "
@@ -230,6 +240,31 @@ def _write(
     count = int(engine.rows(f"SELECT count(*) AS n FROM {name(addition.records)}")["n"][0].as_py())
     sources = dict(before.about["sources"]) if before else {}
     return {"entities": written["postcodes"], "names": written["names"], "sources": sources | {addition.source: count}}
+
+
+def _source(addition: Addition) -> Source:
+    return Source(addition.source, addition.records, addition.recorded_at)
+
+
+def _live(engine: Engine, loading: ledger.Loading) -> dict[str, int]:
+    """Save which postcode each record is, what happened to the postcodes, and where they stand; counts events.
+
+    A postcode that no source says any more is retired: it is still found, with the areas it had.
+    """
+    folder, source = loading.folder, text(loading.source.name)
+    engine.load(f"{_WORK}_made", Stored((folder / "postcodes.parquet",)))
+    engine.create(
+        f"{_WORK}_records",
+        f"SELECT source, record_id, entity_id, print FROM {_WORK}_old_records WHERE source <> {source} UNION ALL "
+        f"SELECT {source}, s.record_id::VARCHAR, m.entity_id, md5(s.postcode) FROM {_WORK}_said AS s "
+        f"JOIN {_WORK}_made AS m ON m.postcode = s.postcode",
+    )
+    engine.save(f"SELECT * FROM {_WORK}_records", folder / "records.parquet", sealed=True)
+    engine.create(f"{_WORK}_turns", life.turns_sql(f"{_WORK}_entities", f"{_WORK}_records"))
+    engine.save(life.renewed_sql(f"{_WORK}_entities", f"{_WORK}_turns"), folder / "entities.parquet", sealed=True)
+    life.load(engine, loading.previous.folder if loading.previous else None, relation=f"{_WORK}_old_events")
+    moment = loading.moment
+    return life.save(engine, old=f"{_WORK}_old_events", turns=[f"{_WORK}_turns"], moment=moment, folder=folder)
 
 
 _OWN = ("entity_id", "postcode", "latitude", "longitude")
@@ -274,10 +309,11 @@ def _report(engine: Engine, addition: Addition, *, about: Mapping[str, Any]) -> 
         "created": counts["created"],
         "entities": about["entities"],
         "names": about["names"],
+        "events": about["events"],
     }
 
 
 def _drop(engine: Engine) -> None:
-    own = ("entities", "new", "fresh", "unknown", "told", "said")
-    old = ("old_entities", "old_records", "old_postcodes", "old_names")
+    own = ("entities", "new", "fresh", "unknown", "told", "said", "made", "records", "turns")
+    old = ("old_entities", "old_records", "old_postcodes", "old_names", "old_events")
     engine.drop(*(f"{_WORK}_{table}" for table in (*own, *old)))

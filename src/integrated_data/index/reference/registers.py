@@ -18,9 +18,10 @@ import pyarrow as pa
 from integrated_data.engine import Engine, Held
 from integrated_data.index.build import LoadReport, Source
 from integrated_data.index.link import NO_EVIDENCE, SAME_RECORD, Clock, LinkReport, Request
+from integrated_data.index.past import Laid, Remembering
 from integrated_data.index.reference import alike, ledger
 from integrated_data.index.reference.alike import Alike, Known, Scored, count
-from integrated_data.index.reference.ledger import Edition
+from integrated_data.index.reference.ledger import Edition, Loading
 from integrated_data.index.reference.weights import Others, Rivals, Weights
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.linkage import Band, IndexDefinition
@@ -32,7 +33,7 @@ WORK = "register"
 
 
 @dataclass(frozen=True)
-class RegisterIndex:
+class RegisterIndex(Remembering):
     """An index that compares by likeness, in its seat (see `index.seat.Seat`)."""
 
     alike: Alike
@@ -46,7 +47,9 @@ class RegisterIndex:
         """See `Seat.add`."""
         before = ledger.open_edition(self.definition, previous) if previous else None
         source = Source(addition.source, addition.records, addition.recorded_at, addition.one_to_one)
-        return add_source(tools.engine, self.alike, previous=before, source=source, folder=folder)[1].to_dict()
+        loading = Loading(self.definition, before, source, folder, WORK)
+        edition, report = add_source(tools.engine, self.alike, loading=loading, decisions=addition.decisions)
+        return report.to_dict() | {"events": edition.about["events"]}
 
     def match(self, tools: Tools, matching: Matching, *, folder: Path) -> dict[str, Any]:
         """See `Seat.match`. The weights that a dataset's first delivery taught are kept and used again."""
@@ -67,6 +70,10 @@ class RegisterIndex:
     def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
         """See `Seat.members`."""
         ledger.members(engine, self.definition, folder=folder, relation=relation)
+
+    def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
+        """See `Seat.laid`."""
+        return ledger.laid(engine, self.definition, folder=folder, prefix=prefix)
 
 
 def _weights_place(engine: Engine, matching: Matching) -> Path | None:
@@ -93,27 +100,28 @@ class Matched:
 
 
 def add_source(
-    engine: Engine, definition: Alike, *, previous: Edition | None, source: Source, folder: Path
+    engine: Engine, definition: Alike, *, loading: Loading, decisions: str | None = None
 ) -> tuple[Edition, LoadReport]:
-    """Write the version in `folder` (made by this call) that follows `previous` and holds `source` too.
+    """Write the version in `loading.folder` (made by this call) that holds the source too.
 
     A record that this source had before keeps its entity. Others are matched to the version before;
     new ones that say the same (the definition's `mate`) share an entity, unless `source.one_to_one`.
+    `decisions`: relation of what people decided (see `index.decisions`); it stands above all of this.
     """
-    clock = Clock()
-    folder.mkdir(mode=0o700, parents=True)
+    clock, source = Clock(), loading.source
+    loading.folder.mkdir(mode=0o700, parents=True)
     try:
         with clock.step("prepare"):
             ledger.refuse_repeated_ids(engine, source)
-            ledger.load_previous(engine, previous, work=WORK)
+            ledger.load_previous(engine, loading.previous, work=WORK)
             alike.deliver(engine, definition, records=source.records, one_to_one=source.one_to_one, work=WORK)
         with clock.step("match"):
-            links = _place(engine, definition, previous=previous, source=source)
-            ledger.enter(engine, source, placed=f"{WORK}_placed", work=WORK)
+            links = _place(engine, definition, previous=loading.previous, source=source)
+            ledger.enter(engine, loading, placed=f"{WORK}_placed", decisions=decisions)
         with clock.step("write"):
-            about = _write(engine, definition, previous=previous, source=source, folder=folder)
+            about = _write(engine, definition, loading=loading)
         report = replace(_report(engine, source, about=about), links=links, seconds=clock.seconds)
-        return ledger.finish(folder, definition.index, about=about), report
+        return ledger.finish(loading, about), report
     finally:
         _drop(engine, WORK)
 
@@ -169,30 +177,44 @@ def _place(engine: Engine, definition: Alike, *, previous: Edition | None, sourc
     return report
 
 
-def _write(
-    engine: Engine, definition: Alike, *, previous: Edition | None, source: Source, folder: Path
-) -> dict[str, Any]:
+def _write(engine: Engine, definition: Alike, *, loading: Loading) -> dict[str, Any]:
     """Save the files of the new version; returns what `about.json` is to say."""
+    written = ledger.write(engine, loading)
     fields, old = ", ".join(definition.fields), ""
-    if previous is not None:
-        previous.load(engine, f"{WORK}_old", "forms")
-        old = f"SELECT entity_id, {fields} FROM {WORK}_old_forms UNION "
+    if loading.previous is not None:
+        loading.previous.load(engine, f"{WORK}_old", "forms")
+        kept = f"ANTI JOIN {WORK}_wrong AS w ON w.entity_id = o.entity_id"
+        old = f"SELECT o.entity_id, {fields} FROM {WORK}_old_forms AS o {kept} UNION {_moved_forms(engine, definition)}"
     new = (
         f"SELECT DISTINCT m.entity_id, {fields} FROM {WORK}_forms AS f JOIN {WORK}_records AS r ON r.record = f.record "
-        f"JOIN {WORK}_map AS m ON m.record_id = r.record_id"
+        f"JOIN {WORK}_map AS m ON m.record_id = r.record_id::VARCHAR"
     )
     ordered = f"row_number() OVER (ORDER BY hash({fields}), entity_id) AS number"
     tables = tuple(f"{WORK}_all_{file}" for file in FILES)
     engine.create(tables[0], f"SELECT {ordered}, *, {definition.known} FROM ({old}{new})")
     size = alike.describe(engine, definition, forms=tables[0], words=tables[1], frequencies=tables[2])
-    entities = count(engine, f"{WORK}_entities")
-    known = Known(tables[0], tables[1], tables[2], size, entities, Others({}))
+    known = Known(tables[0], tables[1], tables[2], size, written["entities"], Others({}))
     met = alike.others(engine, definition, known=known, work=WORK)
     for file, table in zip(FILES, tables, strict=True):
-        engine.save(f"SELECT * FROM {table}", folder / f"{file}.parquet", sealed=True)
-    sources = ledger.write(engine, source, folder=folder, work=WORK)
-    ledger.write_attributes(engine, definition.index, previous=previous, source=source, folder=folder, work=WORK)
-    return {"entities": entities, "forms": size, "sources": sources, "others": asdict(met)}
+        engine.save(f"SELECT * FROM {table}", loading.folder / f"{file}.parquet", sealed=True)
+    return {**written, "forms": size, "others": asdict(met)}
+
+
+def _moved_forms(engine: Engine, definition: Alike) -> str:
+    """Forms of the entities that were grouped anew, from all that their records ever said; ends in UNION."""
+    if count(engine, f"{WORK}_moved") == 0:
+        return ""
+    fields, meanings = ", ".join(definition.fields), ", ".join(map(str, definition.index.attributes))
+    engine.create(
+        f"{WORK}_resaid",
+        f"SELECT row_number() OVER () AS record_id, m.entity_id, {meanings} FROM {WORK}_attributes AS a "
+        f"JOIN {WORK}_moved AS m ON m.source = a.source AND m.record_id = a.record_id",
+    )
+    forms = definition.forms(f"{WORK}_resaid", engine.columns(f"{WORK}_resaid"))
+    return (
+        f"SELECT s.entity_id, {fields} FROM ({forms}) AS f "
+        f"JOIN (SELECT record_id, entity_id FROM {WORK}_resaid) AS s ON s.record_id = f.record_id UNION "
+    )
 
 
 def _report(engine: Engine, source: Source, *, about: Mapping[str, Any]) -> LoadReport:
@@ -293,8 +315,7 @@ def _link_report(engine: Engine, out: str, *, known: Known, scored: Scored) -> L
 def _drop(engine: Engine, work: str) -> None:
     made = (
         "said", "prints", "firsts", "records", "forms", "bare", "corrected", "words", "pairs", "edges", "settled",
-        "chosen", "placed", "links", "mates", "fresh", "map", "entities", "told", "said_before", "version_records",
-        "old_entities", "old_records", "old_attributes", "old_forms",
+        "chosen", "placed", "links", "version_records", "old_forms", "resaid", *ledger.MADE,
         *(f"{side}_{file}" for side in ("sealed", "known", "all") for file in FILES),
     )  # fmt: skip
     engine.drop(*(f"{work}_{table}" for table in made))

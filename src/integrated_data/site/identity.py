@@ -1,0 +1,223 @@
+"""Identity over time, on the loading side: an entity's history, what changed between versions, decisions on links."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from integrated_data.control import decisions, grants, indexes
+from integrated_data.control.decisions import Side
+from integrated_data.control.indexes import IndexVersion
+from integrated_data.engine import Stored
+from integrated_data.index.past import TIMES, History
+from integrated_data.index.registry import SEATS, seat_of
+from integrated_data.journey.linking import version_folder
+from integrated_data.model.errors import IndexRefusal, UsageRefusal
+from integrated_data.model.event import Event
+from integrated_data.model.linkage import EntityEvent, LinkDecision
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.rulings import seal
+from integrated_data.vocabulary.sql import name, text
+
+CHANGES, MEMBERS, LINKS = "changes_between", "members_of", "links_seen"
+
+#: Ids that a report of changes lists of each kind.
+SHOWN = 100
+
+#: What a link to an entity no longer says when one of these happens to it: its key changes.
+REKEYS = (EntityEvent.ABSORBED, EntityEvent.SPLIT)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Who wants to see an entity's identified values, why, and which; all that there are when `fields` is empty."""
+
+    by: str
+    reason: str
+    fields: tuple[str, ...] = ()
+
+
+def history(
+    site: LoadingSite, entity_id: int, *, as_at: date | None = None, look: Look | None = None
+) -> dict[str, Any]:
+    """What happened to an entity, by the index that holds its id, now or as a past day's version knew it.
+
+    With `look`, also its records and what each source said of it and when: identified values, so that
+    every look is an audit event. Show them to that person and keep no copy.
+    """
+    if look is not None and not look.reason.strip():
+        raise IndexRefusal("No reason was given to see identified values", next_step="Add --reason TEXT")
+    index, version, found = _found(site, entity_id, as_at=as_at)
+    told: dict[str, Any] = {
+        "index": index, "entity": str(entity_id), "as_at_version": version.version, "recorded": version.at,
+        "status": found.status,
+        "stands_for_it": str(found.stands_for_it) if found.stands_for_it is not None else None,
+        "events": [_shown(e) for e in found.events], "records": sum(found.sources.values()),
+    }  # fmt: skip
+    if look is None:
+        return told
+    periods = [_said(p, look.fields) for p in found.periods]
+    facts = {
+        "entity": str(entity_id), "version": version.version, "reason": look.reason,
+        "fields": sorted({f for p in periods for f in p} - set(TIMES)), "periods": len(periods),
+    }  # fmt: skip
+    site.store.record(Event("entity.seen", look.by, f"index/{index}", facts))
+    records = [{"source": s, "record_id": r} for s, r in found.records]
+    return told | {"sources": dict(found.sources), "record_ids": records, "periods": periods}
+
+
+def _found(site: LoadingSite, entity_id: int, *, as_at: date | None) -> tuple[str, IndexVersion, History]:
+    """The index that holds an id; ids are never reused, so one index at most does."""
+    with site.store.read() as connection:
+        newest = {i: v for i in SEATS if (v := indexes.current(connection, i)) is not None}
+    for index, current in newest.items():
+        found = seat_of(index).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
+        if found is None:
+            continue
+        if as_at is None:
+            return index, current, found
+        with site.store.read() as connection:
+            version = indexes.as_at(connection, index, day=as_at, today=site.store.now().date())
+        then = seat_of(index).history(site.engine, folder=_folder(site, version), entity_id=entity_id)
+        if then is None:
+            raise IndexRefusal(
+                f"The {index} index did not know this entity as at {as_at}",
+                why=f"It was created on {str(found.events[0]['recorded_at'])[:10]}",
+                next_step="Choose that day or a later one",
+            )
+        return index, version, then
+    raise IndexRefusal(
+        "No index holds an entity of this id",
+        why="It was never given to one, or its index is of another installation",
+        next_step="Take the id from a link or from ids reference changes INDEX --from V --to V",
+    )
+
+
+def _shown(event: Any) -> dict[str, Any]:
+    return {**event, "other_id": None if event["other_id"] is None else str(event["other_id"])}
+
+
+def _said(period: Any, fields: Collection[str]) -> dict[str, Any]:
+    """A period with what it says and no more: values that are there, of the fields asked for."""
+    always = ("source", "record_id", *TIMES)
+    return {k: v for k, v in period.items() if k in always or (v is not None and (not fields or k in fields))}
+
+
+def _folder(site: LoadingSite, version: IndexVersion) -> Path:
+    return version_folder(site.places.indexes, version.index, version=version.version)
+
+
+def changes(site: LoadingSite, index: str, *, before: int, after: int) -> dict[str, Any]:
+    """What changed between two versions, and which published tables and projects hold links to what changed."""
+    seat = seat_of(index)
+    with site.store.read() as connection:
+        old = indexes.get(connection, index, version=before)
+        new = indexes.get(connection, index, version=after)
+    folders = _folder(site, old), _folder(site, new)
+    try:
+        found = seat.changes(site.engine, before=folders[0], after=folders[1], relation=CHANGES)
+        tables, named = _touched(site, index), _named(site)
+    finally:
+        site.engine.drop(CHANGES)
+    projects = [
+        {"project": g.project, "dataset": g.dataset, "view": g.view, "keys_touched": table["rekeyed"]}
+        for table in tables
+        for g in _granted(site, table["dataset"], key=seat.definition.key)
+    ]
+    return {"index": index, **found, "ids": named, "tables": tables, "projects": projects}
+
+
+def _named(site: LoadingSite) -> dict[str, list[str]]:
+    """The first ids by change, SHOWN at most; what is created is counted and not listed."""
+    rows = site.engine.rows(
+        f"SELECT change, list(DISTINCT entity_id ORDER BY entity_id)[:{SHOWN}] AS ids FROM {name(CHANGES)} "
+        f"WHERE change <> {text(EntityEvent.CREATED)} GROUP BY change ORDER BY change"
+    ).to_pylist()
+    return {row["change"]: [str(i) for i in row["ids"]] for row in rows}
+
+
+def _touched(site: LoadingSite, index: str) -> list[dict[str, Any]]:
+    """Link sets with links to what changed: records linked to any, and to entities whose key changes."""
+    with site.store.read() as connection:
+        sets = indexes.link_sets(connection, index)
+    kinds = ", ".join(text(e) for e in REKEYS)
+    tables = []
+    for links in sets:
+        site.engine.load(LINKS, Stored((site.places.identified / links["place"],)))
+        counted = site.engine.rows(
+            f"SELECT count(*) AS links, count(*) FILTER (c.rekeyed) AS rekeyed, "
+            f"count(DISTINCT c.entity_id) AS entities FROM {LINKS} AS l "
+            f"JOIN (SELECT entity_id, bool_or(change IN ({kinds})) AS rekeyed FROM {name(CHANGES)} "
+            f"WHERE change <> {text(EntityEvent.CREATED)} GROUP BY entity_id) AS c ON c.entity_id = l.entity_id"
+        ).to_pylist()[0]
+        site.engine.drop(LINKS)
+        if counted["links"]:
+            tables.append(
+                {"dataset": links["dataset"], "delivery": links["delivery"], "matched_to": links["index_version"],
+                 **counted}
+            )  # fmt: skip
+    return tables
+
+
+def _granted(site: LoadingSite, dataset: str, *, key: str) -> list[Any]:
+    with site.store.read() as connection:
+        return [g for g in grants.active(connection, dataset=dataset) if key in g.keys]
+
+
+def decide(
+    site: LoadingSite, index: str, *, kind: LinkDecision, sides: tuple[str, str], by: str, reason: str
+) -> dict[str, Any]:
+    """Decide that two records are one entity or cannot be; binds every version made from now on.
+
+    A side is `SOURCE:RECORD`, or the id of an entity, which stands for the first of its records.
+    """
+    with site.store.read() as connection:
+        version = indexes.get(connection, index)
+    seat_of(index).members(site.engine, folder=_folder(site, version), relation=MEMBERS)
+    try:
+        found = tuple(_side(site, index, side=side) for side in sides)
+    finally:
+        site.engine.drop(MEMBERS)
+    number = decisions.decide(site.store, index, kind=kind, sides=(found[0], found[1]), by=by, reason=reason)
+    now = found[0].entity == found[1].entity
+    holds = now == (kind is LinkDecision.MUST)
+    return {
+        "decision": number, "index": index, "kind": kind.value,
+        "already_so": holds, "takes_effect": "nothing to change" if holds else "with the next version of the index",
+    }  # fmt: skip
+
+
+def _side(site: LoadingSite, index: str, *, side: str) -> Side:
+    """A record of the index, and the entity it is."""
+    source, colon, record = side.partition(":")
+    if colon:
+        wanted = f"source = {text(source)} AND record_id = {text(record)}"
+    elif side.isascii() and side.isdigit():
+        wanted = f"entity_id = {int(side)}"
+    else:
+        raise UsageRefusal("A side of the decision cannot be read", next_step="Write SOURCE:RECORD, or an entity's id")
+    rows = site.engine.rows(
+        f"SELECT source, record_id, entity_id FROM {name(MEMBERS)} WHERE {wanted} ORDER BY source, record_id LIMIT 1"
+    ).to_pylist()
+    if not rows:
+        raise IndexRefusal(
+            f"The {index} index has no such record or entity",
+            why="It was not loaded, or the id was absorbed by another",
+            next_step="See who stands for an id: ids reference history ID",
+        )
+    return Side(rows[0]["source"], seal(site.vault, rows[0]["record_id"]), rows[0]["entity_id"])
+
+
+def decided(site: LoadingSite, index: str) -> list[dict[str, Any]]:
+    """Decisions that bind an index: numbers, entities, who, why and when; no record ids."""
+    seat_of(index)
+    with site.store.read() as connection:
+        known = decisions.of_index(connection, index)
+    return [
+        {
+            "decision": d.number, "kind": d.kind.value, "left": d.left.source, "right": d.right.source,
+            "by": d.by, "reason": d.reason, "at": d.at,
+        }
+        for d in known
+    ]  # fmt: skip
