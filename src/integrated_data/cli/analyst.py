@@ -110,7 +110,7 @@ def catalogue_show(dataset: str, call: Call) -> None:
     variables, withheld, links = entry.pop("variables"), entry.pop("withheld"), entry.pop("links")
     shown.facts(entry, title=dataset)
     shown.table([{k: v for k, v in variable.items() if k != "title"} for variable in variables], title="Variables")
-    shown.table([{"index": index, **report} for index, report in links.items()], title="Links")
+    shown.links(links)
     shown.table(withheld, title="Withheld until a steward releases them")
 
 

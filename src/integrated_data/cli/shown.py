@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+#: Methods of an index's links that a table shows, the commonest first.
+METHODS = 3
+
 ERRORS = Console(stderr=True, highlight=False)
 
 
@@ -26,6 +29,27 @@ def table(rows: Sequence[Mapping[str, Any]], *, title: str = "", json_out: bool 
     for row in rows:
         shown.add_row(*(_cell(row.get(key)) for key in rows[0]))
     _console().print(shown)
+
+
+def links(reports: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print what matching to each index gave: its reports by index; --json gives all of them."""
+    rows = [
+        {
+            "index": index, "records": report.get("records"), "accepted": report.get("accepted"),
+            "clerical": report.get("clerical"), "expected_precision": _below_one(report.get("expected_precision")),
+            "expected_recall": _below_one(report.get("expected_recall")),
+            "commonest_methods": [f"{method} {n:,}" for method, n in list(report.get("methods", {}).items())[:METHODS]],
+        }
+        for index, report in reports.items()
+    ]  # fmt: skip
+    table(rows, title="Links")
+
+
+def _below_one(share: float | None) -> str:
+    """A share with four decimals that is never shown as certainty when it is none."""
+    if share is None:
+        return ""
+    return "> 0.9999" if 0.99995 <= share < 1 else f"{share:.4f}"
 
 
 def data(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -117,7 +117,7 @@ def show_outcome(outcome: dict[str, Any], json: bool) -> None:
     else:
         hidden = ("links", "withheld", "seconds", "projects_refreshed")
         shown.facts({k: v for k, v in outcome.items() if k not in hidden and v != ""}, title="Delivery")
-        shown.table([{"index": index, **facts} for index, facts in outcome["links"].items()], title="Links")
+        shown.links(outcome["links"])
         shown.table([{"column": n, "why": w} for n, w in outcome["withheld"].items()], title="Withheld")
         shown.facts(outcome["seconds"], title="Seconds")
     if outcome["state"] in ("held", "rejected"):

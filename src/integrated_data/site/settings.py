@@ -7,6 +7,7 @@ IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development si
 IDS_ACTOR        who acts, in the audit chain        (default: the system account)
 """
 
+import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         threads=int(threads),
         memory=values.get("IDS_MEMORY") or _share_of_memory(),
         production=values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"},
-        actor=values.get("IDS_ACTOR") or f"system:{values.get('USER') or values.get('LOGNAME') or 'unknown'}",
+        actor=values.get("IDS_ACTOR") or f"system:{_account()}",
     )
 
 
@@ -51,6 +52,14 @@ def home_of(settings: Settings, given: Path | None) -> Path:
             next_step="Give --home DIR, or set IDS_HOME; make one with: ids init DIR",
         )
     return home.resolve()
+
+
+def _account() -> str:
+    """The operating system's name for who runs this."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
 
 
 def _share_of_memory() -> str:
