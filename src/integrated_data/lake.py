@@ -32,6 +32,11 @@ class Lake:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / f"{delivery}.parquet"
 
+    @staticmethod
+    def delivery_of(file: Path) -> str:
+        """The delivery that a file of the lake holds (see `place`)."""
+        return file.stem
+
     def commit(self, dataset: str, file: Path, *, append: bool, delivery: str, base: int | None) -> int:
         """Register `file` as a new snapshot of the dataset's table; returns the snapshot's id.
 

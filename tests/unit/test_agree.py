@@ -31,7 +31,7 @@ def test_the_example_agreement_reads() -> None:
     agreement = agree.read_agreement(AGREEMENT, LAW)
     assert agreement == Agreement(
         "A-2026-census", "census", "Office for Population Counts", "dea-2017-research", (Purpose.RESEARCH,),
-        ("sex", "birth_year", "region", "economic_activity"), ("University of Example",),
+        ("sex", "birth_year", "region_2021", "economic_activity"), ("University of Example",),
         date(2026, 1, 1), date(2028, 12, 31), index_by_default=True, framework="F-2025",
         conditions=Conditions(10, 5, Standing.PROVISIONAL),
     )  # fmt: skip
@@ -107,9 +107,15 @@ def test_a_person_that_contradicts_itself_is_refused(right: str, wrong: str, sai
     ("right", "wrong", "said"),
     [
         ("team: [ada]", "team: [ben]", "lead is not on the team"),
-        ("columns: [sex, birth_year, region]\n    keys: [person]", "columns: []", "without a column"),
-        ("columns: [sex, birth_year, region]", "columns: [sex, SEX]", "twice"),
+        ("columns: [sex, birth_year, region_2021]\n    keys: [person]", "columns: []", "without a column"),
+        ("columns: [sex, birth_year, region_2021]", "columns: [sex, SEX]", "twice"),
         ("title:", "state: approved\ntitle:", "written as approved"),
+        ("title:", "index_versions: {demographic: 3}\nas_at: 2026-05-01\ntitle:", "a day as well"),
+        ("title:", "index_versions: {demographic: 0}\ntitle:", "below 1"),
+        ("title:", "index_versions: {demographic: three}\ntitle:", "demographic .* must be a whole number"),
+        ("title:", "index_versions: [3]\ntitle:", "must be a set of named values"),
+        ("title:", "index_versions: {'no such name!': 3}\ntitle:", "is no id"),
+        ("title:", "as_at: 2026-02-31\ntitle:", "must be a date"),
     ],
 )
 def test_a_project_that_contradicts_itself_is_refused(right: str, wrong: str, said: str) -> None:
@@ -122,7 +128,7 @@ def test_what_is_written_down_reads_back_the_same(store: Store) -> None:
     agreement, person, project = (
         agree.read_agreement(AGREEMENT, LAW),
         accredit.read_person(PERSON),
-        apply.read_project(PROJECT),
+        apply.read_project(PROJECT + "index_versions: {demographic: 3}\n"),
     )
     projects.add_agreement(store, agreement, by="owner")
     projects.add_person(store, person, by="desk")

@@ -62,11 +62,11 @@ def test_payload_and_entity_ids_only(engine: DuckDB) -> None:
         CONTRACT, "checked", good="c.bad = 0", attachments=[Attachment(PERSON, "links")], withheld=frozenset({"code"})
     )
     assert [tuple(r.values()) for r in engine.rows(sql + " ORDER BY gross").to_pylist()] == [
-        (1.5, 1970, 77, 0.9900000095367432, "m"),
-        (2.5, None, None, 0.4000000059604645, "m"),
+        (1.5, 1970, 77, 0.9900000095367432, "m", 0),
+        (2.5, None, None, 0.4000000059604645, "m", 1),
     ]
     assert engine.rows(sql).column_names == [
-        "gross", "birth_year", "person_entity", "person_link_probability", "person_link_method",
+        "gross", "birth_year", "person_entity", "person_link_probability", "person_link_method", "_row",
     ]  # fmt: skip
 
 

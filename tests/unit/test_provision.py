@@ -31,6 +31,7 @@ PUBLISHED = pa.table(
         "area_entity": pa.array([7, 7, 8, 8], pa.int64()),
         "area_link_probability": pa.array([1.0, 1.0, 1.0, 1.0], pa.float32()),
         "area_link_method": ["postcode"] * 4,
+        "_row": [0, 1, 2, 4],
     }
 )
 
@@ -128,6 +129,7 @@ def test_several_keys_and_none(side: Side) -> None:
         (("sex",), ("business",)),
         (("name",), ()),
         (("sex", "area_link_probability"), ()),
+        (("sex", "_row"), ()),
         (('sex" FROM x --',), ()),
     ],
 )

@@ -32,6 +32,7 @@ def check_project(project: Project) -> None:
         f"{whole}: the lead is not on the team",
         next_step="Add the lead to field team",
     )
+    _check_pins(project)
     names = [r.dataset for r in project.datasets]
     require(bool(names), f"{whole} asks for no dataset", next_step="Name what it needs in field datasets")
     views = {name.replace("-", "_").lower() for name in names}
@@ -48,6 +49,22 @@ def check_project(project: Project) -> None:
             len(set(asked)) == len(asked),
             f"{whole} asks for a column of dataset {request.dataset} twice",
             next_step="Name every column and key once",
+        )
+
+
+def _check_pins(project: Project) -> None:
+    whole = f"Project {project.id}"
+    require(
+        not project.index_versions or project.as_at is None,
+        f"{whole} pins index versions and names a day as well",
+        next_step="Keep field index_versions or field as_at",
+    )
+    for index, version in project.index_versions.items():
+        check_ids("project", index_versions=index)
+        require(
+            version >= 1,
+            f"{whole} pins an index to a version below 1",
+            next_step="Name a version that ids reference show lists",
         )
 
 

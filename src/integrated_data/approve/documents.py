@@ -28,6 +28,11 @@ def read(kind: type[T], text: str, *, what: str) -> T:
         raise AgreementRefusal(
             f"The {what} is not valid YAML{where}", next_step="Correct the file; examples are in examples/"
         ) from None
+    except ValueError:  # what the parser itself makes of a date such as 31 February
+        raise AgreementRefusal(
+            f"The {what} holds a day that does not exist, so that a field that must be a date is none",
+            next_step="Correct the file; examples are in examples/",
+        ) from None
     return bodies.read(kind, body, what=what)
 
 

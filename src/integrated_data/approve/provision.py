@@ -3,13 +3,14 @@
 The copy holds the approved columns and no entity id. Ids become the project's tokens through a
 crosswalk that lives in memory for the length of one call. Rows are put in the order of the project's
 own keys (rows without one by chance), so that two projects' copies cannot be matched by position;
-the same order makes joins on the keys fast.
+the same order makes joins on the keys fast. A merge or split of entities changes no published file:
+the copy is made of what the links are in the index version that the project wants (`answers`).
 """
 
 import shutil
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -18,16 +19,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, crosswalk_sql, without_key
 from integrated_data.control import grants, projects
 from integrated_data.control.store import Store
-from integrated_data.engine import Engine, Held, Stored
+from integrated_data.engine import Engine, Held
 from integrated_data.model.access import DatasetRequest, Grant, Project, ProjectState
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.vocabulary import sql
+from integrated_data.vocabulary.marks import ROW
 
-ENTITY = "_entity"
-LINK = ("_link_probability", "_link_method")
-RELEASE = "_release"
+RELEASE, SUCCESSION = "_release", "_succession"
+
+#: What a copy holds of a link beside its key.
+SHOWN = tuple(suffix for suffix in LINK if suffix != ENTITY)
 
 
 class Tokens(Protocol):
@@ -43,13 +47,15 @@ class Order:
     """What to provision: the request of a project, and the release of the dataset to take it from.
 
     `files` are the release's Parquet files: payload columns, and for every index `<key>_entity`
-    (BIGINT, NULL where there is no link), `<key>_link_probability` and `<key>_link_method`.
+    (BIGINT, NULL where there is no link), `<key>_link_probability` and `<key>_link_method`. `answers`:
+    what the links of each key are in the version wanted; of a key without one, they are as published.
     """
 
     project: str
     request: DatasetRequest
     release: int
     files: tuple[Path, ...]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
 def view_name(dataset: str) -> str:
@@ -60,11 +66,11 @@ def view_name(dataset: str) -> str:
 def view_columns(order: Order, available: Sequence[str]) -> tuple[str, ...]:
     """Columns of the project's view: keys with their link columns, then the payload asked for.
 
-    Refuses a column that is not published, and an entity id whatever it is called.
+    Refuses a column that is not published, an entity id whatever it is called, and the row number.
     """
     dataset, keys = order.request.dataset, order.request.keys
     indexes = [c.removesuffix(ENTITY) for c in available if c.endswith(ENTITY)]
-    service = {f"{i}{suffix}" for i in indexes for suffix in (ENTITY, *LINK)}
+    service = {f"{i}{suffix}" for i in indexes for suffix in LINK} | {ROW}
     missing = [f"{k}_key" for k in keys if k not in indexes]
     missing += [c for c in order.request.columns if c not in available or c in service]
     if missing:
@@ -73,7 +79,7 @@ def view_columns(order: Order, available: Sequence[str]) -> tuple[str, ...]:
             why="Identifiers and withheld columns are not published, and entity ids never leave the service",
             next_step=f"See what it has: ids catalogue show {dataset}",
         )
-    added = [f"{k}{suffix}" for k in keys for suffix in ("_key", *LINK)]
+    added = [f"{k}{suffix}" for k in keys for suffix in ("_key", *SHOWN)]
     twice = sorted(set(added) & set(order.request.columns))
     if twice:
         raise AgreementRefusal(
@@ -88,7 +94,7 @@ def provisioned_sql(order: Order, relation: str, *, crosswalks: dict[str, str]) 
     parts, joins, ordered = [], [], []
     for number, key in enumerate(order.request.keys):
         parts.append(f"x{number}.token AS {sql.name(key + '_key')}")
-        parts += [f"r.{sql.name(key + suffix)}" for suffix in LINK]
+        parts += [f"r.{sql.name(key + suffix)}" for suffix in SHOWN]
         entity = f"r.{sql.name(key + ENTITY)}"
         joins.append(f"LEFT JOIN {sql.name(crosswalks[key])} x{number} ON x{number}.entity = {entity}")
         ordered.append(f"x{number}.token")
@@ -101,16 +107,34 @@ def provision(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, sto
     """Make a project's copy of a release under `folder` and make it the one that is opened.
 
     Refuses what no decision allows: the order must be, word for word, what an approved project applied
-    for. Once per release and set of columns: the same order again gives the same grant. A copy it
-    replaces is deleted once the new one is on record.
+    for. Once per release, set of columns and state of the links: the same order again gives the same
+    grant. A copy it replaces is deleted once the new one is on record.
     """
+    return provision_all(engine, tokens, orders=(order,), folder=folder, store=store, by=by)[0]
+
+
+def provision_all(
+    engine: Engine, tokens: Tokens, *, orders: Sequence[Order], folder: Path, store: Store, by: str
+) -> tuple[Grant, ...]:
+    """Provision several datasets of one project, and open the new copies together: until then the old ones serve."""
+    made = [_made(engine, tokens, order=order, folder=folder, store=store) for order in orders]
+    new = [grant for grant, is_new in made if is_new]
+    if new:
+        replaced = grants.activate(store, *new, by=by)
+        places = {grant.place for grant in new}
+        remove(folder, (old for old in replaced if old.place not in places))
+    return tuple(grant for grant, _ in made)
+
+
+def _made(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, store: Store) -> tuple[Grant, bool]:
+    """The grant that an order asks for, its copy written, and whether it is a new one."""
     with store.read() as connection:
         check_approved(projects.get_project(connection, order.project), order.request)
         active = grants.active(connection, project=order.project, dataset=order.request.dataset)
     place = _place(order)
     for grant in active:
         if grant.place == str(place) and grant.release == order.release and (folder / place).exists():
-            return grant
+            return grant, False
     started = time.perf_counter()
     target = folder / place
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,10 +142,9 @@ def provision(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, sto
     grant = Grant(
         order.project, order.request.dataset, order.release, view_name(order.request.dataset), columns,
         order.request.keys, str(place), rows, target.stat().st_size, round(time.perf_counter() - started, 3),
+        {key: answer.version for key, answer in order.answers.items()}, without_key(engine, order.answers),
     )  # fmt: skip
-    replaced = grants.activate(store, grant, by=by)
-    remove(folder, (old for old in replaced if old.place != grant.place))
-    return grant
+    return grant, True
 
 
 def check_approved(project: Project, request: DatasetRequest) -> None:
@@ -146,21 +169,22 @@ def renewals(store: Store, dataset: str, *, release: int) -> tuple[tuple[str, Da
 
 
 def _place(order: Order) -> Path:
-    """Where the copy goes: another set of columns is another file, so that no active one is overwritten."""
-    asked = "\n".join([*order.request.columns, "", *order.request.keys])
+    """Where the copy goes: other columns or links are another file, so that no active one is overwritten."""
+    links = [f"{key} {a.version} {' '.join(a.rests_on)}" for key, a in sorted(order.answers.items())]
+    asked = "\n".join([*order.request.columns, "", *order.request.keys, "", *links])
     release = f"{order.request.dataset}-{order.release}"
     return Path(order.project) / release / f"{sha256(asked.encode()).hexdigest()[:16]}.parquet"
 
 
 def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tuple[int, tuple[str, ...]]:
-    made = [RELEASE]
-    engine.load(RELEASE, Stored(order.files, sealed=False))
+    made: list[str] = []
     try:
+        answered(engine, order.files, answers=order.answers, relation=RELEASE, made=made)
         columns = view_columns(order, tuple(engine.columns(RELEASE)))
         crosswalks = {key: f"_crosswalk_{number}" for number, key in enumerate(order.request.keys)}
         for key, crosswalk in crosswalks.items():
             made.append(crosswalk)
-            engine.load(crosswalk, Held(_crosswalk(engine, tokens, key=key)))
+            engine.load(crosswalk, Held(_crosswalk(engine, tokens, key=key, answer=order.answers.get(key))))
         statement = provisioned_sql(order, RELEASE, crosswalks=crosswalks)
         rows = engine.save(statement, target, sealed=False, compression="zstd")
     finally:
@@ -168,11 +192,18 @@ def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tup
     return rows, columns
 
 
-def _crosswalk(engine: Engine, tokens: Tokens, *, key: str) -> pa.Table:
-    entity = sql.name(key + ENTITY)
-    found = engine.rows(f"SELECT DISTINCT {entity} AS entity FROM {RELEASE} WHERE {entity} IS NOT NULL")
-    entities = found.column("entity").cast(pa.int64()).to_numpy()
-    return pa.table({"entity": entities, "token": tokens.of(key, entities)})
+def _crosswalk(engine: Engine, tokens: Tokens, *, key: str, answer: Answer | None) -> pa.Table:
+    """Each entity id of the release, and the token of the entity that stands for it in the version wanted."""
+    succession = answer.succession if answer is not None else None
+    if succession is not None:
+        engine.load(SUCCESSION, Held(succession))
+    try:
+        named = SUCCESSION if succession is not None else None
+        found = engine.rows(crosswalk_sql(RELEASE, key, succession=named))
+    finally:
+        engine.drop(SUCCESSION)
+    current = found.column("current").cast(pa.int64()).to_numpy()
+    return pa.table({"entity": found.column("entity"), "token": tokens.of(key, current)})
 
 
 def remove(folder: Path, gone: Iterable[Grant]) -> None:

@@ -146,7 +146,16 @@ def project_show(project_id: str, call: Call) -> None:
     body = bodies.write(found)
     body["decisions"] = [{"decision": n, "by": by, "allowed": d.allowed} for n, by, d in decided]
     body["grants"] = [
-        {"view": g.view, "release": g.release, "rows": g.rows, "bytes": g.bytes, "seconds": g.seconds} for g in active
+        {
+            "view": g.view,
+            "release": g.release,
+            "rows": g.rows,
+            "bytes": g.bytes,
+            "seconds": g.seconds,
+            "versions": dict(g.versions),
+            "linked_later_without_key": dict(g.without_key),
+        }
+        for g in active
     ]
     shown.facts(body, title=f"Project {project_id}", json_out=call.json)
 

@@ -5,6 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -34,6 +35,20 @@ class Reading:
     id_column: Annotated[str | None, typer.Option("--id", help="The column that numbers the records.")] = None
     contract: Annotated[
         Path | None, typer.Option("--contract", help="A contract (Open Data Contract Standard 3.1).")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Which version of an index a file is matched to, and what is written beside the links."""
+
+    explain: Annotated[bool, typer.Option("--explain", help="Write every comparison beside the links too.")] = False
+    index_version: Annotated[
+        int | None, typer.Option("--index-version", min=1, help="The version to match to (else the newest).")
+    ] = None
+    as_at: Annotated[
+        datetime | None,
+        typer.Option("--as-at", formats=["%Y-%m-%d"], help="The version known when this day was over (UTC)."),
     ] = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, Reading, taking
+from integrated_data.cli.call import Call, Matched, Reading, taking
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import show_outcome
@@ -66,6 +66,19 @@ def reference_show(
     shown.table(rows, title="Index versions", json_out=call.json)
 
 
+@reference.command("refresh")
+@taking
+def reference_refresh(index: Index, call: Call) -> None:
+    """Renew the grants that merges and splits touch, where that was left unfinished."""
+    from integrated_data.index.registry import seat_of
+    from integrated_data.site.refreshing import refresh_index
+
+    seat_of(index)
+    with opened_loading(call.home) as site, steps() as step:
+        done = refresh_index(site, index, progress=step)
+    shown.table(done, title=f"Refreshed after versions of the {index} index", json_out=call.json)
+
+
 def _plain(report: dict[str, object]) -> dict[str, object]:
     events = report.get("events")
     turned = events if isinstance(events, dict) else {}
@@ -78,7 +91,7 @@ def match(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to match.")],
     out: Annotated[Path, typer.Option(help="LINKS.parquet to write: a file of the identified zone.")],
-    explain: Annotated[bool, typer.Option("--explain", help="Write every comparison beside the links too.")] = False,
+    matched: Matched,
     reading: Reading,
     call: Call,
 ) -> None:
@@ -87,7 +100,10 @@ def match(
 
     if out.suffix != ".parquet":
         raise UsageRefusal("The links are written as Parquet", next_step="Let --out end in .parquet")
-    order = MatchOrder(index, file, out, reading.id_column, reading.contract, explain)
+    order = MatchOrder(
+        index, file, out, reading.id_column, reading.contract, matched.explain, matched.index_version,
+        matched.as_at.date() if matched.as_at else None,
+    )  # fmt: skip
     with opened_loading(call.home) as site, steps() as step:
         report = match_file(site, order, progress=step)
     shown.facts(report, title=f"Matched to the {index} index", json_out=call.json)

@@ -97,9 +97,19 @@ def _value(kind: Any, value: object, *, at: _Place) -> Any:
         if not isinstance(value, list | tuple):
             raise at.must_be("a list")
         return tuple(_value(get_args(kind)[0], v, at=at.item(i)) for i, v in enumerate(value))
+    if origin is Mapping:
+        return _named(get_args(kind)[1], value, at=at)
     if is_dataclass(kind):
         return _dataclass(kind, value, at=at)
     return _plain(kind, value, at=at)
+
+
+def _named(kind: Any, value: object, *, at: _Place) -> dict[str, Any]:
+    """Values by name, such as a number for each index."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise at.must_be("a set of named values")
+    plain = {name: name if name.isidentifier() and len(name) <= 40 else "of another name" for name in value}
+    return {name: _value(kind, one, at=at.field(plain[name])) for name, one in value.items()}
 
 
 _SHOWN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -12,20 +12,30 @@ from integrated_data.model.access import Grant, GrantState
 from integrated_data.model.event import Event
 
 
-def activate(store: Store, grant: Grant, *, by: str) -> tuple[Grant, ...]:
-    """Make a grant the one that is opened for its project and dataset; returns those it replaces."""
-    facts = {"dataset": grant.dataset, "release": grant.release, "rows": grant.rows, "bytes": grant.bytes,
-             "columns": list(grant.columns)}  # fmt: skip
-    with store.change(Event("grant.provisioned", by, f"project/{grant.project}", facts)) as change:
-        replaced = _active(change.connection, project=grant.project, dataset=grant.dataset)
-        _set(change.connection, (number for number, _ in replaced), state=GrantState.SUPERSEDED)
-        change.connection.execute(
-            sa.insert(t.grant).values(
-                project=grant.project, dataset=grant.dataset, release=grant.release,
-                state=GrantState.ACTIVE.value, body=bodies.write(grant), at=change.at,
-            )
-        )  # fmt: skip
-    return tuple(old for _, old in replaced)
+def activate(store: Store, first: Grant, *more: Grant, by: str) -> tuple[Grant, ...]:
+    """Make grants of one project those that are opened for their datasets, all at once; returns those they replace."""
+    with store.change(Event("grant.provisioned", by, f"project/{first.project}", _facts(first))) as change:
+        if more:
+            change.note(with_it=[_facts(grant) for grant in more])
+        replaced: list[Grant] = []
+        for grant in (first, *more):
+            old = _active(change.connection, project=grant.project, dataset=grant.dataset)
+            _set(change.connection, (number for number, _ in old), state=GrantState.SUPERSEDED)
+            change.connection.execute(
+                sa.insert(t.grant).values(
+                    project=grant.project, dataset=grant.dataset, release=grant.release,
+                    state=GrantState.ACTIVE.value, body=bodies.write(grant), at=change.at,
+                )
+            )  # fmt: skip
+            replaced += [earlier for _, earlier in old]
+    return tuple(replaced)
+
+
+def _facts(grant: Grant) -> dict[str, Any]:
+    return {
+        "dataset": grant.dataset, "release": grant.release, "rows": grant.rows, "bytes": grant.bytes,
+        "columns": list(grant.columns), "versions": dict(grant.versions),
+    }  # fmt: skip
 
 
 def revoke(store: Store, project: str, *, dataset: str | None = None, by: str, reason: str) -> tuple[Grant, ...]:

@@ -1,5 +1,6 @@
 """Index versions and link sets on record."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +21,24 @@ class IndexVersion:
     source: str
     delivery: str
     report: dict[str, Any]
+    at: str
+
+
+@dataclass(frozen=True)
+class LinkSet:
+    """Links of one delivery to one version of an index: a sealed file at `place` of the identified zone.
+
+    `whole`: of every record; else only of those that were matched again because the version changed
+    what they were linked to.
+    """
+
+    delivery: str
+    index: str
+    index_version: int
+    dataset: str
+    whole: bool
+    place: str
+    report: Mapping[str, Any]
     at: str
 
 
@@ -90,21 +109,31 @@ def as_at(connection: sa.Connection, index: str, *, day: date, today: date) -> I
 
 
 def save_links(change: Change, *, delivery: str, dataset: str, index: str, about: dict[str, Any]) -> None:
-    """Write a link set down inside a change; `about`: index_version, place, report."""
-    key = (t.link_set.c.delivery == delivery, t.link_set.c.index == index)
+    """Write a link set down inside a change, beside those of other versions; `about`: index_version, place,
+    report, whole.
+
+    A whole set is how the delivery is matched for the first time: sets that an earlier, unpublished attempt
+    left are taken back. One of records matched again takes the place of itself alone.
+    """
+    key = [t.link_set.c.delivery == delivery, t.link_set.c.index == index]
+    if not about["whole"]:
+        key += [t.link_set.c.index_version == about["index_version"], ~t.link_set.c.whole]
     change.connection.execute(sa.delete(t.link_set).where(*key))
     change.connection.execute(
         sa.insert(t.link_set).values(delivery=delivery, dataset=dataset, index=index, at=change.at, **about)
     )
 
 
-def link_sets(connection: sa.Connection, index: str) -> list[dict[str, Any]]:
-    """Link sets of an index: delivery, dataset, index_version, place, report."""
+def link_sets(connection: sa.Connection, index: str) -> list[LinkSet]:
+    """Link sets of an index, oldest first."""
     rows = connection.execute(sa.select(t.link_set).where(t.link_set.c.index == index).order_by(t.link_set.c.at))
-    return [dict(row) for row in rows.mappings()]
+    return [LinkSet(**row) for row in rows.mappings()]
 
 
-def links_of(connection: sa.Connection, delivery: str) -> list[dict[str, Any]]:
-    """Link sets of a delivery: index, index_version, place, report."""
-    rows = connection.execute(sa.select(t.link_set).where(t.link_set.c.delivery == delivery))
-    return [dict(row) for row in rows.mappings()]
+def links_of(connection: sa.Connection, delivery: str, *, index: str | None = None) -> list[LinkSet]:
+    """Link sets of a delivery, to one index or to all: by index, and the oldest version first."""
+    query = sa.select(t.link_set).where(t.link_set.c.delivery == delivery)
+    if index is not None:
+        query = query.where(t.link_set.c.index == index)
+    rows = connection.execute(query.order_by(t.link_set.c.index, t.link_set.c.index_version))
+    return [LinkSet(**row) for row in rows.mappings()]

@@ -69,6 +69,11 @@ def _alive(row: sa.RowMapping) -> bool:
     return True
 
 
+def state(connection: sa.Connection, job: str) -> str | None:
+    """Where a job stands: running, done, failed or held; None where it never began."""
+    return connection.execute(sa.select(t.job.c.state).where(t.job.c.id == job)).scalar()
+
+
 def done_steps(connection: sa.Connection, job: str) -> dict[str, dict[str, Any]]:
     """Results of a job's finished steps, by step name."""
     rows = connection.execute(sa.select(t.job_step.c.step, t.job_step.c.result).where(t.job_step.c.job == job))

@@ -125,11 +125,12 @@ index_version = Table(
 )  # fmt: skip
 
 link_set = Table(
-    "link_set", METADATA,
+    "link_set", METADATA,  # never changed: what a later index version decides anew is a set of its own
     Column("delivery", String(32), primary_key=True),
     Column("index", String(32), primary_key=True),
+    Column("index_version", Integer, primary_key=True, autoincrement=False),
     Column("dataset", String(64), nullable=False, index=True),
-    Column("index_version", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False),  # else only the records that were matched again
     Column("place", Text, nullable=False),  # under the identified zone
     Column("report", JSON, nullable=False),
     Column("at", String(32), nullable=False),

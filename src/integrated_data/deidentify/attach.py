@@ -46,7 +46,8 @@ def published_sql(
     """SELECT of what is published: `good` is the SQL condition, over `c`, of a row that broke no rule.
 
     Each index adds `<key>_entity` (BIGINT; NULL where no link was accepted), `<key>_link_probability`
-    and `<key>_link_method`, and its published attributes.
+    and `<key>_link_method`, and its published attributes. The row number of the delivery comes last:
+    by it a link that is decided anew finds its row. No reader ever has it.
     """
     derived = derived_sql(contract)
     parts = [f"c.{sql.name(c.name)}" for c in published_columns(contract, withheld)]
@@ -69,6 +70,7 @@ def published_sql(
             )
     if not parts:
         parts = ["TRUE AS present"]
+    parts.append(f"c.{ROW}")
     return f"SELECT {', '.join(parts)} FROM {sql.name(relation)} c {' '.join(joins)} WHERE {good}"
 
 

@@ -10,7 +10,7 @@ from integrated_data.control import indexes
 from integrated_data.control.store import Change
 from integrated_data.deidentify.attach import Attachment
 from integrated_data.engine import Held, Stored
-from integrated_data.index.records import records_of
+from integrated_data.index.records import Records, records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.journey.workshop import Facts, Load, Workshop
@@ -39,14 +39,27 @@ def match_delivery(workshop: Workshop, contract: Contract, *, good: str, folder:
             continue
         place = version_folder(workshop.places.indexes, use.index, version=version.version)
         records = records_of(contract, use, relation=good, record_id=ROW)
-        workshop.engine.view(RECORDS, records.sql)
-        models = workshop.places.indexes / use.index / "models" / contract.dataset
-        matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns)
-        report = seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=place)
+        models = models_folder(workshop, use.index, dataset=contract.dataset)
+        report = match_records(workshop, records, use=use, folder=place, models=models)
         workshop.engine.save(f"SELECT * FROM {LINKS}", folder / f"links-{use.index}.parquet")
-        workshop.engine.drop(LINKS, RECORDS)
+        workshop.engine.drop(LINKS)
         made[use.index] = {"version": version.version, "report": report}
     return made
+
+
+def match_records(workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path) -> Facts:
+    """Make table LINKS of records, matched to the index version in `folder`; returns the report."""
+    workshop.engine.view(RECORDS, records.sql)
+    matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns)
+    try:
+        return seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
+    finally:
+        workshop.engine.drop(RECORDS)
+
+
+def models_folder(workshop: Workshop, index: str, *, dataset: str) -> Path:
+    """Where the match models of a dataset are kept and found again."""
+    return workshop.places.indexes / index / "models" / dataset
 
 
 def write_links(change: Change, delivery: Delivery, *, made: Mapping[str, Facts]) -> None:
@@ -54,7 +67,7 @@ def write_links(change: Change, delivery: Delivery, *, made: Mapping[str, Facts]
     for index, facts in made.items():
         about = {
             "index_version": facts["version"], "place": f"deliveries/{delivery.id}/links-{index}.parquet",
-            "report": facts["report"],
+            "report": facts["report"], "whole": True,
         }  # fmt: skip
         indexes.save_links(change, delivery=delivery.id, dataset=delivery.dataset, index=index, about=about)
 

@@ -24,6 +24,7 @@ from integrated_data.publish.catalogue import Published, entry
 from integrated_data.validate import judge
 from integrated_data.validate.profile import profile
 from integrated_data.validate.widen import widened
+from integrated_data.vocabulary.marks import ROW
 
 PUBLISHED = "published"
 
@@ -187,7 +188,7 @@ def _entry(
     workshop: Workshop, load: Load, *, contract: Contract, withheld: dict[str, str], rows: int
 ) -> dict[str, Any]:
     engine = workshop.engine
-    columns = engine.columns(PUBLISHED)
+    columns = {name: kind for name, kind in engine.columns(PUBLISHED).items() if name != ROW}
     shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
     profiles = {
         p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}

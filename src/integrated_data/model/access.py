@@ -3,6 +3,7 @@
 Dates are whole days and both ends count: an agreement that ends on 31 March still holds on that day.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -168,7 +169,11 @@ PROJECT_MOVES: dict[ProjectState, tuple[ProjectState, ...]] = {
 
 @dataclass(frozen=True)
 class Project:
-    """One application: a question, the people who work on it, the data it needs."""
+    """One application: a question, the people who work on it, the data it needs.
+
+    Keys follow the newest version of each index unless the project pins them: `index_versions` by the
+    name of the index, or `as_at` for all of them, as they were known when that day was over (UTC).
+    """
 
     id: str
     title: str
@@ -182,6 +187,8 @@ class Project:
     aims: str = ""
     public_benefit: str = ""
     ethics: str = ""
+    index_versions: Mapping[str, int] = field(default_factory=dict)
+    as_at: date | None = None
     state: ProjectState = ProjectState.PROPOSED
 
     def request(self, dataset: str) -> DatasetRequest | None:
@@ -307,7 +314,9 @@ class Grant:
     """What was provisioned for a project of one release of a dataset.
 
     `view` is its name in SQL; `columns` are the view's, in order; `keys` the indexes it joins by;
-    `place` the Parquet file under the projects folder; `bytes` and `seconds` what it cost.
+    `place` the Parquet file under the projects folder; `bytes` and `seconds` what it cost. `versions`:
+    of each key, the version of its index; `without_key`: of each key, linked rows that have none
+    because they were linked only after that version.
     """
 
     project: str
@@ -320,6 +329,8 @@ class Grant:
     rows: int
     bytes: int
     seconds: float
+    versions: Mapping[str, int] = field(default_factory=dict)
+    without_key: Mapping[str, int] = field(default_factory=dict)
 
 
 class QueryState(StrEnum):

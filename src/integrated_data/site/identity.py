@@ -144,7 +144,7 @@ def _touched(site: LoadingSite, index: str) -> list[dict[str, Any]]:
     kinds = ", ".join(text(e) for e in REKEYS)
     tables = []
     for links in sets:
-        site.engine.load(LINKS, Stored((site.places.identified / links["place"],)))
+        site.engine.load(LINKS, Stored((site.places.identified / links.place,)))
         counted = site.engine.rows(
             f"SELECT count(*) AS links, count(*) FILTER (c.rekeyed) AS rekeyed, "
             f"count(DISTINCT c.entity_id) AS entities FROM {LINKS} AS l "
@@ -154,8 +154,7 @@ def _touched(site: LoadingSite, index: str) -> list[dict[str, Any]]:
         site.engine.drop(LINKS)
         if counted["links"]:
             tables.append(
-                {"dataset": links["dataset"], "delivery": links["delivery"], "matched_to": links["index_version"],
-                 **counted}
+                {"dataset": links.dataset, "delivery": links.delivery, "matched_to": links.index_version, **counted}
             )  # fmt: skip
     return tables
 

@@ -1,11 +1,13 @@
 """Projects on the loading side: decide, provision what was decided, refresh, close."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from integrated_data.approve import agree, apply, provision
 from integrated_data.control import projects, releases
 from integrated_data.deidentify.keys import project_tokens
-from integrated_data.model.access import DatasetRequest, Decision, Grant
+from integrated_data.journey import resolving
+from integrated_data.model.access import DatasetRequest, Decision, Grant, Project
 from integrated_data.site.loading import LoadingSite
 
 
@@ -23,36 +25,57 @@ def decide_and_provision(
         provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was refused")
         return decision, []
     with site.store.read() as connection:
-        requests = projects.get_project(connection, project).datasets
-    return decision, [_cost(provision_one(site, project, request=request, by=by)) for request in requests]
+        approved = projects.get_project(connection, project)
+    return decision, [cost(grant) for grant in provision_project(site, approved, requests=approved.datasets, by=by)]
 
 
 def _check_published(site: LoadingSite, project: str) -> None:
-    """Refuse while a dataset that the project asks for, or one of its columns, is not published."""
+    """Refuse while a dataset that the project asks for, one of its columns, or a pinned version is not there."""
     with site.store.read() as connection:
-        requests = projects.get_project(connection, project).datasets
-        found = [(request, releases.get(connection, request.dataset)) for request in requests]
+        asking = projects.get_project(connection, project)
+        found = [(request, releases.get(connection, request.dataset)) for request in asking.datasets]
+    resolving.check_pins(site.store, asking)
     for request, release in found:
         order = provision.Order(project, request, release.id, ())
         provision.view_columns(order, [v["name"] for v in release.entry["variables"]])
 
 
-def provision_one(site: LoadingSite, project: str, *, request: DatasetRequest, by: str) -> Grant:
-    """Make a project's copy of a dataset's newest release."""
+def provision_project(
+    site: LoadingSite, project: Project, *, requests: Sequence[DatasetRequest], by: str
+) -> tuple[Grant, ...]:
+    """Make a project's copies of the newest releases of datasets, and open them together."""
+    orders = [_order(site, project, request=request) for request in requests]
+    tokens, folder = project_tokens(site.vault, project.id), site.places.projects
+    return provision.provision_all(site.engine, tokens, orders=orders, folder=folder, store=site.store, by=by)
+
+
+def _order(site: LoadingSite, project: Project, *, request: DatasetRequest) -> provision.Order:
     with site.store.read() as connection:
         release = releases.get(connection, request.dataset)
     files = site.lake.files(release.dataset, release.snapshot)
-    order = provision.Order(project, request, release.id, files)
-    tokens = project_tokens(site.vault, project)
-    return provision.provision(site.engine, tokens, order=order, folder=site.places.projects, store=site.store, by=by)
+    answers = resolving.answers(site.workshop, project, request=request, files=files)
+    return provision.Order(project.id, request, release.id, files, answers)
 
 
 def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]:
-    """After a new release: renew the copies of every project that holds the dataset."""
+    """After a new release: renew the copies of every project that holds the dataset.
+
+    A project that pins index versions keeps its copy where the new release was linked later: it would
+    come without keys.
+    """
     with site.store.read() as connection:
         release = releases.get(connection, dataset)
-    renewals = provision.renewals(site.store, dataset, release=release.id)
-    return [_cost(provision_one(site, project, request=request, by=by)) for project, request in renewals]
+        renewals = provision.renewals(site.store, dataset, release=release.id)
+        held = [(projects.get_project(connection, project), request) for project, request in renewals]
+    done: list[dict[str, Any]] = []
+    for project, request in held:
+        order = _order(site, project, request=request)
+        if resolving.kept_back(project, order.answers):
+            done.append({"project": project.id, "dataset": dataset, "kept": "linked later than the version it pins"})
+            continue
+        grants = provision_project(site, project, requests=[request], by=by)
+        done += [{"project": project.id, **cost(grant)} for grant in grants]
+    return done
 
 
 def close(site: LoadingSite, project: str, *, by: str) -> int:
@@ -63,8 +86,10 @@ def close(site: LoadingSite, project: str, *, by: str) -> int:
     return removed
 
 
-def _cost(grant: Grant) -> dict[str, Any]:
+def cost(grant: Grant) -> dict[str, Any]:
+    """What a grant is and what it cost, as plain values."""
     return {
         "view": grant.view, "dataset": grant.dataset, "release": grant.release, "rows": grant.rows,
-        "bytes": grant.bytes, "seconds": grant.seconds,
+        "bytes": grant.bytes, "seconds": grant.seconds, "versions": dict(grant.versions),
+        "linked_later_without_key": dict(grant.without_key),
     }  # fmt: skip

@@ -3,12 +3,14 @@
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from integrated_data import journey
 from integrated_data.acquire.drift import check_header
 from integrated_data.control import indexes
+from integrated_data.control.indexes import IndexVersion
 from integrated_data.index.records import records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Matching, Tools
@@ -17,12 +19,13 @@ from integrated_data.journey.linking import version_folder
 from integrated_data.journey.run import Progress
 from integrated_data.model.contract import Column, Contract, IndexUse
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
+from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import LINK_COLUMNS
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site.kit import Kit, infer_delivered, read_contract
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.refreshing import refresh_index
 from integrated_data.vocabulary import sql
 
 #: Table of the links while a file is matched.
@@ -44,7 +47,10 @@ class SourceOrder:
 
 @dataclass(frozen=True)
 class MatchOrder:
-    """What `ids match` was asked. Whether records may share an entity is the contract's to say."""
+    """What `ids match` was asked. Whether records may share an entity is the contract's to say.
+
+    `version`, or `as_at` a day: which version of the index is matched to; the newest where neither is given.
+    """
 
     index: str
     file: Path
@@ -52,10 +58,16 @@ class MatchOrder:
     id_column: str | None = None
     contract_file: Path | None = None
     explain: bool = False
+    version: int | None = None
+    as_at: date | None = None
 
 
 def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Load a reference source into an index; returns what became of it, as plain values."""
+    """Load a reference source into an index, and renew the grants that its merges and splits touch.
+
+    Returns what became of it, as plain values; `refreshed` holds a report for each version whose refresh
+    was to be done, those that an earlier call left unfinished among them.
+    """
     seat_of(order.index)
     contract = read_contract(order.contract_file) if order.contract_file else None
     feed = journey.Feed(order.index, order.id_column)
@@ -73,14 +85,24 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
     return {
         "delivery": outcome.delivery, "source": order.source, "index": order.index, "version": fed.get("version"),
         "repeated": outcome.repeated, **shown, "seconds": dict(outcome.seconds),
+        "refreshed": refresh_index(site, order.index, progress=progress),
     }  # fmt: skip
+
+
+def _version(site: LoadingSite, order: MatchOrder) -> IndexVersion:
+    """The index version a file is matched to; refuses one that never was, or was before the index began."""
+    if order.version is not None and order.as_at is not None:
+        raise UsageRefusal("A version and a day were given", next_step="Give --index-version or --as-at")
+    with site.store.read() as connection:
+        if order.as_at is not None:
+            return indexes.as_at(connection, order.index, day=order.as_at, today=site.store.now().date())
+        return indexes.get(connection, order.index, version=order.version)
 
 
 def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | None = None) -> dict[str, Any]:
     """Match a file to an index and write one link per record; the index is not changed."""
     seat = seat_of(order.index)
-    with site.store.read() as connection:
-        version = indexes.get(connection, order.index)
+    version = _version(site, order)
     folder = Path(tempfile.mkdtemp(prefix="match-", dir=site.places.scratch))
     try:
         (progress or _silent)("reading")
@@ -109,7 +131,9 @@ def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | Non
     finally:
         site.engine.drop(LINKS, EXPLAINED, "match_records", checking.STANDARDISED, checking.LANDED)
         shutil.rmtree(folder, ignore_errors=True)
-    facts = {"index_version": version.version, "records": rows, "accepted": report["accepted"]}
+    facts: dict[str, Any] = {"index_version": version.version, "records": rows, "accepted": report["accepted"]}
+    if order.as_at is not None:
+        facts["as_at"] = order.as_at.isoformat()
     site.store.record(Event("file.matched", site.actor, f"index/{order.index}", facts))
     return facts | {
         "clerical": report["clerical"], "one_to_one": use.one_to_one, "links": str(order.out), **explained,

@@ -1,0 +1,221 @@
+"""Relinking: after a new index version, only the records it leaves in doubt are matched again.
+
+A record that was linked to an entity which lost records to another one may be either of the two. It
+is matched again, from its sealed row and with the model of its dataset, to the version that split
+the entity; the links found are a set of their own beside the first one, which stays as it was.
+Entities that merged need none of this: succession answers for them.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries, indexes, releases
+from integrated_data.control.indexes import LinkSet
+from integrated_data.control.store import Change
+from integrated_data.engine import Stored
+from integrated_data.index import life
+from integrated_data.index.records import records_of
+from integrated_data.journey import checking, resolving
+from integrated_data.journey.linking import LINKS, match_records, models_folder, version_folder
+from integrated_data.journey.workshop import Facts, Workshop
+from integrated_data.model.contract import Contract, IndexUse
+from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.linkage import Band, EntityEvent
+from integrated_data.vocabulary.marks import ROW
+from integrated_data.vocabulary.sql import name, text
+
+#: Tables of the links a delivery stands with, and of its records in doubt.
+STANDING, AGAIN = "standing_links", "matched_again"
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What an index version does to one delivery of a current release.
+
+    `merged`: linked records whose entity another one stands for from this version on; `again`: records
+    that must be matched again.
+    """
+
+    dataset: str
+    delivery: str
+    merged: int
+    again: int
+
+
+def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
+    """The deliveries behind what is published now that a version's merges and splits touch."""
+    folder = version_folder(workshop.places.indexes, index, version=version)
+    resolving.load_events(workshop.engine, index, folder=folder)
+    try:
+        if not _count(workshop, f"SELECT * FROM {resolving.EVENTS} WHERE event IN ({_TURNS})"):
+            return []
+        found = [
+            _touched(workshop, release.dataset, sets=sets, version=version)
+            for release, sets in _linked(workshop, index, version=version)
+        ]
+    finally:
+        workshop.engine.drop(resolving.EVENTS)
+    return [one for one in found if one.merged or one.again]
+
+
+_TURNS = ", ".join(text(event) for event in (EntityEvent.ABSORBED, EntityEvent.SPLIT))
+
+
+def current(workshop: Workshop) -> frozenset[str]:
+    """Deliveries behind what is published now."""
+    with workshop.store.read() as connection:
+        found = releases.all_current(connection)
+    files = [f for r in found for f in workshop.lake.files(r.dataset, r.snapshot)]
+    return frozenset(workshop.lake.delivery_of(f) for f in files)
+
+
+def _linked(workshop: Workshop, index: str, *, version: int) -> list[tuple[releases.Release, list[LinkSet]]]:
+    """Deliveries of current releases that were linked to an earlier version, with their link sets till then."""
+    with workshop.store.read() as connection:
+        current = releases.all_current(connection)
+        found = []
+        for release in current:
+            for file in workshop.lake.files(release.dataset, release.snapshot):
+                known = indexes.links_of(connection, workshop.lake.delivery_of(file), index=index)
+                before = [s for s in known if s.index_version < version]
+                if before:
+                    found.append((release, before))
+    return found
+
+
+def _touched(workshop: Workshop, dataset: str, *, sets: list[LinkSet], version: int) -> Touched:
+    _load_standing(workshop, sets)
+    try:
+        merged = _count(workshop, f"SELECT * FROM {STANDING} SEMI JOIN ({_merging_sql(version)}) USING (entity_id)")
+        again = _count(workshop, _again_sql(sets))
+    finally:
+        workshop.engine.drop(STANDING)
+    return Touched(dataset, sets[0].delivery, merged, again)
+
+
+def _count(workshop: Workshop, select: str) -> int:
+    return int(workshop.engine.rows(f"SELECT count(*) AS n FROM ({select})")["n"][0].as_py())
+
+
+def _load_standing(workshop: Workshop, sets: list[LinkSet]) -> None:
+    """Table STANDING (record_id, entity_id, since) of accepted links: each record's from its newest set."""
+    engine = workshop.engine
+    parts: list[str] = []
+    newer: list[str] = []
+    views = [f"{STANDING}_{s.index_version}" for s in sets]
+    try:
+        for one, view in reversed(list(zip(sets, views, strict=True))):
+            engine.load(view, Stored((resolving.place_of(workshop, one),)))
+            passed = " ".join(f"ANTI JOIN {name(n)} USING (record_id)" for n in newer)
+            parts.append(
+                f"SELECT record_id, entity_id, {one.index_version} AS since FROM {name(view)} {passed} "
+                "WHERE entity_id IS NOT NULL"
+            )
+            newer.append(view)
+        engine.create(STANDING, " UNION ALL ".join(parts))
+    finally:
+        engine.drop(*views)
+
+
+def _merging_sql(version: int) -> str:
+    """Ids (entity_id) for which another entity stands from a version on, or another than before."""
+    absorbed = f"SELECT entity_id, other_id, version FROM {resolving.EVENTS} WHERE event = {text(EntityEvent.ABSORBED)}"
+    return (
+        f"WITH RECURSIVE step AS ({absorbed}), back AS (SELECT entity_id FROM step WHERE version = {version} "
+        "UNION SELECT s.entity_id FROM step AS s JOIN back AS b ON s.other_id = b.entity_id) SELECT * FROM back"
+    )
+
+
+def _again_sql(sets: list[LinkSet]) -> str:
+    """Records (record_id) whose entity, or the one that stands for it, lost records since they were linked."""
+    return " UNION ALL ".join(
+        f"SELECT record_id FROM {STANDING} SEMI JOIN ({life.unsettled_sql(resolving.EVENTS, s.index_version)}) "
+        f"USING (entity_id) WHERE since = {s.index_version}"
+        for s in sets
+    )
+
+
+def relink(
+    workshop: Workshop, index: str, *, version: int, delivery: str
+) -> tuple[Facts, Callable[[Change], None]]:  # fmt: skip
+    """Match a delivery's records in doubt to a version again and save their links; they count once written down.
+
+    Doing it twice leaves the same.
+    """
+    with workshop.store.read() as connection:
+        known = indexes.links_of(connection, delivery, index=index)
+        dataset = deliveries.get(connection, delivery).dataset
+        body = deliveries.contract_body(
+            connection, dataset, version=deliveries.contract_version(connection, delivery)
+        )  # fmt: skip
+    sets = [s for s in known if s.index_version < version]
+    folder = version_folder(workshop.places.indexes, index, version=version)
+    resolving.load_events(workshop.engine, index, folder=folder)
+    try:
+        _load_standing(workshop, sets)
+        workshop.engine.create(AGAIN, _again_sql(sets))
+        contract = contracts.parse(body or "")
+        place = f"deliveries/{delivery}/links-{index}-v{version:04d}.parquet"
+        report = _match(workshop, contract, index=index, folder=folder, delivery=delivery)
+        rows = workshop.engine.save(_kept_sql(_use(contract, index)), workshop.places.deliveries.parent / place)
+    finally:
+        workshop.engine.drop(LINKS, AGAIN, STANDING, resolving.EVENTS)
+    facts: Facts = {"delivery": delivery, "dataset": dataset, "records": rows, "report": report}
+
+    def write(change: Change) -> None:
+        about = {"index_version": version, "place": place, "report": report, "whole": False}
+        indexes.save_links(change, delivery=delivery, dataset=dataset, index=index, about=about)
+
+    return facts, write
+
+
+def _match(workshop: Workshop, contract: Contract, *, index: str, folder: Path, delivery: str) -> Facts:
+    """Make table LINKS of the records in AGAIN, by the stored model of their dataset.
+
+    Where no stored model fits, one is trained on the whole delivery: a few records teach nothing.
+    """
+    checked = workshop.places.deliveries / delivery / "checked.parquet"
+    if not checked.exists():
+        raise DeliveryRefusal(
+            f"The checked rows of delivery {delivery} are not there, so its records cannot be matched again",
+            next_step="Restore them from a backup, or deliver the dataset again",
+        )
+    checking.load_good(workshop.engine, contract, place=checked)
+    use, models = _use(contract, index), models_folder(workshop, index, dataset=contract.dataset)
+    records = records_of(contract, use, relation=checking.GOOD, record_id=ROW)
+    doubtful = f"SELECT * FROM ({records.sql}) SEMI JOIN {AGAIN} USING (record_id)"
+    with tempfile.TemporaryDirectory(prefix="relink-", dir=workshop.places.scratch) as aside:
+        tried = Path(aside) / "models"
+        if models.is_dir():
+            shutil.copytree(models, tried)
+        report = match_records(workshop, replace(records, sql=doubtful), use=use, folder=folder, models=tried)
+    if report.get("trained_now"):
+        report = match_records(workshop, records, use=use, folder=folder, models=models)
+    return report
+
+
+def _use(contract: Contract, index: str) -> IndexUse:
+    return next((u for u in contract.indexes if u.index == index), IndexUse(index))
+
+
+def _kept_sql(use: IndexUse) -> str:
+    """The links of the records in AGAIN; where no two records may be one entity, none that another record holds."""
+    links = f"SELECT * FROM {LINKS} SEMI JOIN {AGAIN} USING (record_id)"
+    if not use.one_to_one:
+        return links
+    held = f"SELECT entity_id FROM {STANDING} ANTI JOIN {AGAIN} USING (record_id)"
+    taken = f"entity_id IN (SELECT entity_id FROM ({held}))"
+    return (
+        f"SELECT * REPLACE (CASE WHEN {taken} THEN NULL ELSE entity_id END AS entity_id, "
+        f"CASE WHEN {taken} THEN entity_id ELSE candidate_id END AS candidate_id, "
+        f"CASE WHEN {taken} THEN {text(Band.CLERICAL)} ELSE band END AS band) FROM ({links})"
+    )
+
+
+def as_facts(found: list[Touched]) -> list[Facts]:
+    """What was touched, as plain values."""
+    return [asdict(one) for one in found]

@@ -1,0 +1,173 @@
+"""After a new index version: the job that matches again what it leaves in doubt and renews the grants it touches.
+
+    plan → relink-0001 … → grants → renew-0001 …
+
+One job for each version, run oldest version first. Every step is written down when it is done, so a
+job that was killed goes on where it stood. Until a project's step is done its old copies serve; its
+new ones are opened together. What merges and splits do not touch is left as it is, and so is every
+project that pins an older version.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from integrated_data.control import grants, indexes, jobs, projects
+from integrated_data.control.store import Change
+from integrated_data.journey import relinking, resolving
+from integrated_data.journey.run import Progress
+from integrated_data.journey.workshop import Facts
+from integrated_data.model.access import Grant, Project, ProjectState
+from integrated_data.model.errors import Refusal
+from integrated_data.model.event import Event
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.projects import cost, provision_project
+
+Write = Callable[[Change], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The refresh of one index version."""
+
+    index: str
+    version: int
+
+    @property
+    def id(self) -> str:
+        """Its id in the table of jobs."""
+        return f"refresh/{self.index}/{self.version}"
+
+    @property
+    def subject(self) -> str:
+        """What its audit events are about."""
+        return f"index/{self.index}"
+
+
+def refresh_index(site: LoadingSite, index: str, *, progress: Progress | None = None) -> list[dict[str, Any]]:
+    """Run every refresh of an index that is not done; returns a report of each: version, records, projects, cost."""
+    return [_run(site, job, progress=progress or _silent) for job in pending(site, index)]
+
+
+def pending(site: LoadingSite, index: str) -> list[Job]:
+    """Refreshes of an index that are not done, oldest version first."""
+    with site.store.read() as connection:
+        found = [Job(index, v.version) for v in indexes.versions(connection, index)[1:]]
+        return [job for job in found if jobs.state(connection, job.id) != "done"]
+
+
+def _silent(_step: str) -> None:
+    pass
+
+
+def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
+    jobs.take(site.store, job.id, kind="refresh", subject=job.subject, actor=site.actor)
+    try:
+        touched = _step(site, job, step="plan", work=lambda: _plan(site, job))["touched"]
+        again = [t["delivery"] for t in touched if t["again"]]
+        relinked = []
+        for number, delivery in enumerate(again, 1):
+            progress(f"matching again {number} of {len(again)}")
+            relinked.append(_step(site, job, step=f"relink-{number:04d}", work=_relink(site, job, delivery=delivery)))
+        held = _step(site, job, step="grants", work=lambda: _held(site, job, touched=touched))["projects"]
+        renewed = []
+        for number, (project, datasets) in enumerate(held, 1):
+            progress(f"renewing project {number} of {len(held)}")
+            done = _step(site, job, step=f"renew-{number:04d}", work=_renew(site, (project, datasets)))
+            renewed += done["grants"]
+    except Refusal as refusal:
+        event = Event("job.failed", site.actor, job.subject, {"job": job.id, "reason": str(refusal)})
+        with site.store.change(event) as change:
+            jobs.finish(change, job.id, state="failed", reason=str(refusal))
+        raise
+    report = _report(job, touched, relinked=relinked, renewed=renewed)
+    with site.store.change(Event("index.refreshed", site.actor, job.subject, {"job": job.id, **_counts(report)})) as c:
+        jobs.finish(c, job.id)
+    return report
+
+
+def _step(site: LoadingSite, job: Job, *, step: str, work: Callable[[], tuple[Facts, Write | None]]) -> Facts:
+    """What a step left, from the record where it was done before."""
+    with site.store.read() as connection:
+        done = jobs.done_steps(connection, job.id)
+    if step in done:
+        return done[step]
+    begun = time.perf_counter()
+    facts, write = work()
+    seconds = round(time.perf_counter() - begun, 3)
+    event = Event("stage.done", site.actor, job.subject, {"job": job.id, "stage": step, "seconds": seconds})
+    with site.store.change(event) as change:
+        if write is not None:
+            write(change)
+        jobs.step_done(change, job.id, step=step, result=facts, seconds=seconds)
+    return facts
+
+
+def _plan(site: LoadingSite, job: Job) -> tuple[Facts, None]:
+    found = relinking.touched(site.workshop, job.index, version=job.version)
+    return {"touched": relinking.as_facts(found)}, None
+
+
+def _relink(site: LoadingSite, job: Job, *, delivery: str) -> Callable[[], tuple[Facts, Write | None]]:
+    """Match a delivery's records in doubt again, unless another release has taken its place since."""
+
+    def work() -> tuple[Facts, Write | None]:
+        if delivery not in relinking.current(site.workshop):
+            return {"delivery": delivery, "records": 0}, None
+        return relinking.relink(site.workshop, job.index, version=job.version, delivery=delivery)
+
+    return work
+
+
+def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, None]:
+    """Projects that hold a key of the index in a dataset touched, and want this version: with those datasets."""
+    datasets = {t["dataset"] for t in touched}
+    found: dict[str, list[str]] = {}
+    with site.store.read() as connection:
+        active = [g for g in grants.active(connection) if g.dataset in datasets]
+        known = {p.id: p for p in projects.projects(connection)}
+    for grant in active:
+        if _concerned(site, job, project=known[grant.project], grant=grant):
+            found.setdefault(grant.project, []).append(grant.dataset)
+    return {"projects": sorted(found.items())}, None
+
+
+def _concerned(site: LoadingSite, job: Job, *, project: Project, grant: Grant) -> bool:
+    if not any(resolving.index_of(key) == job.index for key in grant.keys):
+        return False
+    if not resolving.pinned(project, job.index):
+        return True
+    return (resolving.wanted(site.store, project, index=job.index) or 0) >= job.version
+
+
+def _renew(site: LoadingSite, held: tuple[str, list[str]]) -> Callable[[], tuple[Facts, Write | None]]:
+    """Renew a project's copies, but for those it no longer holds or was not decided again to have."""
+
+    def work() -> tuple[Facts, Write | None]:
+        name, datasets = held
+        with site.store.read() as connection:
+            project = projects.get_project(connection, name)
+            active = {g.dataset for g in grants.active(connection, project=name)}
+        if project.state is not ProjectState.APPROVED:
+            return {"grants": []}, None
+        asked = [r for r in project.datasets if r.dataset in datasets and r.dataset in active]
+        made = provision_project(site, project, requests=asked, by=site.actor)
+        return {"grants": [{"project": name, **cost(grant)} for grant in made]}, None
+
+    return work
+
+
+def _report(job: Job, touched: list[Facts], *, relinked: list[Facts], renewed: list[Facts]) -> dict[str, Any]:
+    return {
+        "index": job.index, "version": job.version, "datasets": sorted({t["dataset"] for t in touched}),
+        "records_merged": sum(t["merged"] for t in touched),
+        "records_matched_again": sum(r["records"] for r in relinked),
+        "projects": sorted({g["project"] for g in renewed}), "bytes": sum(g["bytes"] for g in renewed),
+        "seconds": round(sum(g["seconds"] for g in renewed), 3), "grants": renewed,
+    }  # fmt: skip
+
+
+def _counts(report: dict[str, Any]) -> dict[str, Any]:
+    kept = ("version", "records_merged", "records_matched_again", "bytes", "seconds")
+    return {k: report[k] for k in kept} | {"projects": len(report["projects"])}
