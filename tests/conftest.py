@@ -17,10 +17,16 @@ def sealer() -> FileSealer:
     return FileSealer(b"s" * 32)
 
 
-@pytest.fixture
-def engine(tmp_path: Path, sealer: FileSealer) -> Iterator[DuckDB]:
+def identified_engine(folder: Path) -> DuckDB:
+    """An engine as the loading side has it, which spills to `folder`."""
     key = base64.b64encode(b"p" * 32).decode()
-    made = DuckDB(Limits(threads=2, memory="2GB", scratch=tmp_path / "scratch"), sealer=sealer, parquet_key=key)
+    limits = Limits(threads=2, memory="2GB", scratch=folder / "scratch")
+    return DuckDB(limits, sealer=FileSealer(b"s" * 32), parquet_key=key)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[DuckDB]:
+    made = identified_engine(tmp_path)
     yield made
     made.close()
 

@@ -1,61 +1,33 @@
-"""Building an index: a new immutable version from the one before and one more source.
+"""Building an index: a new immutable version from the one before and what one source says now.
 
-Each record of the source is an entity the index knows (the same source and record id, or matched),
-or a new one; new records found to be the same share theirs. Nothing of an entity is forgotten: what
-a source no longer says is closed, not deleted, and no entity id is ever used again.
+Who is one entity follows from the records as they stand, what they are judged by (`matching.basis`)
+and what people decided; only what a delivery touches is decided anew (`entities`), and ids continue
+through `life`. Nothing of an entity is forgotten: what a source no longer says is closed, not deleted.
 """
 
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from integrated_data.engine import Engine, Held
-from integrated_data.index import life, link
-from integrated_data.index.life import new_ids
-from integrated_data.index.matching import block, deduplicate, prepare, rivals, train
-from integrated_data.index.matching.decide import Ints
+from integrated_data.engine import Engine
+from integrated_data.index import entities, link, write
+from integrated_data.index.matching import decide, pairs, prepare, rivals, train
+from integrated_data.index.matching.basis import Basis, Learnt, frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
-from integrated_data.index.matching.model import Model, assumed
-from integrated_data.index.store import FILES, About, Version, probe
+from integrated_data.index.matching.model import assumed
+from integrated_data.index.matching.pairs import Compared
+from integrated_data.index.sources import LoadReport, Source
+from integrated_data.index.store import FILES, Version, probe
 from integrated_data.model.errors import IndexRefusal
-from integrated_data.model.linkage import EntityStatus
 from integrated_data.vocabulary.sql import name, names, text
 
+__all__ = ["LoadReport", "Source", "add_source"]
 
-@dataclass(frozen=True)
-class Source:
-    """One source to add. `records`: relation with `record_id` and meaning columns, `effective_from`
-    and `effective_to` where known; `recorded_at`: when the service came to know, ISO 8601."""
+WORK = write.WORK
 
-    name: str
-    records: str
-    recorded_at: str
-    one_to_one: bool = False
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a source brought; holds no personal data. `links`: how its records met the version before."""
-
-    source: str
-    records: int
-    known: int  # records that this source had before, under the same id
-    matched: int  # records found to be entities of the index
-    created: int  # new entities
-    merged: int  # records that share a new entity with another of the source
-    entities: int  # of the new version
-    links: link.LinkReport | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    model: Model | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it, without the model."""
-        body = {k: v for k, v in vars(self).items() if k not in ("model", "links")}
-        return body | {"links": self.links.to_dict() if self.links else None}
+#: Training on duplicates needs this share of records to have one, and at least this many pairs.
+DUPLICATED, FEWEST_PAIRS = 0.05, 300
 
 
 def add_source(
@@ -63,35 +35,31 @@ def add_source(
     source: Source, folder: Path,
 ) -> tuple[Version, LoadReport]:  # fmt: skip
     """Write the version in `folder` (made by this call) that follows `previous` and holds `source` too."""
-    clock, work = link.Clock(), "build"
+    clock = link.Clock()
     folder.mkdir(mode=0o700, parents=True)
     try:
         with clock.step("prepare"):
-            link.clean(engine, definition, records=source.records, out=f"{work}_records")
-            _refuse_repeated_ids(engine, source, work=work)
-            _load_previous(engine, definition, previous=previous, work=work)
-        with clock.step("match"):
-            links, model = _links(engine, trainer, previous=previous, source=source, work=work)
-        with clock.step("deduplicate"):
-            start = model or assumed(definition)
-            engine.create(f"{work}_new", _new_sql(work))
-            grouped = deduplicate.groups(engine, trainer, start=start, definition=definition, records=f"{work}_new")
+            link.clean(engine, definition, records=source.records, out=f"{WORK}_records")
+            _refuse_repeated_ids(engine, source)
+            write.load_previous(engine, definition, previous=previous, work=WORK)
+            _stated(engine, definition, source=source)
+        with clock.step("compare"):
+            basis, compared = _compared(engine, trainer, definition=definition, previous=previous, source=source)
+        with clock.step("group"):
+            _decisions(engine, source.decisions)
+            entities.regroup(engine, definition, basis=basis, compared=compared, work=WORK)
         with clock.step("write"):
-            _number(engine, grouped.group, source=source, work=work)
-            moments = _moments(engine, previous, source=source, folder=folder)
-            about = _write(engine, definition, model=grouped.model, source=source, folder=folder)
-            about = replace(about, moments=moments)
-            _write_text(folder / "about.json", about.to_json())
-        report = _report(engine, source, links=links, about=about, work=work)
-        return Version(definition, folder, about), replace(report, seconds=clock.seconds, model=model or grouped.model)
+            version, events = write.version(engine, definition, previous=previous, source=source, made=(basis, folder))
+        return version, replace(
+            _report(engine, source), entities=version.about.entities, events=events, seconds=clock.seconds
+        )
     finally:
-        _drop(engine, previous, work=work)
+        _drop(engine, previous)
 
 
-def _refuse_repeated_ids(engine: Engine, source: Source, *, work: str) -> None:
+def _refuse_repeated_ids(engine: Engine, source: Source) -> None:
     counts = engine.rows(
-        f"SELECT count(*) AS n, count(record_id) AS held, count(DISTINCT record_id) AS ids FROM "
-        f"{name(f'{work}_records')}"
+        f"SELECT count(*) AS n, count(record_id) AS held, count(DISTINCT record_id) AS ids FROM {WORK}_records"
     ).to_pylist()[0]
     if counts["n"] != counts["ids"] or counts["held"] != counts["n"]:
         raise IndexRefusal(
@@ -101,225 +69,191 @@ def _refuse_repeated_ids(engine: Engine, source: Source, *, work: str) -> None:
         )
 
 
-def _load_previous(engine: Engine, definition: MatchDefinition, *, previous: Version | None, work: str) -> None:
-    """Views `<work>_old_<file>` of the version before; empty ones for the first source."""
-    if previous is not None:
-        previous.load(engine, f"{work}_old")
-        return
-    fields = ", ".join(f"{name(f)}" for f in prepare.kept(definition))
-    meanings = "".join(f", NULL::VARCHAR AS {name(m)}" for m in definition.index.attributes)
-    empty = {
-        "entities": "0::BIGINT AS entity, 0::BIGINT AS entity_id, '' AS status, '' AS source, '' AS recorded_from",
-        "records": "'' AS source, '' AS record_id, 0::BIGINT AS entity, 0::BIGINT AS form",
-        "attributes": f"0::BIGINT AS entity, '' AS source, '' AS record_id{meanings}, NULL::VARCHAR AS "
-        "effective_from, "
-        "NULL::VARCHAR AS effective_to, '' AS recorded_from, NULL::VARCHAR AS recorded_to",
-        "forms": f"0::BIGINT AS form, 0::BIGINT AS entity, [''] AS sources, 0::BIGINT AS print, {fields}",
-    }
-    for file, columns in empty.items():
-        origin = name(f"{work}_records")
-        engine.create(f"{work}_old_{file}", f"SELECT {columns} FROM {origin} LIMIT 0")
+def number_sql(source: str, record_id: str) -> str:
+    """The number of a record: a hash of its source and id, the same in every version."""
+    return f"(hash({source}, {record_id}) >> 1)::BIGINT"
 
 
-def _links(
-    engine: Engine, trainer: train.Trainer, *, previous: Version | None, source: Source, work: str
-) -> tuple[link.LinkReport | None, Model | None]:
-    """Table `<work>_links`: record_id, entity_id of records that the version before knows."""
-    if previous is None:
-        origin = name(f"{work}_records")
-        engine.create(f"{work}_links", f"SELECT record_id, NULL::BIGINT AS entity_id, FALSE AS known FROM {origin}")
-        return None, None
-    known = (
-        f"SELECT l.record_id, o.entity FROM {name(f'{work}_records')} l JOIN {name(f'{work}_old_records')} o "
-        f"ON o.record_id = l.record_id::VARCHAR AND o.source = {text(source.name)}"
-    )
-    engine.create(f"{work}_known", known)
-    request = link.Request(
-        f"{work}_records", f"{work}_matched", one_to_one=source.one_to_one, cleaned=True, known=f"{work}_known"
-    )
-    report = link.match(engine, trainer, version=previous, request=request)
-    engine.create(
-        f"{work}_links",
-        f"SELECT m.record_id, m.entity_id, k.record_id IS NOT NULL AS known FROM {name(f'{work}_matched')} m "
-        f"LEFT JOIN {name(f'{work}_known')} k ON k.record_id = m.record_id",
-    )
-    return report, report.model
-
-
-def _new_sql(work: str) -> str:
-    """Records that no entity of the version before is: cleaned, `record` numbered anew."""
-    return (
-        f"SELECT row_number() OVER (ORDER BY l.record) - 1 AS record, l.* EXCLUDE (record) FROM "
-        f"{name(f'{work}_records')} l "
-        f"JOIN {name(f'{work}_links')} k ON k.record_id = l.record_id WHERE k.entity_id IS NULL"
-    )
-
-
-def _number(engine: Engine, group: Ints, *, source: Source, work: str) -> None:
-    """Tables `<work>_entities` and `<work>_map` (record, entity): old entities keep number and id."""
-    before = link.count(engine, f"{work}_old_entities")
-    created = int(group.max()) + 1 if len(group) else 0
-    taken = engine.rows(f"SELECT entity_id FROM {name(f'{work}_old_entities')}").column("entity_id").to_numpy()
-    fresh = pa.table({"entity": np.arange(before, before + created), "entity_id": new_ids(created, taken)})
-    engine.load(f"{work}_fresh", Held(fresh))
-    engine.load(f"{work}_groups", Held(pa.table({"record": np.arange(len(group)), "entity": group + before})))
-    engine.create(
-        f"{work}_entities",
-        f"SELECT entity, entity_id, status, source, recorded_from FROM {name(f'{work}_old_entities')} UNION ALL "
-        f"SELECT entity, entity_id, {text(EntityStatus.CURRENT)}, {text(source.name)}, {text(source.recorded_at)} "
-        f"FROM {name(f'{work}_fresh')}",
-    )
-    engine.create(
-        f"{work}_map",
-        f"SELECT l.record, l.record_id, coalesce(o.entity, g.entity) AS entity FROM {name(f'{work}_records')} l "
-        f"JOIN {name(f'{work}_links')} k ON k.record_id = l.record_id "
-        f"LEFT JOIN {name(f'{work}_old_entities')} o ON o.entity_id = k.entity_id "
-        f"LEFT JOIN {name(f'{work}_new')} n ON n.record_id = l.record_id "
-        f"LEFT JOIN {name(f'{work}_groups')} g ON g.record = n.record",
-    )
-
-
-def _write(
-    engine: Engine, definition: MatchDefinition, *, model: Model, source: Source, folder: Path, work: str = "build"
-) -> About:
-    """Write the files of the new version; `about.json` last, so that an unfinished one cannot be opened."""
-    engine.create(
-        f"{work}_prints", f"SELECT record, {prepare.print_sql(definition)} AS print FROM {name(f'{work}_records')}"
-    )
-    _forms(engine, definition, source=source, work=work)
-    engine.create(f"{work}_form_keys", block.keys_sql(definition, f"{work}_forms", number="form"))
-    engine.create(f"{work}_keys", block.stored_keys_sql(definition, f"{work}_form_keys", entities=f"{work}_forms"))
-    statements = {
-        "entities": f"SELECT * FROM {name(f'{work}_entities')} ORDER BY entity",
-        "records": _records_sql(source, work),
-        "attributes": _attributes_sql(engine, definition, source=source, work=work),
-        "forms": f"SELECT * FROM {name(f'{work}_forms')} ORDER BY entity",
-        "keys": f"SELECT * FROM {name(f'{work}_keys')}",
-    }
-    for file, sql in statements.items():
-        engine.save(sql, folder / f"{file}.parquet", sealed=True)
-    sources = engine.rows(
-        f"SELECT source, count(*) AS n FROM ({statements['records']}) GROUP BY source ORDER BY source"
-    )
-    return About(
-        index=definition.index.name,
-        entities=link.count(engine, f"{work}_entities"),
-        forms=link.count(engine, f"{work}_forms"),
-        sources={r["source"]: r["n"] for r in sources.to_pylist()},
-        probe=probe(engine),
-        rivals=rivals.rival_counts(engine, definition, model=model, work=work),
-    )
-
-
-def _moments(engine: Engine, previous: Version | None, *, source: Source, folder: Path) -> tuple[life.Moment, ...]:
-    """Write the events so far, to which this version adds nothing but what it creates; returns its moments."""
-    known = previous.about.moments if previous else ()
-    moment = life.following(known, source.name, recorded_at=source.recorded_at)
-    life.load(engine, previous.folder if previous else None, relation="build_old_events")
-    life.save(engine, old="build_old_events", turns=(), moment=moment, folder=folder)
-    engine.drop("build_old_events")
-    return (*known, moment)
-
-
-def _forms(engine: Engine, definition: MatchDefinition, *, source: Source, work: str) -> None:
-    """Table `<work>_forms`: the distinct cleaned forms of every entity and which sources say them."""
+def _stated(engine: Engine, definition: MatchDefinition, *, source: Source) -> None:
+    """Tables of what records say: see `matching.pairs`; `<work>_current` has `record_id` and `entity` too."""
+    own = text(source.name)
     fields = names(prepare.kept(definition))
-    others = f"list_filter(sources, lambda s: s <> {text(source.name)})"
-    both = (
-        f"SELECT entity, {others} AS sources, print, {fields} FROM {name(f'{work}_old_forms')} WHERE "
-        f"len({others}) > 0 "
-        f"UNION ALL SELECT m.entity, [{text(source.name)}] AS sources, {prepare.print_sql(definition)} AS "
-        f"print, {fields} "
-        f"FROM {name(f'{work}_records')} l JOIN {name(f'{work}_map')} m ON m.record = l.record"
-    )
-    kept = ", ".join(f"any_value({name(f)}) AS {name(f)}" for f in prepare.kept(definition))
     engine.create(
-        f"{work}_distinct",
-        f"SELECT row_number() OVER (ORDER BY entity, print) - 1 AS form, * FROM (SELECT entity, "
-        f"list_sort(list_distinct(flatten(list(sources)))) AS sources, print, {kept} FROM ({both}) GROUP BY "
-        f"entity, print)",
+        f"{WORK}_told",
+        f"SELECT {number_sql(own, 'record_id::VARCHAR')} AS record, record_id::VARCHAR AS record_id, "
+        f"-1 - record AS spot, {prepare.print_sql(definition)} AS print FROM {WORK}_records",
     )
-    engine.create(f"{work}_forms", prepare.with_frequencies_sql(definition, f"{work}_distinct"))
+    engine.view(
+        f"{WORK}_content",
+        f"SELECT form AS spot, print, {fields} FROM {WORK}_old_forms UNION ALL "
+        f"SELECT t.spot, t.print, {fields} FROM {WORK}_records r JOIN {WORK}_told t ON t.spot = -1 - r.record",
+    )
+    engine.create(
+        f"{WORK}_mine",
+        f"SELECT {number_sql('o.source', 'o.record_id')} AS record, o.record_id, o.entity, o.form, f.print "
+        f"FROM {WORK}_old_records o JOIN {WORK}_old_forms f ON f.form = o.form WHERE o.source = {own}",
+    )
+    engine.create(
+        f"{WORK}_stands",
+        f"SELECT {number_sql('source', 'record_id')} AS record, source, record_id, form AS spot, entity "
+        f"FROM {WORK}_old_records WHERE source <> {own} UNION ALL "
+        f"SELECT t.record, {own}, t.record_id, t.spot, m.entity FROM {WORK}_told t "
+        f"LEFT JOIN {WORK}_mine m ON m.record = t.record",
+    )
+    engine.create(
+        f"{WORK}_moved",
+        f"SELECT coalesce(t.record, m.record) AS record, m.form AS was, t.spot AS now FROM {WORK}_told t "
+        f"FULL JOIN {WORK}_mine m ON m.record = t.record WHERE t.print IS DISTINCT FROM m.print",
+    )
 
 
-def _records_sql(source: Source, work: str) -> str:
-    """Which entity and form each loaded record is; what this source said before is replaced."""
-    forms = name(f"{work}_forms")
+def _compared(
+    engine: Engine, trainer: train.Trainer, *, definition: MatchDefinition, previous: Version | None, source: Source
+) -> tuple[Basis, Compared]:
+    """What records are judged by, and the pairs of those that the delivery touches."""
+    kept = source.basis or previous
+    basis = kept.basis() if kept else Basis()
+    held = link.count(engine, f"{WORK}_stands")
+    counted = source.basis is None and basis.outgrown(held)
+    new = source.basis is None and source.name not in basis.sources
+    if kept:
+        engine.load(f"{WORK}_frequencies", kept.frequencies())
+    if new:
+        basis = _begun(engine, trainer, definition=definition, basis=basis, source=source)
+    current = " ".join(f"WHEN {text(each)} THEN {turn}" for turn, each in enumerate(basis.sources))
+    turned = f"CASE source {current} ELSE -1 END" if current else "-1"
+    engine.create(f"{WORK}_current", f"SELECT *, {turned} AS turn FROM {WORK}_stands")
+    if counted:
+        basis = _counted(engine, definition, basis=basis)
+    everything = counted or source.anew or previous is None or previous.about.probe != probe(engine)
+    pairs.touch(engine, definition, source=None if everything else source.name, work=WORK)
+    if counted:
+        basis = _with_rivals(engine, definition, basis=basis)
+    compared = pairs.compare(engine, definition, basis=basis, work=WORK)
+    if everything:
+        engine.view(
+            f"{WORK}_old_edges", "SELECT 0::BIGINT AS low, 0::BIGINT AS high, 0.0::DOUBLE AS weight WHERE FALSE"
+        )
     return (
-        f"SELECT {text(source.name)} AS source, m.record_id::VARCHAR AS record_id, m.entity, f.form "
-        f"FROM {name(f'{work}_map')} m JOIN {name(f'{work}_prints')} p ON p.record = m.record "
-        f"JOIN {forms} f ON f.entity = m.entity AND f.print = p.print UNION ALL "
-        f"SELECT o.source, o.record_id, o.entity, f.form FROM {name(f'{work}_old_records')} o "
-        f"JOIN {name(f'{work}_old_forms')} x ON x.form = o.form "
-        f"JOIN {forms} f ON f.entity = o.entity AND f.print = x.print WHERE o.source <> {text(source.name)}"
+        _learnt(engine, trainer, definition=definition, world=(basis, compared), source=source)
+        if new
+        else (basis, compared)
     )
 
 
-def _attributes_sql(engine: Engine, definition: MatchDefinition, *, source: Source, work: str) -> str:
-    """What every source said of every entity and when; what this source no longer says is closed."""
-    columns = engine.columns(source.records)
-    meanings = names(str(m) for m in definition.index.attributes)
-    values = ", ".join(f"{_text_of(str(m), columns)} AS {name(m)}" for m in definition.index.attributes)
-    times = ", ".join(f"{_text_of(t, columns)} AS {t}" for t in ("effective_from", "effective_to"))
-    new = (
-        f"SELECT m.entity, {text(source.name)} AS source, r.record_id::VARCHAR AS record_id, {values}, {times} "
-        f"FROM {name(source.records)} r JOIN {name(f'{work}_map')} m ON m.record_id = r.record_id"
+def _begun(
+    engine: Engine, trainer: train.Trainer, *, definition: MatchDefinition, basis: Basis, source: Source
+) -> Basis:
+    """The basis with a new source, its model trained on its records against those of others."""
+    own, others = link.count(engine, f"{WORK}_records"), link.count(engine, f"{WORK}_old_forms")
+    model = assumed(definition)
+    if others:
+        sides = train.Sides(f"{WORK}_records", f"{WORK}_old_forms", (own, others))
+        model = train.trained(engine, trainer, start=model, definition=definition, sides=sides)
+    learnt = Learnt(model, single=source.one_to_one)
+    return replace(basis, sources={**basis.sources, source.name: learnt}, counts={**basis.counts, source.name: own})
+
+
+def _counted(engine: Engine, definition: MatchDefinition, *, basis: Basis) -> Basis:
+    """The basis with frequencies of the records as they stand, and how many each source has."""
+    fields = names(f.name for f in definition.fields if f.frequency)
+    engine.create(
+        f"{WORK}_valued",
+        f"SELECT {fields or 's.spot'} FROM {WORK}_current c JOIN {WORK}_content s ON s.spot = c.spot",
     )
-    told = f"entity, source, record_id, {meanings}, effective_from, effective_to"
-    old = f"(SELECT * FROM {name(f'{work}_old_attributes')} WHERE source = {text(source.name)} AND recorded_to IS NULL)"
-    at = text(source.recorded_at)
-    return (
-        f"WITH told AS MATERIALIZED ({new}), open AS MATERIALIZED (SELECT * FROM {old}), "
-        f"same AS MATERIALIZED (SELECT {told} FROM told INTERSECT SELECT {told} FROM open) "
-        f"SELECT {told}, recorded_from, recorded_to FROM {name(f'{work}_old_attributes')} "
-        f"WHERE source <> {text(source.name)} OR recorded_to IS NOT NULL UNION ALL "
-        f"SELECT {told}, o.recorded_from, CASE WHEN ({_row(told)}) IN (SELECT ({_row(told)}) FROM same) THEN "
-        f"NULL ELSE {at} END "
-        f"FROM open o UNION ALL "
-        f"SELECT {told}, {at}, NULL FROM (SELECT {told} FROM told EXCEPT SELECT {told} FROM same)"
-    )
+    engine.create(f"{WORK}_frequencies", frequencies_sql(definition, f"{WORK}_valued"))
+    engine.drop(f"{WORK}_valued")
+    sizes = engine.rows(f"SELECT source, count(*) AS n FROM {WORK}_current GROUP BY source ORDER BY source").to_pylist()
+    counts = {row["source"]: row["n"] for row in sizes}
+    return replace(basis, counts=counts, counted=max(sum(counts.values()), 1))
 
 
-def _row(columns: str) -> str:
-    return f"row({columns})::VARCHAR"
+def _with_rivals(engine: Engine, definition: MatchDefinition, *, basis: Basis) -> Basis:
+    """The basis with what the records as they stand show of rivals."""
+    seen = f"{WORK}_seen"
+    engine.view(f"{seen}_keys", f"SELECT kind, key, record AS entity FROM {WORK}_held")
+    engine.view(f"{seen}_forms", f"SELECT * FROM {WORK}_weighing")
+    last = basis.model(len(basis.sources) - 1, definition)
+    counts = rivals.rival_counts(engine, definition, model=last, work=seen)
+    engine.drop(f"{seen}_keys", f"{seen}_forms")
+    return replace(basis, rivals=counts)
 
 
-def _text_of(column: str, columns: dict[str, str]) -> str:
-    return f"r.{name(column)}::VARCHAR" if column in columns else "NULL::VARCHAR"
+def _learnt(
+    engine: Engine,
+    trainer: train.Trainer,
+    *,
+    definition: MatchDefinition,
+    world: tuple[Basis, Compared],
+    source: Source,
+) -> tuple[Basis, Compared]:
+    """The basis with how often a new source's records are in others, and repeat one another.
+
+    Where they repeat one another often and there is nothing else to train on, they train the model.
+    """
+    basis, compared = world
+    learnt, own = basis.sources[source.name], basis.counts[source.name]
+    within, across = _parts(compared, basis.turn(source.name))
+    alike = decide.duplicates(within.weight, own)
+    if learnt.model.origin == "assumed" and alike.sum() > max(FEWEST_PAIRS, DUPLICATED * own):
+        sides = train.Sides(f"{WORK}_records", None, (own, own))
+        model = train.trained(engine, trainer, start=learnt.model, definition=definition, sides=sides)
+        learnt = replace(learnt, model=model)
+        basis = replace(basis, sources={**basis.sources, source.name: learnt})
+        compared = pairs.compare(engine, definition, basis=basis, work=WORK)
+        within, across = _parts(compared, basis.turn(source.name))
+        alike = decide.duplicates(within.weight, own)
+    repeated = decide.rate(alike, own)
+    if len(across.weight):
+        records = engine.rows(f"SELECT record FROM {WORK}_told ORDER BY record").column("record").to_numpy()
+        mine = np.isin(across.left, records)
+        left, right = (
+            np.unique(np.where(one, across.left, across.right), return_inverse=True)[1].astype(np.int64)
+            for one in (mine, ~mine)
+        )
+        edges = decide.Edges(left, right, across.weight)
+        found = decide.posterior(edges, sizes=(own, max(basis.among - own, 1)))
+        learnt = replace(learnt, present=found.present, claimed=found.claimed)
+    learnt = replace(learnt, repeated=repeated)
+    return replace(basis, sources={**basis.sources, source.name: learnt}), compared
 
 
-def _report(engine: Engine, source: Source, *, links: link.LinkReport | None, about: About, work: str) -> LoadReport:
+def _parts(compared: Compared, turn: int) -> tuple[Compared, Compared]:
+    """Pairs within the source of that turn, and its pairs with others."""
+    own = compared.turn == turn
+    return compared.of(own & (compared.within == 1)), compared.of(own & (compared.within == 0))
+
+
+def _decisions(engine: Engine, decisions: str | None) -> None:
+    """Table `<work>_decided`: low, high (numbers of records), kind."""
+    if decisions is None:
+        engine.create(f"{WORK}_decided", "SELECT 0::BIGINT AS low, 0::BIGINT AS high, '' AS kind WHERE FALSE")
+        return
+    left, right = (number_sql(f"{side}_source", f"{side}_record") for side in ("left", "right"))
+    engine.create(f"{WORK}_decided", f"SELECT {left} AS low, {right} AS high, kind FROM {name(decisions)}")
+
+
+def _report(engine: Engine, source: Source) -> LoadReport:
     counts = engine.rows(
-        f"SELECT count(*) AS records, count(*) FILTER (known) AS known, count(entity_id) AS found FROM "
-        f"{name(f'{work}_links')}"
+        f"SELECT count(*) AS records, count(s.entity) AS known, "
+        "count(*) FILTER (s.entity IS NULL AND NOT coalesce(e.fresh, FALSE)) AS matched, "
+        "count(DISTINCT e.entity_id) FILTER (e.fresh) AS created, "
+        "count(*) FILTER (e.fresh AND s.entity IS NULL) AS fresh "
+        f"FROM {WORK}_stands s JOIN {WORK}_said m ON m.record = s.record "
+        f"LEFT JOIN {WORK}_entities e ON e.entity = m.entity WHERE s.source = {text(source.name)}"
     ).to_pylist()[0]
-    created = link.count(engine, f"{work}_fresh")
     return LoadReport(
-        source=source.name,
-        records=counts["records"],
-        known=counts["known"],
-        matched=counts["found"] - counts["known"],
-        created=created,
-        merged=counts["records"] - counts["found"] - created,
-        entities=about.entities,
-        links=links,
-    )
-
-
-def _write_text(place: Path, body: str) -> None:
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _drop(engine: Engine, previous: Version | None, *, work: str) -> None:
-    own = (
-        "records", "known", "matched", "links", "new", "fresh", "groups", "entities", "map", "prints", "distinct",
-        "forms", "form_keys", "keys",
+        source=source.name, records=counts["records"], known=counts["known"], matched=counts["matched"],
+        created=counts["created"], merged=max(counts["fresh"] - counts["created"], 0), entities=0,
     )  # fmt: skip
-    engine.drop(*(f"{work}_{t}" for t in own))
+
+
+def _drop(engine: Engine, previous: Version | None) -> None:
+    own = (
+        "records", "told", "content", "mine", "stands", "moved", "current", "frequencies", "decided", "grouped",
+        "edges", *pairs.TABLES, *write.TABLES,
+    )  # fmt: skip
+    engine.drop(*(f"{WORK}_{table}" for table in own))
     if previous is not None:
-        previous.unload(engine, f"{work}_old")
-    engine.drop(*(f"{work}_old_{file}" for file in FILES))
+        previous.unload(engine, f"{WORK}_old")
+    engine.drop(*(f"{WORK}_old_{file}" for file in FILES))

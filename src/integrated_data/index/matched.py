@@ -32,7 +32,9 @@ class MatchedIndex(Remembering):
     def add(self, tools: Tools, addition: Addition, *, previous: Path | None, folder: Path) -> dict[str, Any]:
         """See `Seat.add`."""
         before = open_version(self.matching, previous) if previous else None
-        source = Source(addition.source, addition.records, addition.recorded_at, addition.one_to_one)
+        source = Source(
+            addition.source, addition.records, addition.recorded_at, addition.one_to_one, addition.decisions
+        )
         _, report = add_source(
             tools.engine, tools.trainer, definition=self.matching, previous=before, source=source, folder=folder
         )

@@ -5,9 +5,14 @@
     records.parquet     source, record_id, entity, form: which entity each loaded record is
     attributes.parquet  entity, source, record_id, one column per meaning, effective_from,
                         effective_to (when it was true), recorded_from, recorded_to (when we knew)
-    forms.parquet       form, entity, sources, print, cleaned fields, tf_<field>; sorted by entity
+    former.parquet      source, record_id, entity, form: what records said before
+    forms.parquet       form, entity, sources (that say it now), former (none does), print, cleaned
+                        fields, tf_<field>; sorted by entity
     keys.parquet        kind, key, entity; sorted
+    edges.parquet       low, high, weight: pairs of records that may be one entity (see `entities`)
+    frequencies.parquet field, value, share: kept with the basis (see `matching.basis`)
     events.parquet      what became of entities (see `life`)
+    basis.json          what the index judges its own records by; holds no personal data
 
 `entity` and `form` are row numbers that hold within one version; `entity_id` is the opaque,
 persistent id (63 bits, random, never reused). `print` is a hash over all cleaned fields.
@@ -22,12 +27,14 @@ from typing import Any
 from integrated_data.engine import Engine, Stored
 from integrated_data.index.life import Moment
 from integrated_data.index.matching import block, prepare
+from integrated_data.index.matching.basis import Basis
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import RivalCounts
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.vocabulary.sql import name
 
-FILES = ("entities", "records", "attributes", "forms", "keys")
+FILES = ("entities", "records", "former", "attributes", "forms", "keys", "edges")
+FREQUENCIES, BASIS = "frequencies.parquet", "basis.json"
 FORMAT = 2
 
 
@@ -65,6 +72,14 @@ class Version:
     definition: MatchDefinition
     folder: Path
     about: About = field(compare=False)
+
+    def basis(self) -> Basis:
+        """What the index judges its own records by."""
+        return Basis.from_json((self.folder / BASIS).read_text("utf-8"))
+
+    def frequencies(self) -> Stored:
+        """How common values were when the basis was last counted."""
+        return Stored((self.folder / FREQUENCIES,))
 
     def load(self, engine: Engine, prefix: str) -> None:
         """Make views `<prefix>_<file>` of the version's files.

@@ -55,10 +55,12 @@ class Competing:
 
 @dataclass(frozen=True)
 class Posterior:
-    """`probability` of every edge, and the share of records estimated to be `present` in the index."""
+    """`probability` of every edge, the share of records estimated to be `present` in the index, and the
+    share of its entities that they claim."""
 
     probability: Floats
     present: float
+    claimed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def posterior(edges: Edges, *, sizes: tuple[int, int], competing: Competing | No
         present = float(np.clip(seen / (sizes[0] + PRIOR_RECORDS), LOWEST, HIGHEST))
         taken = np.minimum(np.add.reduceat(chance[by_entity.order], by_entity.starts), 1.0)
         claimed = float(np.clip(taken.sum() / sizes[1], 0.0, MOST_CLAIMED))
-    return Posterior(chance, present)
+    return Posterior(chance, present, claimed)
 
 
 def _left(claims: Floats, by_entity: _Side, *, competing: Competing | None) -> Floats:
@@ -135,13 +137,18 @@ def duplicates(weight: Floats, records: int) -> Floats:
 
     The rate of duplicates is estimated from the pairs themselves.
     """
-    rate = 0.01
+    others = 0.01
     chance: Floats = np.zeros(len(weight))
     for _ in range(ROUNDS):
-        odds = np.exp2(np.minimum(weight, HUGE)) * rate / max(records, 1)
+        odds = np.exp2(np.minimum(weight, HUGE)) * others / max(records, 1)
         chance = odds / (1.0 + odds)
-        rate = float(np.clip(2.0 * chance.sum() / max(records, 1), 1e-4, 5.0))
+        others = rate(chance, records)
     return chance
+
+
+def rate(chance: Floats, records: int) -> float:
+    """How many duplicates an average record has, from the probability of every pair."""
+    return float(np.clip(2.0 * chance.sum() / max(records, 1), 1e-4, 100.0))
 
 
 def _side(ends: Ints) -> _Side:

@@ -1,0 +1,228 @@
+"""Pairs of an index's own records: which to compare after a delivery, and what they weigh.
+
+Works on relations under one prefix:
+
+    <work>_content       spot, print, cleaned fields: what records say
+    <work>_current       record, source, turn, spot: the records as they stand (`turn`: see `basis.Basis`)
+    <work>_moved         record, was, now: the source's records that say something else (spots; NULL: nothing)
+    <work>_frequencies   see `basis.frequencies_sql`
+
+Two records are compared when they share enough blocking keys that are not too common. A key is too
+common when more records of one source have it than its definition allows; when a delivery makes one
+too common, or rare again, the pairs of all who have it are looked at anew.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from integrated_data.engine import Engine, Held
+from integrated_data.index.matching import block, prepare, score
+from integrated_data.index.matching.basis import Basis, with_kept_frequencies_sql
+from integrated_data.index.matching.decide import Floats, Ints
+from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.index.matching.partition import Bools, Weighed
+from integrated_data.vocabulary.sql import name, names, text
+
+#: Log2 by which a pair's weight may fall short of the size of the index, and still be looked at.
+REACH = 8.0
+
+NO_FLOOR = -1e6
+
+#: Records whose pairs are looked for at a time.
+CHUNK = 500_000
+
+#: Tables that are left behind.
+TABLES = (
+    "moved_content", "moved_keys", "touched", "touched_content", "wanted", "keys", "live", "held", "chosen", "weighing",
+    "pairs", "asked",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pairs that were weighed, without a prior. Records by their own numbers; `turn`: whose model judged;
+    `within`: both are of one source."""
+
+    left: Ints
+    right: Ints
+    weight: Floats
+    turn: Ints
+    within: Ints
+
+    def of(self, chosen: Bools) -> "Compared":
+        """Those pairs alone."""
+        return Compared(*(getattr(self, f)[chosen] for f in ("left", "right", "weight", "turn", "within")))
+
+    def judged(self, basis: Basis) -> Weighed:
+        """The same with what is likely before they are compared: log2 of the odds."""
+        weight = self.weight.copy()
+        for turn in np.unique(self.turn).tolist():
+            for within in (0, 1):
+                chosen = (self.turn == turn) & (self.within == within)
+                weight[chosen] += basis.prior(turn, within=bool(within))
+        return Weighed(self.left, self.right, weight)
+
+
+def touch(engine: Engine, definition: MatchDefinition, *, source: str | None, work: str) -> None:
+    """Make `<work>_touched` (record): those whose pairs must be looked for anew after a delivery of
+    `source` (None: all), and `<work>_held`: keys (kind, key, record, mine) that are not too common and
+    that a touched record has, with all who have them; and `<work>_weighing`: what those say."""
+    if source is None:
+        engine.create(f"{work}_touched", f"SELECT record FROM {name(f'{work}_current')}")
+        _keys(engine, definition, only=None, work=work)
+    else:
+        _touch_moved(engine, definition, source=source, work=work)
+    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
+    engine.create(
+        f"{work}_live",
+        f"SELECT kind, key FROM (SELECT kind, key, source, count(*) AS n FROM {name(f'{work}_keys')} GROUP BY ALL) "
+        f"GROUP BY kind, key HAVING max(n) <= any_value({sizes}[kind + 1])",
+    )
+    engine.create(
+        f"{work}_held",
+        f"SELECT k.kind, k.key, k.record, t.record IS NOT NULL AS mine FROM {name(f'{work}_keys')} k "
+        f"SEMI JOIN {name(f'{work}_live')} v ON v.kind = k.kind AND v.key = k.key "
+        f"LEFT JOIN {name(f'{work}_touched')} t ON t.record = k.record",
+    )
+    engine.drop(f"{work}_keys", f"{work}_live")
+    _fields(engine, definition, records=f"SELECT record FROM {name(f'{work}_held')}", work=work)
+
+
+def _touch_moved(engine: Engine, definition: MatchDefinition, *, source: str, work: str) -> None:
+    moved, current = name(f"{work}_moved"), name(f"{work}_current")
+    turns = f"SELECT record, was AS spot, FALSE AS came FROM {moved} UNION ALL SELECT record, now, TRUE FROM {moved}"
+    _content_of(engine, turns, which="moved", work=work)
+    keys = block.keys_sql(definition, f"{work}_moved_content", number="spot")
+    engine.create(
+        f"{work}_moved_keys",
+        "SELECT kind, key, count(*) FILTER (came) - count(*) FILTER (NOT came) AS gained FROM (SELECT DISTINCT k.kind, "
+        f"k.key, m.record, m.came FROM ({keys}) k JOIN ({turns}) m ON m.spot = k.number) GROUP BY kind, key",
+    )
+    _keys(engine, definition, only=f"{work}_moved_keys", work=work)
+    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
+    of_source = (
+        f"SELECT kind, key, count(*) AS n FROM {name(f'{work}_keys')} WHERE source = {text(source)} GROUP BY kind, key"
+    )
+    turned = (
+        f"SELECT m.kind, m.key FROM {name(f'{work}_moved_keys')} m LEFT JOIN ({of_source}) s ON s.kind = m.kind "
+        f"AND s.key = m.key WHERE (coalesce(s.n, 0) <= {sizes}[m.kind + 1]) <> "
+        f"(coalesce(s.n, 0) - m.gained <= {sizes}[m.kind + 1])"
+    )
+    engine.create(
+        f"{work}_touched",
+        f"SELECT record FROM {moved} WHERE now IS NOT NULL UNION "
+        f"SELECT k.record FROM {name(f'{work}_keys')} k SEMI JOIN ({turned}) t ON t.kind = k.kind AND t.key = k.key",
+    )
+    spots = f"SELECT spot FROM {current} SEMI JOIN {name(f'{work}_touched')} USING (record)"
+    _content_of(engine, spots, which="touched", work=work)
+    wanted = block.keys_sql(definition, f"{work}_touched_content", number="spot")
+    engine.create(f"{work}_wanted", f"SELECT DISTINCT kind, key FROM ({wanted})")
+    _keys(engine, definition, only=f"{work}_wanted", work=work)
+
+
+def _content_of(engine: Engine, spots: str, *, which: str, work: str) -> None:
+    engine.create(
+        f"{work}_{which}_content",
+        f"SELECT c.* FROM {name(f'{work}_content')} c SEMI JOIN ({spots}) s ON s.spot = c.spot",
+    )
+
+
+def _keys(engine: Engine, definition: MatchDefinition, *, only: str | None, work: str) -> None:
+    """Table `<work>_keys` (kind, key, record, source): keys of the records as they stand, or those in `only`."""
+    keys = block.keys_sql(definition, f"{work}_content", number="spot")
+    among = "" if only is None else f"SEMI JOIN {name(only)} o ON o.kind = k.kind AND o.key = k.key"
+    each = "DISTINCT " if any(key.each for key in definition.keys) else ""
+    engine.create(
+        f"{work}_keys",
+        f"SELECT {each}k.kind, k.key, c.record, c.source FROM (SELECT * FROM ({keys}) k {among}) k "
+        f"JOIN {name(f'{work}_current')} c ON c.spot = k.number",
+    )
+
+
+def compare(engine: Engine, definition: MatchDefinition, *, basis: Basis, work: str) -> Compared:
+    """Weigh all pairs of a touched record (see `touch`) that share enough keys."""
+    chunks = _count(engine, f"{work}_touched") // CHUNK + 1
+    held, parts = name(f"{work}_held"), []
+    for chunk in range(chunks):
+        engine.create(
+            f"{work}_pairs",
+            "SELECT least(a.record, b.record) AS record, greatest(a.record, b.record) AS entity "
+            f"FROM {held} a JOIN {held} b ON b.kind = a.kind AND b.key = a.key WHERE a.mine AND a.record % {chunks} = "
+            f"{chunk} AND b.record <> a.record AND (b.record > a.record OR NOT b.mine) "
+            f"GROUP BY ALL HAVING count(*) >= {basis.least}",
+        )
+        floor = float(np.log2(basis.among)) - REACH
+        parts += _weighed(engine, definition, basis=basis, floor=floor, work=work)
+    return _together(parts)
+
+
+def compare_these(
+    engine: Engine, definition: MatchDefinition, *, basis: Basis, pairs: tuple[Ints, Ints], work: str
+) -> Compared:
+    """Weigh these pairs of records, whatever keys they share."""
+    table = pa.table({"record": np.minimum(*pairs), "entity": np.maximum(*pairs)})
+    engine.load(f"{work}_asked", Held(table))
+    engine.create(f"{work}_pairs", f"SELECT * FROM {name(f'{work}_asked')}")
+    both = f"SELECT record FROM {name(f'{work}_asked')} UNION ALL SELECT entity FROM {name(f'{work}_asked')}"
+    _fields(engine, definition, records=both, work=work)
+    return _together(_weighed(engine, definition, basis=basis, floor=NO_FLOOR, work=work))
+
+
+def _fields(engine: Engine, definition: MatchDefinition, *, records: str, work: str) -> None:
+    """Table `<work>_weighing`: records with their source's turn, fields and kept frequencies."""
+    fields = names(prepare.kept(definition))
+    engine.create(
+        f"{work}_chosen",
+        f"SELECT c.record, c.record AS form, c.record AS entity, c.source, c.turn, {fields} "
+        f"FROM (SELECT * FROM {name(f'{work}_current')} SEMI JOIN ({records}) r USING (record)) c "
+        f"JOIN {name(f'{work}_content')} s ON s.spot = c.spot",
+    )
+    kept = with_kept_frequencies_sql(definition, f"{work}_chosen", frequencies=f"{work}_frequencies")
+    engine.create(f"{work}_weighing", kept)
+    engine.drop(f"{work}_chosen")
+
+
+def _weighed(engine: Engine, definition: MatchDefinition, *, basis: Basis, floor: float, work: str) -> list[pa.Table]:
+    """Weights of `<work>_pairs`, a table for each model that judges some of them."""
+    weighing = name(f"{work}_weighing")
+    engine.create(
+        f"{work}_chosen",
+        "SELECT p.record, p.entity, greatest(l.turn, r.turn) AS turn, l.source = r.source AS within "
+        f"FROM {name(f'{work}_pairs')} p JOIN {weighing} l ON l.record = p.record JOIN {weighing} r "
+        "ON r.record = p.entity",
+    )
+    kinds = engine.rows(f"SELECT DISTINCT turn, within FROM {name(f'{work}_chosen')} ORDER BY ALL").to_pylist()
+    held = prepare.held(engine, definition, relation=f"{work}_weighing")
+    silent = [c.name for c in definition.comparisons if not held.intersection(c.fields)]
+    parts = []
+    for kind in kinds:
+        turn, within = kind["turn"], kind["within"]
+        engine.create(
+            f"{work}_pairs",
+            f"SELECT record, entity FROM {name(f'{work}_chosen')} WHERE turn = {turn} AND within = {within}",
+        )
+        relations = score.Relations(f"{work}_pairs", f"{work}_weighing", f"{work}_weighing")
+        scored = score.scored_sql(
+            definition, basis.model(turn, definition), among=basis.among, floor=floor,
+            compared=score.compared_sql(definition, relations, silent=silent),
+        )  # fmt: skip
+        parts.append(
+            engine.rows(f"SELECT record, entity, weight, {turn} AS turn, {int(within)} AS within FROM ({scored})")
+        )
+    engine.drop(f"{work}_chosen")
+    return parts
+
+
+def _together(parts: list[pa.Table]) -> Compared:
+    def column(which: str) -> Ints:
+        found = [part.column(which).to_numpy().astype(np.int64) for part in parts]
+        return np.concatenate([np.zeros(0, np.int64), *found])
+
+    weight = np.concatenate([np.zeros(0), *(part.column("weight").to_numpy().astype(np.float64) for part in parts)])
+    return Compared(column("record"), column("entity"), weight, column("turn"), column("within"))
+
+
+def _count(engine: Engine, relation: str) -> int:
+    return int(engine.rows(f"SELECT count(*) AS n FROM {name(relation)}").column("n")[0].as_py())

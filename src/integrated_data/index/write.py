@@ -1,0 +1,243 @@
+"""Writing a version of an index: whom every record is now, under which id, and what that changed."""
+
+import os
+from pathlib import Path
+
+from integrated_data.engine import Engine
+from integrated_data.index import life
+from integrated_data.index.matching import block, prepare, rivals
+from integrated_data.index.matching.basis import Basis
+from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.index.sources import Source
+from integrated_data.index.store import BASIS, About, Version, probe
+from integrated_data.model.linkage import EntityEvent, EntityStatus
+from integrated_data.vocabulary.sql import name, names, text
+
+WORK = "build"  # what the names of all tables begin with
+
+#: Tables that are left behind.
+TABLES = (
+    "earlier", "concerned", "before", "now", "regrouped", "ids", "ranked", "turns", "all_turns", "numbered", "said",
+    "standing", "said_ids", "entities", "heirs", "former", "all_said", "distinct", "forms", "form_keys", "keys",
+    "old_events",
+)  # fmt: skip
+
+
+def load_previous(engine: Engine, definition: MatchDefinition, *, previous: Version | None, work: str) -> None:
+    """Views `<work>_old_<file>` of the version before; empty ones for the first source."""
+    life.load(engine, previous.folder if previous else None, relation=f"{work}_old_events")
+    if previous is not None:
+        previous.load(engine, f"{work}_old")
+        return
+    fields = "".join(f", {name(f)}" for f in prepare.kept(definition))
+    meanings = "".join(f", NULL::VARCHAR AS {name(m)}" for m in definition.index.attributes)
+    empty = {
+        "entities": "0::BIGINT AS entity, 0::BIGINT AS entity_id, '' AS status, '' AS source, '' AS recorded_from",
+        "records": "'' AS source, '' AS record_id, 0::BIGINT AS entity, 0::BIGINT AS form",
+        "former": "'' AS source, '' AS record_id, 0::BIGINT AS entity, 0::BIGINT AS form",
+        "attributes": f"0::BIGINT AS entity, '' AS source, '' AS record_id{meanings}, NULL::VARCHAR AS "
+        "effective_from, NULL::VARCHAR AS effective_to, '' AS recorded_from, NULL::VARCHAR AS recorded_to",
+        "forms": "0::BIGINT AS form, 0::BIGINT AS entity, [''] AS sources, FALSE AS former, "
+        f"0::BIGINT AS print{fields}",
+        "edges": "0::BIGINT AS low, 0::BIGINT AS high, 0.0::DOUBLE AS weight",
+    }
+    for file, columns in empty.items():
+        engine.create(f"{work}_old_{file}", f"SELECT {columns} FROM {name(f'{work}_records')} LIMIT 0")
+
+
+def version(
+    engine: Engine, definition: MatchDefinition, *, previous: Version | None, source: Source,
+    made: tuple[Basis, Path],
+) -> tuple[Version, dict[str, int]]:  # fmt: skip
+    """Write the files of the new version; `about.json` last, so that an unfinished one cannot be opened.
+
+    Reads `build`'s tables; `made`: the basis, and the folder. Returns the version and its events by kind.
+    """
+    basis, folder = made
+    _identify(engine, source=source)
+    _forms(engine, definition)
+    engine.create(f"{WORK}_form_keys", block.keys_sql(definition, f"{WORK}_forms", number="form"))
+    engine.create(f"{WORK}_keys", block.stored_keys_sql(definition, f"{WORK}_form_keys", entities=f"{WORK}_forms"))
+    statements = {
+        "entities": f"SELECT entity, entity_id, status, source, recorded_from FROM {WORK}_entities ORDER BY entity",
+        "records": _records_sql(former=False),
+        "former": _records_sql(former=True),
+        "attributes": _attributes_sql(engine, definition, source=source),
+        "forms": f"SELECT * FROM {WORK}_forms ORDER BY entity",
+        "keys": f"SELECT * FROM {WORK}_keys",
+        "edges": f"SELECT low, high, weight FROM {WORK}_edges ORDER BY low, high",
+        "frequencies": f"SELECT field, value, share FROM {WORK}_frequencies ORDER BY field, value",
+    }
+    for file, sql in statements.items():
+        engine.save(sql, folder / f"{file}.parquet", sealed=True)
+    moment = life.following(previous.about.moments if previous else (), source.name, recorded_at=source.recorded_at)
+    turns = (f"{WORK}_all_turns",)
+    events = life.save(engine, old=f"{WORK}_old_events", turns=turns, moment=moment, folder=folder)
+    sizes = engine.rows(f"SELECT source, count(*) AS n FROM {WORK}_stands GROUP BY source ORDER BY source").to_pylist()
+    model = basis.model(len(basis.sources) - 1, definition)
+    about = About(
+        index=definition.index.name,
+        entities=_count(engine, f"{WORK}_entities", where=f"status <> {text(EntityStatus.ABSORBED)}"),
+        forms=_count(engine, f"{WORK}_forms"),
+        sources={row["source"]: row["n"] for row in sizes},
+        probe=probe(engine),
+        rivals=rivals.rival_counts(engine, definition, model=model, work=WORK),
+        moments=(*(previous.about.moments if previous else ()), moment),
+    )
+    _write_text(folder / BASIS, basis.to_json())
+    _write_text(folder / "about.json", about.to_json())
+    return Version(definition, folder, about), events
+
+
+def _identify(engine: Engine, *, source: Source) -> None:
+    """Tables `<work>_entities` (with `fresh`), `<work>_said` and `<work>_former` (source, record_id, entity,
+    spot) and the turns of entities: ids continue (see `life`)."""
+    first = f"(SELECT coalesce(max(entity), -1) FROM {WORK}_stands)"
+    engine.create(
+        f"{WORK}_earlier",
+        f"SELECT source, record_id, entity FROM {WORK}_old_records UNION ALL SELECT f.source, f.record_id, "
+        f"max(f.entity) FROM {WORK}_old_former f ANTI JOIN {WORK}_old_records o "
+        "ON o.source = f.source AND o.record_id = f.record_id GROUP BY f.source, f.record_id",
+    )
+    engine.create(
+        f"{WORK}_now",
+        f"SELECT s.record, s.source, s.record_id, s.spot, s.entity, g.grp, g.grp > {first} AS anew "
+        f"FROM {WORK}_stands s JOIN {WORK}_grouped g ON g.record = s.record",
+    )
+    engine.create(
+        f"{WORK}_concerned",
+        f"SELECT DISTINCT entity FROM (SELECT e.entity FROM {WORK}_earlier e JOIN {WORK}_now n ON n.source = e.source "
+        f"AND n.record_id = e.record_id WHERE n.anew UNION ALL SELECT entity FROM {WORK}_mine ANTI JOIN {WORK}_told "
+        "USING (record))",
+    )
+    engine.view(
+        f"{WORK}_before",
+        f"SELECT r.source, r.record_id, e.entity_id FROM {WORK}_earlier r SEMI JOIN {WORK}_concerned c "
+        f"ON c.entity = r.entity JOIN {WORK}_old_entities e ON e.entity = r.entity",
+    )
+    engine.view(
+        f"{WORK}_regrouped",
+        f"SELECT source, record_id, grp FROM {WORK}_now WHERE anew OR entity IN (SELECT entity FROM {WORK}_concerned)",
+    )
+    life.regroup(engine, life.Grouping(f"{WORK}_before", f"{WORK}_regrouped", f"{WORK}_old_entities"), work=WORK)
+    engine.create(
+        f"{WORK}_numbered",
+        f"SELECT entity, entity_id, status, source, recorded_from, FALSE AS fresh FROM {WORK}_old_entities UNION ALL "
+        f"SELECT (SELECT coalesce(max(entity), -1) FROM {WORK}_old_entities) + row_number() OVER (ORDER BY entity_id), "
+        f"entity_id, {text(EntityStatus.CURRENT)}, {text(source.name)}, {text(source.recorded_at)}, TRUE "
+        f"FROM {WORK}_ids WHERE fresh",
+    )
+    engine.create(
+        f"{WORK}_said",
+        f"SELECT n.record, n.source, n.record_id, n.spot, coalesce(e.entity, n.grp) AS entity FROM {WORK}_now n "
+        f"LEFT JOIN {WORK}_ids i ON i.grp = n.grp LEFT JOIN {WORK}_numbered e ON e.entity_id = i.entity_id",
+    )
+    _turn(engine)
+    _remember(engine, source=source)
+
+
+def _turn(engine: Engine) -> None:
+    """Table `<work>_all_turns` of what became of entities, and `<work>_entities` with the status it leaves them."""
+    absorbed = f"SELECT entity_id FROM {WORK}_turns WHERE event = {text(EntityEvent.ABSORBED)}"
+    engine.view(f"{WORK}_standing", f"SELECT * FROM {WORK}_old_entities ANTI JOIN ({absorbed}) USING (entity_id)")
+    engine.view(
+        f"{WORK}_said_ids",
+        f"SELECT DISTINCT e.entity_id FROM {WORK}_said s JOIN {WORK}_numbered e ON e.entity = s.entity",
+    )
+    turns = life.turns_sql(f"{WORK}_standing", f"{WORK}_said_ids")
+    engine.create(f"{WORK}_all_turns", f"SELECT * FROM {WORK}_turns UNION ALL SELECT * FROM ({turns})")
+    engine.create(f"{WORK}_entities", life.renewed_sql(f"{WORK}_numbered", f"{WORK}_all_turns"))
+
+
+def _remember(engine: Engine, *, source: Source) -> None:
+    """Table `<work>_former`: what records said before, with the entity each is by now."""
+    engine.create(
+        f"{WORK}_heirs",
+        f"SELECT o.entity, n.entity AS heir FROM {WORK}_turns t JOIN {WORK}_numbered o ON o.entity_id = t.entity_id "
+        f"JOIN {WORK}_numbered n ON n.entity_id = t.other_id WHERE t.event = {text(EntityEvent.ABSORBED)}",
+    )
+    engine.create(
+        f"{WORK}_former",
+        f"SELECT f.source, f.record_id, f.spot, coalesce(s.entity, h.heir, f.entity) AS entity FROM ("
+        f"SELECT source, record_id, form AS spot, entity FROM {WORK}_old_former UNION ALL "
+        f"SELECT {text(source.name)}, m.record_id, m.form, m.entity FROM {WORK}_mine m "
+        f"SEMI JOIN {WORK}_moved v ON v.record = m.record) f "
+        f"LEFT JOIN {WORK}_said s ON s.source = f.source AND s.record_id = f.record_id "
+        f"LEFT JOIN {WORK}_heirs h ON h.entity = f.entity",
+    )
+
+
+def _forms(engine: Engine, definition: MatchDefinition) -> None:
+    """Table `<work>_forms`: the distinct cleaned forms of every entity, which sources say them, or none any more."""
+    kept = ", ".join(f"any_value({name(f)}) AS {name(f)}" for f in prepare.kept(definition))
+    engine.create(
+        f"{WORK}_all_said",
+        f"SELECT a.*, c.print FROM (SELECT source, record_id, spot, entity, FALSE AS former FROM {WORK}_said UNION ALL "
+        f"SELECT source, record_id, spot, entity, TRUE FROM {WORK}_former) a JOIN {WORK}_content c ON c.spot = a.spot",
+    )
+    engine.create(
+        f"{WORK}_distinct",
+        "SELECT row_number() OVER (ORDER BY entity, print) - 1 AS form, * FROM (SELECT s.entity, "
+        "list_sort(list_distinct(flatten(list(s.sources)))) AS sources, bool_and(s.former) AS former, s.print, "
+        f"{kept} FROM (SELECT entity, print, spot, former, list(DISTINCT source) FILTER (NOT former) AS sources "
+        f"FROM {WORK}_all_said GROUP BY entity, print, spot, former) s JOIN {WORK}_content c ON c.spot = s.spot "
+        "GROUP BY s.entity, s.print)",
+    )
+    engine.create(f"{WORK}_forms", prepare.with_frequencies_sql(definition, f"{WORK}_distinct"))
+
+
+def _records_sql(*, former: bool) -> str:
+    """Which entity and form each record is, or was."""
+    return (
+        f"SELECT DISTINCT s.source, s.record_id, s.entity, f.form FROM {WORK}_all_said s JOIN {WORK}_forms f "
+        f"ON f.entity = s.entity AND f.print = s.print WHERE s.former = {former}"
+    )
+
+
+def _attributes_sql(engine: Engine, definition: MatchDefinition, *, source: Source) -> str:
+    """What every source said of every entity and when; what this source no longer says is closed."""
+    columns = engine.columns(source.records)
+    meanings = names(str(m) for m in definition.index.attributes)
+    values = ", ".join(f"{_text_of(str(m), columns)} AS {name(m)}" for m in definition.index.attributes)
+    times = ", ".join(f"{_text_of(t, columns)} AS {t}" for t in ("effective_from", "effective_to"))
+    told = f"source, record_id, {meanings}, effective_from, effective_to"
+    new = (
+        f"SELECT {text(source.name)} AS source, r.record_id::VARCHAR AS record_id, {values}, {times} "
+        f"FROM {name(source.records)} r"
+    )
+    old = f"{WORK}_old_attributes WHERE source = {text(source.name)} AND recorded_to IS NULL"
+    at = text(source.recorded_at)
+    said = (
+        f"SELECT entity, {told}, recorded_from, recorded_to FROM {WORK}_old_attributes "
+        f"WHERE source <> {text(source.name)} OR recorded_to IS NOT NULL UNION ALL "
+        f"SELECT o.entity, {told}, o.recorded_from, CASE WHEN ({_row(told)}) IN (SELECT ({_row(told)}) FROM same) "
+        f"THEN NULL ELSE {at} END FROM open o UNION ALL "
+        f"SELECT NULL, {told}, {at}, NULL FROM (SELECT {told} FROM told EXCEPT SELECT {told} FROM same)"
+    )
+    return (
+        f"WITH told AS MATERIALIZED ({new}), open AS MATERIALIZED (SELECT * FROM {old}), "
+        f"same AS MATERIALIZED (SELECT {told} FROM told INTERSECT SELECT {told} FROM open) "
+        f"SELECT coalesce(s.entity, h.heir, a.entity) AS entity, a.* EXCLUDE (entity) FROM ({said}) a "
+        f"LEFT JOIN {WORK}_said s ON s.source = a.source AND s.record_id = a.record_id "
+        f"LEFT JOIN {WORK}_heirs h ON h.entity = a.entity"
+    )
+
+
+def _row(columns: str) -> str:
+    return f"row({columns})::VARCHAR"
+
+
+def _text_of(column: str, columns: dict[str, str]) -> str:
+    return f"r.{name(column)}::VARCHAR" if column in columns else "NULL::VARCHAR"
+
+
+def _count(engine: Engine, relation: str, *, where: str = "TRUE") -> int:
+    return int(engine.rows(f"SELECT count(*) AS n FROM {name(relation)} WHERE {where}").column("n")[0].as_py())
+
+
+def _write_text(place: Path, body: str) -> None:
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
