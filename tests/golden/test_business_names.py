@@ -49,6 +49,45 @@ T/A Foo
 Acme Mfg trading as Bolt Works
 ACME MANUFACTURING | - | BOLT WORKS
 
+J. D. Tanner & Co Ltd
+JD TANNER | LIMITED | -
+
+J D Tanner and Company
+JD TANNER | - | -
+
+A.B.C. Taxis
+ABC TAXIS | - | -
+
+24/7 Care Cyfyngedig
+247 CARE | LIMITED | -
+
+24 7 Care Ltd.
+247 CARE | LIMITED | -
+
+Bws y Bryn CCC
+BWS BRYN | PLC | -
+
+Corner Cafe, The
+CORNER CAFE | - | -
+
+Zenith Trading Limited (in liquidation)
+ZENITH TRADING | LIMITED | -
+
+Acme Ltd C/O Smith & Co Accountants
+ACME | LIMITED | -
+
+C/O Smith & Co Accountants
+- | - | -
+
+New Name Ltd (formerly Old Name Ltd)
+NEW NAME | LIMITED | -
+
+Acme Ltd (T/A Bolt Works) c/o The Agents
+ACME | LIMITED | BOLT WORKS
+
+Cwmni Da Cyf yn masnachu fel Y Siop
+CWMNI DA | LIMITED | Y SIOP
+
 Limited
 LIMITED | - | -
 

@@ -227,6 +227,27 @@ def test_files_are_sealed(world: World) -> None:
         assert file.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("share", [100, 20])
+def test_a_register_is_not_forced_onto_an_index_that_lacks_it(engine: DuckDB, tmp_path: Path, share: int) -> None:
+    """Nobody says that no two practices are one, and of the index a share alone is there: real data as above."""
+    place = real_data("business", "ods_gp_practice_snapshots_truth.parquet")
+    columns = "record_id, name AS organisation_name, address, postcode"
+    some = f"hash(org_code || 'x') % 100 < {share}"
+    engine.create("earlier", f"SELECT {columns} FROM '{place}' WHERE snapshot = '2016' AND {some}")
+    engine.create("later", f"SELECT {columns} FROM '{place}' WHERE snapshot = '2020-01'")
+    tools = Tools(engine, NoTrainer())
+    addition = Addition("practices", "earlier", "2024-01-01T00:00:00Z", one_to_one=True)
+    BUSINESS.add(tools, addition, previous=None, folder=tmp_path / "1")
+    BUSINESS.match(tools, Matching("later", "links"), folder=tmp_path / "1")
+    BUSINESS.members(engine, folder=tmp_path / "1", relation="members")
+    counts = engine.rows(
+        "SELECT count(l.entity_id) AS links, count(*) FILTER (a.org_code = b.org_code) AS hits "
+        f"FROM links AS l JOIN '{place}' AS b USING (record_id) JOIN members AS m ON m.entity_id = l.entity_id "
+        f"JOIN '{place}' AS a ON a.record_id = m.record_id"
+    ).to_pylist()[0]
+    assert counts["hits"] / counts["links"] >= 0.9
+
+
 @pytest.mark.parametrize(("later", "mark"), [("2020-01", 0.972), ("2022plus", 0.955)])
 def test_practices_are_followed_through_renames_and_moves(
     engine: DuckDB, tmp_path: Path, later: str, mark: float

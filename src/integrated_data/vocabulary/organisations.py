@@ -12,14 +12,16 @@ LEGAL_FORMS: dict[str, str] = {
     "PUBLIC LIMITED COMPANY": "PLC", "PLC": "PLC", "P L C": "PLC",
     "CWMNI CYFYNGEDIG CYHOEDDUS": "PLC", "CCC": "PLC",
     "COMMUNITY INTEREST COMPANY": "CIC", "CIC": "CIC", "C I C": "CIC",
-    "CWMNI BUDDIANT CYMUNEDOL": "CIC", "CBC": "CIC",
+    "CWMNI BUDDIANT CYMUNEDOL": "CIC", "CBC": "CIC", "SEFYDLIAD CORFFOREDIG ELUSENNOL": "CIO",
     "CHARITABLE INCORPORATED ORGANISATION": "CIO", "CIO": "CIO", "SCIO": "CIO",
     "LIMITED LIABILITY PARTNERSHIP": "LLP", "LLP": "LLP", "L L P": "LLP",
     "PARTNERIAETH ATEBOLRWYDD CYFYNGEDIG": "LLP", "PAC": "LLP",
     "LIMITED PARTNERSHIP": "LP", "LP": "LP",
     "PRIVATE LIMITED COMPANY": "LIMITED", "COMPANY LIMITED": "LIMITED", "CO LIMITED": "LIMITED",
     "CO LTD": "LIMITED", "COMPANY LTD": "LIMITED", "LIMITED": "LIMITED", "LTD": "LIMITED",
-    "LTD CO": "LIMITED", "CYFYNGEDIG": "LIMITED", "CYF": "LIMITED", "UNLIMITED": "UNLIMITED",
+    "LTD CO": "LIMITED", "CWMNI CYFYNGEDIG": "LIMITED", "CYFYNGEDIG": "LIMITED", "CYF": "LIMITED",
+    "UNLIMITED": "UNLIMITED", "UNLTD": "UNLIMITED", "ANGHYFYNGEDIG": "UNLIMITED",
+    "LIMITED BY GUARANTEE": "LIMITED", "LTD BY GUARANTEE": "LIMITED",
     "INCORPORATED": "INC", "INC": "INC", "CORPORATION": "CORP", "CORP": "CORP", "LLC": "LLC",
     "GMBH": "GMBH", "BV": "BV", "NV": "NV", "SARL": "SARL", "AG": "AG", "SA": "SA", "PTY LTD": "PTY",
     "LIMITE": "LIMITED", "LIMIT": "LIMITED", "LIMI": "LIMITED", "LIM": "LIMITED", "LT": "LIMITED",  # cut short
@@ -68,10 +70,22 @@ ABBREVIATIONS: dict[str, str] = {
     "Y": "", "A": "", "OF": "", "IN": "", "AT": "", "FOR": "",
 }  # fmt: skip
 
-#: Marks between a registered name and the style it trades under.
-TRADING_MARK = r"(?:^|\s)(T/AS?|T\.A\.?|TRADING\s+AS|TRADING\s+STYLE|TRADINGAS|YN\s+MASNACHU\s+FEL|D/B/A|DBA)\s"
+#: Marks between a registered name and the style it trades under, before a name it had, and before somebody
+#: else who takes its post.
+TRADING_MARK = (
+    r"(?:^|[\s(,;])(?:T\s?/\s?AS?|T\.\s?A\.?|TRADING\s+(?:AS|STYLE|UNDER(?:\s+THE\s+NAME(?:\s+OF)?)?)|TRADINGAS|"
+    r"YN\s+MASNACHU\s+FEL|D\s?/\s?B\s?/\s?A|DBA|A\s?/\s?K\s?/\s?A|ALSO\s+KNOWN\s+AS)[\s:]+"
+)
+FORMER_MARK = (
+    r"(?:^|[\s(,;-])(?:F\s?/\s?K\s?/\s?A|(?:FORMERLY|PREVIOUSLY|GYNT)(?:\s+(?:KNOWN\s+AS|TRADING\s+AS))?)[\s:]+"
+)
+CARE_MARK = r"(?:^|[\s(,;-])(?:C\s?/\s?O|CARE\s+OF)[\s:.]+"
+
+#: What is written behind a name and is no part of it.
+STANDING = r"(IN (LIQUIDATION|ADMINISTRATION|RECEIVERSHIP)|DISSOLVED|CLOSED|CEASED TRADING|CEASED)"
 
 _ENDINGS = "|".join(sorted(LEGAL_FORMS, key=len, reverse=True))
+_MARKS = f"{TRADING_MARK}|{FORMER_MARK}|{CARE_MARK}"
 
 
 def letters_sql(column: str) -> str:
@@ -81,32 +95,56 @@ def letters_sql(column: str) -> str:
 
 
 def plain_sql(column: str) -> str:
-    """Capitals without accents or marks: `&` is AND, initials close up (`B.B.C.` is BBC); NULL if empty."""
+    """Capitals without accents or marks; NULL if empty.
+
+    `&` is AND; initials and single figures close up, however they are written (`B.B.C.`, `B B C`).
+    """
     letters = letters_sql(column)
     joined = f"replace(replace(replace({letters}, '&', ' AND '), '''', ''), '’', '')"
     parted = f"regexp_replace({joined}, '\\.([A-Z]{{2,}})', '. \\1', 'g')"
     initials = f"regexp_replace({parted}, '\\b([A-Z])\\.', '\\1', 'g')"
-    return f"nullif(trim(regexp_replace({initials}, '[^A-Z0-9]+', ' ', 'g')), '')"
+    words = f"regexp_replace({initials}, '[^A-Z0-9]+', ' ', 'g')"
+    single = f"regexp_replace({words}, '\\b([A-Z0-9])\\b', '<\\1>', 'g')"
+    closed = f"replace(replace(replace({single}, '> <', ''), '<', ''), '>', '')"
+    return f"nullif(trim(regexp_replace({closed}, '\\b24 7\\b', '247', 'g')), '')"
 
 
 def registered_name_sql(column: str) -> str:
-    """What stands before a trading mark, plain; the whole where there is no mark."""
-    return plain_sql(f"regexp_extract({column}, {text('(?is)^(.*?)(?:' + TRADING_MARK + '.*)?$')}, 1)")
+    """What stands before a mark of trading, of a former name or of care, plain; the whole where there is none."""
+    return plain_sql(f"regexp_extract({column}, {text('(?is)^(.*?)(?:(?:' + _MARKS + ').*)?$')}, 1)")
 
 
 def trading_style_sql(column: str) -> str:
     """What stands after a trading mark, plain; NULL where there is no mark."""
-    return plain_sql(f"nullif(regexp_extract({column}, {text('(?is)' + TRADING_MARK + '(.*)$')}, 2), '')")
+    return _after_sql(column, TRADING_MARK)
+
+
+def former_name_sql(column: str) -> str:
+    """What stands after `formerly` or the like, plain; NULL where there is no such mark."""
+    return _after_sql(column, FORMER_MARK)
+
+
+def _after_sql(column: str, mark: str) -> str:
+    found = f"regexp_extract({column}, {text('(?is)' + mark + '(.*)$')}, 1)"
+    return plain_sql(f"nullif(regexp_extract({found}, {text('(?is)^(.*?)(?:(?:' + _MARKS + ').*)?$')}, 1), '')")
 
 
 def legal_form_sql(plain: str) -> str:
     """The words of the legal form at the end of a plain name, e.g. `LTD`; NULL where there are none."""
-    return f"nullif(regexp_extract({plain}, '\\s({_ENDINGS})$', 1), '')"
+    return f"nullif(regexp_extract({_standing_left_out(plain)}, '\\s({_ENDINGS})$', 1), '')"
 
 
 def without_legal_form_sql(plain: str) -> str:
-    """A plain name without the legal form at its end; a name that is all legal form stays."""
-    return f"regexp_replace({plain}, '(\\s({_ENDINGS}))+$', '')"
+    """A plain name without THE before it and its legal form behind it (`AND CO` too).
+
+    A name that is all legal form stays.
+    """
+    shed = f"regexp_replace({_standing_left_out(plain)}, '(\\s(AND )?({_ENDINGS}))+$', '')"
+    return f"regexp_replace({shed}, '^THE (.)|(.) THE$', '\\1\\2')"
+
+
+def _standing_left_out(plain: str) -> str:
+    return f"regexp_replace({plain}, '\\s{STANDING}$', '')"
 
 
 def legal_form_code_sql(words: str) -> str:

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.index.matching import decide
 from integrated_data.index.reference import likeness
+from integrated_data.index.reference.assign import assign
 from integrated_data.index.reference.weights import (
     Aspect,
     Edges,
@@ -289,8 +289,9 @@ def weigh(
     edges = _edges(table, alike)
     weight = score(weights, patterns(edges.levels))
     weight = np.where(table["settled"].to_numpy(zero_copy_only=False), IDENTICAL, weight)
-    chance = _chances(edges, weight, sizes=(max(evidence, 1), known.entities), one_to_one=one_to_one)
-    return Scored(edges, weight, chance, evidence, weights)
+    sizes = (max(evidence, 1), known.entities)
+    found = assign(edges.records, edges.entities, weight=weight, sizes=sizes, one_to_one=one_to_one)
+    return Scored(edges, weight, found.probability, evidence, weights)
 
 
 def _has_evidence(alike: Alike) -> str:
@@ -304,24 +305,6 @@ def _edges(table: pa.Table, alike: Alike) -> Edges:
 
     levels = {aspect.name: numbers("level_" + aspect.name) for aspect in alike.aspects}
     return Edges(numbers("record"), numbers("entity_id"), levels)
-
-
-def _chances(edges: Edges, weight: Floats, *, sizes: tuple[int, int], one_to_one: bool) -> Floats:
-    """Probability of each edge.
-
-    Where no entity may be given twice, one that is left over when the others are taken is likelier
-    than it was: an index of n entities of which k are taken has n - k places left (the uniform prior
-    over matchings of Fortini, Liseo, Nuccitelli and Scanu, 2001).
-    """
-    places = float(sizes[1])
-    chance = np.zeros(len(weight))
-    nothing = np.zeros(0, dtype=np.int64)
-    competing = None if one_to_one else decide.Competing(nothing, nothing, np.zeros(0))
-    for _ in range(3 if one_to_one else 1):
-        left = decide.Edges(edges.records, edges.entities, weight + np.log2(sizes[1] / places))
-        chance = decide.posterior(left, sizes=sizes, competing=competing).probability
-        places = max(sizes[1] - float(chance.sum()), 0.01 * sizes[1])
-    return chance
 
 
 def choose(scored: Scored, *, one_to_one: bool) -> Choice:

@@ -189,7 +189,7 @@ ALIKE = Alike(
     levels=_LEVELS, aspects=_ASPECTS, texts={"name": 10, "place": 10}, mate=_MATE,
     group="'by reference ' || reference", methods=_METHODS,
     bands=_bands, likes={"name": _LIKE_NAME}, known="count(*) OVER (PARTITION BY plain) AS namesakes",
-    together={"both_names": _BOTH}, rivals=("sector", "district"),
+    together={"both_names": _BOTH}, rivals=("code", "sector", "district"),
 )  # fmt: skip
 
 

@@ -13,14 +13,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from integrated_data.index.reference.assign import (
+    FIRST_SHARING,
+    MOST_CLAIMED,
+    Floats,
+    Ints,
+    Side,
+    Taste,
+    share_out,
+    shared,
+)
 
 #: Level of a pair of which nothing can be said, because a side lacks the text.
 MISSING = -1
 ROUNDS = 30
+#: Rounds after which an entity that nobody else claims counts as likelier: before, the claims are not yet those.
+SETTLED = 15
 #: Levels of one aspect, and "nothing to say", are fewer than this.
 BASE = 32
 #: Imaginary matching pairs that the assumed shares stand for.
@@ -152,13 +161,16 @@ def learn(
     records = np.unique(edges.records, return_inverse=True)[1]
     entities = np.unique(edges.entities, return_inverse=True)[1]
     weights, everyone = assumed(aspects), float(sizes[0]) * float(sizes[1])
-    for _ in range(ROUNDS if len(records) else 0):
+    by_record, by_entity = Side.of(records), Side.of(entities)
+    sharing, held, left = 0.0 if one_to_one else FIRST_SHARING, 0.0, np.ones(len(records))
+    for turn in range(ROUNDS if len(records) else 0):
         present = weights.present
         odds = np.exp2(np.minimum(score(weights, found), 60.0)) * present / (1 - present) / sizes[1]
-        claims = np.bincount(records, odds)[records].astype(np.float64)
-        if one_to_one:
-            claims += np.bincount(entities, odds)[entities] - odds
-        chance = odds / (1.0 + claims)
+        chance, free, left = share_out(
+            odds, left, by_record=by_record, by_entity=by_entity, taste=Taste(sharing, held if turn >= SETTLED else 0.0)
+        )
+        held = min(float(np.minimum(by_entity.sums(chance), 1.0).sum() / sizes[1]), MOST_CLAIMED)
+        sharing = 0.0 if one_to_one else shared(chance, free, held=held)
         mass: Floats = np.bincount(found.of, chance).astype(np.float64)
         pairs: Floats = np.bincount(found.of).astype(np.float64)
         by_aspect, random = {}, {}
