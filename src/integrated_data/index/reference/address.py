@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from integrated_data.index.reference import address_parse
 from integrated_data.index.reference.alike import Alike
+from integrated_data.index.reference.assign import Floats
 from integrated_data.index.reference.registers import RegisterIndex
-from integrated_data.index.reference.weights import Aspect, Floats
+from integrated_data.index.reference.weights import Aspect
 from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import addresses, organisations

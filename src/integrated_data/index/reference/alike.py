@@ -19,12 +19,10 @@ import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
 from integrated_data.index.reference import likeness
-from integrated_data.index.reference.assign import assign
+from integrated_data.index.reference.assign import Floats, Ints, assign
 from integrated_data.index.reference.weights import (
     Aspect,
     Edges,
-    Floats,
-    Ints,
     Others,
     Rivals,
     Weights,

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from integrated_data.index.reference.alike import Alike
+from integrated_data.index.reference.assign import Floats
 from integrated_data.index.reference.registers import RegisterIndex
-from integrated_data.index.reference.weights import Aspect, Floats
+from integrated_data.index.reference.weights import Aspect
 from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import addresses, organisations
