@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from integrated_data.cli.app import app
+from integrated_data.control import grants
+from integrated_data.model.access import Grant
 from integrated_data.model.errors import Refusal
+from integrated_data.site.places import Places, open_store
 from tests.journeys.installation import Ran, environment, made
 
 REGISTER = """company_number,organisation_name,address,postcode
@@ -23,6 +26,12 @@ PAY = """employer_reference,organisation_name,address,postcode
 120/A3,BEAN THERE,"12A High Street, Leeds",LS21 9ZZ
 """
 
+VACANCIES = """vacancy_id,organisation_name,postcode,posts
+1,BEAN THERE,LS21 9ZZ,3
+2,BEAN THERE,LS21 9ZZ,1
+3,ACME PLUMBING LTD,LS1 4AB,2
+"""
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,6 +43,8 @@ def ids(home: Path, *arguments: str | Path) -> Ran:
     done = CliRunner().invoke(app, [str(a) for a in arguments], env=environment(home))
     if isinstance(done.exception, Refusal):
         return Ran(done.exception.exit_code, done.stdout, str(done.exception))
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
     return Ran(done.exit_code, done.stdout, done.stderr)
 
 
@@ -55,6 +66,21 @@ def refused(ran: Ran, *words: str, code: int = 1) -> None:
     assert all(word in ran.err for word in words), ran.err
 
 
+def publish(home: Path) -> None:
+    """A table with links to the café's other name."""
+    file = home.parent / "vacancies.csv"
+    file.write_text(VACANCIES)
+    assert told(ids(home, "deliver", "vacancies", file, "--json"))["state"] == "published"
+
+
+def grant(home: Path) -> None:
+    """A project holds the table, by its business key."""
+    made = Grant(
+        "P-1", "vacancies", 1, "vacancies", ("business_key",), ("business",), "P-1/vacancies-1/1.parquet", 3, 1, 0.1
+    )
+    grants.activate(open_store(Places(home)), made, by="tester")
+
+
 def entity(home: Path, version: int, change: str) -> str:
     """The entity of a change between a version and the one before it."""
     found = told(
@@ -67,6 +93,7 @@ def entity(home: Path, version: int, change: str) -> str:
 def test_an_index_over_time(home: Path) -> None:
     load(home, "companies", REGISTER, "company_number")
     load(home, "pay", PAY, "employer_reference")
+    publish(home)
 
     # people decide: the café trades under another name in the pay register
     decide = ("reference", "decide", "business")
@@ -81,9 +108,14 @@ def test_an_index_over_time(home: Path) -> None:
     # the next delivery brings it in, and a company is gone
     without = "\n".join(line for line in REGISTER.splitlines() if "00000004" not in line)
     load(home, "companies", without + "\n", "company_number")
+    grant(home)
     changed = told(ids(home, "reference", "changes", "business", "--from", "2", "--to", "3", "--json"))
+    grants.revoke(open_store(Places(home)), "P-1", by="tester", reason="no project of this test")
     assert {k: changed[k] for k in ("created", "absorbed", "merged", "split", "retired")} == {
         "created": 0, "absorbed": 1, "merged": 1, "split": 0, "retired": 1}  # fmt: skip
+    (table,) = changed["tables"]
+    assert {k: table[k] for k in ("dataset", "links", "rekeyed")} == {"dataset": "vacancies", "links": 2, "rekeyed": 2}
+    assert [(p["project"], p["keys_touched"]) for p in changed["projects"]] == [("P-1", 2)]
     cafe, bean, surgery = (entity(home, 3, c) for c in ("merged", "absorbed", "retired"))
     gone = told(ids(home, "reference", "history", bean, "--json"))
     assert (gone["status"], gone["stands_for_it"]) == ("absorbed", cafe)

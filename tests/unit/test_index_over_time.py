@@ -13,17 +13,19 @@ from integrated_data.index.past import History
 from integrated_data.index.reference.business import BUSINESS
 from integrated_data.index.reference.classification import CLASSIFICATION
 from integrated_data.index.reference.geography import GEOGRAPHY
+from integrated_data.index.registry import SEATS
 from integrated_data.index.seat import Addition, Matching, Seat, Tools
 from integrated_data.model.errors import IndexRefusal
+from tests.people import people, table
 
 DECIDED = ("number", "kind", "left_source", "left_record", "right_source", "right_record")
 
 
-class NoTrainer:
-    """These indexes learn their own weights."""
+class Untrained:
+    """A trainer that has learnt nothing: what is assumed stays."""
 
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
+    def train(self, task: Task) -> Estimates:  # noqa: ARG002 - the protocol's shape
+        return Estimates({}, {})
 
 
 def drawn(picture: str) -> pa.Table:
@@ -46,14 +48,14 @@ class World:
     def place(self, version: int) -> Path:
         return self.folder / f"v{version:04d}"
 
-    def add(self, source: str, picture: str, **options: Any) -> dict[str, Any]:
-        self.engine.load("delivered", Held(drawn(picture)))
+    def add(self, source: str, told: str | pa.Table, **options: Any) -> dict[str, Any]:
+        self.engine.load("delivered", Held(drawn(told) if isinstance(told, str) else told))
         self.engine.load("decided", Held(pa.Table.from_pylist(self.decisions or [dict.fromkeys(DECIDED, "")])))
         previous = self.place(self.version) if self.version else None
         self.version += 1
         day = f"2024-01-{self.version:02d}T00:00:00"
         addition = Addition(source, "delivered", day, decisions="decided" if self.decisions else None, **options)
-        tools = Tools(self.engine, NoTrainer())
+        tools = Tools(self.engine, Untrained())
         return self.seat.add(tools, addition, previous=previous, folder=self.place(self.version))
 
     def decide(self, kind: str, left: str, right: str) -> None:
@@ -145,7 +147,7 @@ def test_a_merge_and_a_split_by_decision_bind_every_later_version(business: Worl
 def found(world: World, organisation: str, postcode: str) -> int | None:
     world.engine.load("asked", Held(pa.table({
         "record_id": ["x"], "organisation_name": [organisation], "postcode": [postcode]})))  # fmt: skip
-    tools = Tools(world.engine, NoTrainer())
+    tools = Tools(world.engine, Untrained())
     world.seat.match(tools, Matching("asked", "links"), folder=world.place(world.version))
     row = world.engine.rows("SELECT coalesce(entity_id, candidate_id) AS found FROM links").to_pylist()[0]
     entity: int | None = row["found"]
@@ -239,3 +241,31 @@ def test_postcodes_that_nobody_delivers_are_retired_and_still_found(engine: Duck
     assert world.who() == first
     counts = GEOGRAPHY.changes(world.engine, before=world.place(1), after=world.place(3), relation="changes")
     assert counts["attributes"] == {"lsoa_2021": 1}
+
+
+def test_people_retire_come_back_and_are_who_a_person_says_they_are(engine: DuckDB, tmp_path: Path) -> None:
+    world = World(engine, SEATS["demographic"], tmp_path)
+    everyone = people(40)
+    one, other, gone = (str(everyone[i]["record_id"]) for i in (3, 4, 5))
+    world.add("register", table(everyone))
+    first = world.who()
+    assert first[f"register:{one}"] != first[f"register:{other}"]
+    world.decide("must", f"register:{one}", f"register:{other}")
+    report = world.add("register", table([p for p in everyone if p["record_id"] != gone]))
+    assert report["events"] == {"absorbed": 1, "merged": 1, "retired": 1}
+    who = world.who()
+    kept = who[f"register:{one}"]
+    assert who[f"register:{other}"] == kept
+    (absorbed,) = {first[f"register:{r}"] for r in (one, other)} - {kept}
+    assert world.history(absorbed).stands_for_it == kept
+    assert world.told(first[f"register:{gone}"]) == [("created", 1), ("retired", 2)]
+    assert len([p for p in world.history(kept).periods if p["recorded_to"] is None]) == 2
+    counts = world.seat.changes(engine, before=world.place(1), after=world.place(2), relation="changes")
+    assert (counts["created"], counts["absorbed"], counts["retired"]) == (0, 1, 1)
+    world.decisions.clear()
+    world.decide("cannot", f"register:{one}", f"register:{other}")
+    assert world.add("register", table(everyone))["events"] == {"revived": 1, "split": 1}
+    who = world.who()
+    assert who[f"register:{gone}"] == first[f"register:{gone}"]
+    assert who[f"register:{one}"] != who[f"register:{other}"]
+    assert absorbed not in who.values()

@@ -256,7 +256,8 @@ def write(engine: Engine, loading: Loading, *, also: str | None = None) -> dict[
         f"max(effective_to) AS ended FROM {work}_attributes WHERE recorded_to = {text(source.recorded_at)} "
         f"GROUP BY entity_id) AS a ON a.entity_id = t.entity_id AND t.event = {text(EntityEvent.RETIRED)}",
     )
-    entities = engine.save(life.renewed_sql(f"{work}_grown", f"{work}_turns"), folder / "entities.parquet", sealed=True)
+    engine.create(f"{work}_renewed", life.renewed_sql(f"{work}_grown", f"{work}_turns"))
+    engine.save(f"SELECT * FROM {work}_renewed", folder / "entities.parquet", sealed=True)
     records = (
         f"SELECT source, record_id, coalesce(m.entity_id, r.entity_id) AS entity_id, print FROM ("
         f"SELECT o.* FROM {work}_old_records AS o ANTI JOIN {work}_put AS p ON p.source = o.source "
@@ -267,6 +268,8 @@ def write(engine: Engine, loading: Loading, *, also: str | None = None) -> dict[
     life.load(engine, loading.previous.folder if loading.previous else None, relation=f"{work}_old_events")
     events = life.save(engine, old=f"{work}_old_events", turns=[f"{work}_turns"], moment=loading.moment, folder=folder)
     counts = engine.rows(f"SELECT source, count(*) AS n FROM ({records}) GROUP BY source ORDER BY source").to_pylist()
+    living = f"SELECT count(*) AS n FROM {work}_renewed WHERE status <> {text(EntityStatus.ABSORBED)}"
+    entities = int(engine.rows(living)["n"][0].as_py())
     return {"entities": entities, "sources": {row["source"]: row["n"] for row in counts}, "events": events}
 
 
@@ -320,8 +323,8 @@ def _write_attributes(engine: Engine, loading: Loading) -> None:
 #: Tables and views that loading makes under `<work>_`.
 MADE = (
     "mates", "put", "members", "wrong", "now", "before", "moved", "taken", "places", "drawn", "fresh", "map", "grown",
-    "told", "said_before", "retold", "ended", "attributes", "said", "standing", "turns", "life_ids", "life_turns",
-    "old_entities", "old_records", "old_attributes", "old_events",
+    "told", "said_before", "retold", "ended", "attributes", "said", "standing", "turns", "renewed", "life_ids",
+    "life_turns", "old_entities", "old_records", "old_attributes", "old_events",
 )  # fmt: skip
 
 
