@@ -7,8 +7,8 @@ person or a revoked grant tells on the next one. Nothing is opened but what was 
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ from integrated_data.model.access import (
     World,
 )
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
-from integrated_data.model.query import QueryLimits
+from integrated_data.model.query import Kept, QueryLimits
 
 
 class Decide(Protocol):
@@ -88,8 +88,27 @@ class Gateway:
 
     def ask(self, question: Question, *, started: Callable[[Rows], None] | None = None) -> Answer:
         """The same, as an answer that holds either; `started` gets the running rows, to cancel them."""
-        begun = time.perf_counter()
-        asked = _Asked(question, uuid.uuid4().hex[:16], begun)
+        return self._answer(_asked(question), lambda job: self._run(job, started))
+
+    def repeat(self, question: Question, *, kept: Sequence[Kept]) -> tuple[Answer, tuple[pa.Table, ...]]:
+        """One question, decided and checked once, then run as it is and once for each of `kept`.
+
+        Returns the answer and, where it holds a table, those of the other runs, in order.
+        """
+        asked = _asked(question)
+        tables: list[pa.Table] = []
+
+        def each(job: Job) -> pa.Table:
+            first = self._run(job, None)
+            tables.extend(self._run(replace(job, kept=links), None) for links in kept)
+            return first
+
+        asked.known["runs"] = 1 + len(kept)
+        return self._answer(asked, each), tuple(tables)
+
+    def _answer(self, asked: "_Asked", run: Callable[[Job], pa.Table]) -> Answer:
+        """Decide, check, run, and write down how it ended."""
+        question = asked.question
         allowed = self._allow(asked)
         if isinstance(allowed, Refusal):
             return self._close(asked, QueryState.REFUSED, refused=allowed)
@@ -98,7 +117,7 @@ class Gateway:
             state=QueryState.RUNNING, body=asked.known,
         )  # fmt: skip
         try:
-            table = self._run(allowed, started)
+            table = run(allowed)
         except QueryFailure as failure:
             asked.known["rule"] = failure.failure.value
             return self._close(asked, QueryState.FAILED, refused=refusal(failure, self.limits))
@@ -234,6 +253,10 @@ class _Asked:
         return AgreementRefusal(
             f"Project {project} may not be queried like this", why=why, next_step=". ".join(changes)
         )
+
+
+def _asked(question: Question) -> _Asked:
+    return _Asked(question, uuid.uuid4().hex[:16], time.perf_counter())
 
 
 def digest(table: pa.Table) -> str:

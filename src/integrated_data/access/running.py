@@ -8,16 +8,18 @@ import pyarrow as pa
 
 from integrated_data.access.views import View
 from integrated_data.model.errors import QueryRefusal
-from integrated_data.model.query import Failure, QueryLimits
+from integrated_data.model.query import Failure, Kept, QueryLimits
 
 
 @dataclass(frozen=True)
 class Job:
-    """One query to run: text that passed the gate, the views it reads, and what it may use."""
+    """One query to run: text that passed the gate, the views it reads, what it may use, and which links
+    of the views it keeps (None: all)."""
 
     sql: str
     views: tuple[View, ...]
     limits: QueryLimits
+    kept: Kept | None = None
 
 
 class Rows(Protocol):

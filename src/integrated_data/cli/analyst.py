@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.control import releases
 from integrated_data.model.errors import UsageRefusal
+
+if TYPE_CHECKING:
+    from integrated_data.access.gateway import Question
+    from integrated_data.site.analysis import AnalysisSite
 
 Project = Annotated[str, typer.Option("--project", help="The project that asks.")]
 
@@ -31,13 +35,23 @@ def query(
     project: Project,
     *,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Run it again over other sets of links; an interval per figure.")
+    ] = False,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="With --sensitivity: a column that is a figure; each that aggregates.")
+    ] = None,
     call: Call,
 ) -> None:
     """Ask a question through the gate; runs in a sandbox that sees the project's files alone."""
     from integrated_data.access.gateway import Question
 
     with opened_analysis(call.home) as site:
-        answer = site.gateway.ask(Question(call.actor, project, sql))
+        question = Question(call.actor, project, sql)
+        if sensitivity:
+            _show_sensitivity(site, question, measures=tuple(measure or ()), out=out, json_out=call.json)
+            return
+        answer = site.gateway.ask(question)
     if answer.refusal is not None:
         raise answer.refusal
     table = answer.table
@@ -55,6 +69,28 @@ def query(
     shown.data(table.column_names, table.slice(0, SHOWN).to_pylist())
     more = f", {SHOWN} of them shown; --out FILE takes all" if table.num_rows > SHOWN else ""
     sys.stdout.write(f"query {answer.query}: {table.num_rows:,} rows{more}, {answer.seconds:.2f} s\n")
+
+
+def _show_sensitivity(
+    site: "AnalysisSite", question: "Question", *, measures: tuple[str, ...], out: Path | None, json_out: bool
+) -> None:
+    from integrated_data.access.sensitivity import Runs
+    from integrated_data.access.sensitivity import sensitivity as run_again
+
+    found = run_again(site.gateway, question, runs=Runs(measures=measures))
+    if found.answer.refusal is not None:
+        raise found.answer.refusal
+    assert found.table is not None
+    if out is not None:
+        _write(found.table, out)
+    told = {"query": found.answer.query, "seconds": found.answer.seconds, "unseen": found.unseen}
+    steps = found.by_threshold.to_pylist() if found.by_threshold is not None else []
+    if json_out:
+        shown.document({**told, "rows": found.table.to_pylist(), "by_threshold": steps})
+        return
+    shown.data(found.table.column_names, found.table.slice(0, SHOWN).to_pylist())
+    shown.table(steps[:SHOWN], title="By threshold of the link probability")
+    shown.facts(told)
 
 
 def _write(table: Any, out: Path) -> None:

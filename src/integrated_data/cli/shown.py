@@ -73,6 +73,18 @@ def facts(values: Mapping[str, Any], *, title: str = "", json_out: bool = False)
     _console().print(shown)
 
 
+def side_by_side(title: str, lines: Sequence[tuple[str, Sequence[str], Sequence[bool]]]) -> None:
+    """Print records side by side, differences from the first marked: (field, what each says, whether it differs)."""
+    count = len(lines[0][1]) if lines else 1
+    shown = Table(title=title, title_justify="left", header_style="bold")
+    for heading in ("", "the record", *(str(i) for i in range(1, count))):
+        shown.add_column(heading)
+    for field, texts, differs in lines:
+        cells = [f"[bold yellow]≠ {escape(t)}[/]" if d else escape(t) for t, d in zip(texts, differs, strict=True)]
+        shown.add_row(f"[bold]{field.replace('_', ' ')}[/]", *cells)
+    _console().print(shown)
+
+
 def document(value: Any) -> None:
     """Print one JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")

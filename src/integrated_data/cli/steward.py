@@ -1,7 +1,7 @@
 """What a steward does: reference sources, the matching service, quarantine, withheld columns."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,6 +77,66 @@ def reference_refresh(index: Index, call: Call) -> None:
     with opened_loading(call.home) as site, steps() as step:
         done = refresh_index(site, index, progress=step)
     shown.table(done, title=f"Refreshed after versions of the {index} index", json_out=call.json)
+
+
+@reference.command("quality")
+@taking
+def reference_quality(
+    *,
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[INDEX|DATASET]", help="An index or a dataset; all indexes when left out.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="LINKS.parquet of a rival: estimated on the same judged sample.")
+    ] = None,
+    call: Call,
+) -> None:
+    """Show how good links are: counted, and estimated from judged samples, by group."""
+    from integrated_data.index.registry import SEATS
+    from integrated_data.site import measuring
+
+    if compare is not None and (subject is None or subject in SEATS):
+        raise UsageRefusal("Rival links are compared for one dataset", next_step="Name the dataset before --compare")
+    with opened_loading(call.home) as site:
+        if subject is None or subject in SEATS:
+            rows = measuring.overview(site, index=subject)
+            shown.table(rows, title="Link quality", json_out=call.json)
+            return
+        found = measuring.details(site, subject, compare=compare)
+    if call.json:
+        shown.document(found)
+        return
+    for each in found:
+        quality_tables(each)
+
+
+def quality_tables(told: dict[str, Any]) -> None:
+    """Print what is known of one link set."""
+    tables = {"groups": "By group", "calibration": "Calibration: expected and judged, by tenth of the probability"}
+    review, compared = told.get("review") or {}, told.get("compared") or {}
+    aside = {*tables, "profile", "warnings", "review", "compared"}
+    facts = {k: _estimate(v) for k, v in told.items() if k not in aside}
+    facts |= {f"review: {k}": v for k, v in review.items() if k != "strata"}
+    facts |= {f"rival: {k}": _estimate(v) for k, v in compared.items() if k != "groups"}
+    shown.facts(facts, title=f"{told['dataset']} linked to the {told['index']} index")
+    for warning in told["warnings"]:
+        shown.plain(f"Behind: {warning}")
+    parts = {(r["group"], r["value"]): r for r in told["profile"]}
+    rows = [
+        {k: _estimate(v) for k, v in r.items()}
+        | {k: parts[r["group"], r["value"]][k] for k in ("share_of_linked", "share_of_unlinked")}
+        for r in told["groups"]
+    ]
+    shown.table(rows, title=tables["groups"])
+    if told["calibration"]:
+        shown.table([{k: _estimate(v) for k, v in r.items()} for r in told["calibration"]], title=tables["calibration"])
+
+
+def _estimate(value: Any) -> Any:
+    """An estimate with its interval in one cell; anything else as it is."""
+    if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
+        return f"{value['value']:.4f} ({value['low']:.4f}–{value['high']:.4f})"
+    return value
 
 
 def _plain(report: dict[str, object]) -> dict[str, object]:

@@ -137,3 +137,13 @@ def links_of(connection: sa.Connection, delivery: str, *, index: str | None = No
         query = query.where(t.link_set.c.index == index)
     rows = connection.execute(query.order_by(t.link_set.c.index, t.link_set.c.index_version))
     return [LinkSet(**row) for row in rows.mappings()]
+
+
+def newest_links(connection: sa.Connection, *, index: str | None = None) -> list[LinkSet]:
+    """The newest delivery's whole link set of every dataset to every index, or to one."""
+    query = sa.select(t.link_set).where(t.link_set.c.whole).order_by(t.link_set.c.at)
+    if index is not None:
+        query = query.where(t.link_set.c.index == index)
+    rows = connection.execute(query).mappings()
+    found = {(row["dataset"], row["index"]): LinkSet(**row) for row in rows}
+    return [found[key] for key in sorted(found)]

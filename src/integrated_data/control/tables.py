@@ -239,3 +239,49 @@ output_release = Table(
     Column("body", JSON, nullable=False),
     Column("at", String(32), nullable=False),
 )  # fmt: skip
+
+review_set = Table(
+    "review_set", METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),  # links, clusters
+    Column("index", String(32), nullable=False, index=True),
+    Column("dataset", String(64), nullable=True, index=True),
+    Column("delivery", String(32), nullable=True),
+    Column("index_version", Integer, nullable=False),
+    Column("place", Text, nullable=False),  # folder under the identified zone: cases and frame, sealed
+    Column("body", JSON, nullable=False),  # seed, size, strata with their units and cases
+    Column("by", String(128), nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+review_case = Table(
+    "review_case", METADATA,
+    Column("set", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("others", Integer, nullable=False),  # records beside the first one
+    Column("twice", Boolean, nullable=False),  # coded by two people
+    Column("state", String(16), nullable=False),  # open, disputed, decided, undecided
+    Column("answer", String(32), nullable=True),
+    Column("held_by", String(128), nullable=True),
+    Column("held_until", String(32), nullable=True),
+)  # fmt: skip
+
+review_answer = Table(
+    "review_answer", METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("set", String(32), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("person", String(128), nullable=False),
+    Column("answer", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    UniqueConstraint("set", "number", "person"),
+)  # fmt: skip
+
+review_session = Table(
+    "review_session", METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("person", String(128), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("until", String(32), nullable=False),
+)  # fmt: skip

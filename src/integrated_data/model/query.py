@@ -38,3 +38,16 @@ class Failure(StrEnum):
     STOPPED = "stopped"  # the process ended without a word
     CANCELLED = "cancelled"
     OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which links one run of a query keeps; the key of a record whose link is not kept is missing.
+
+    `threshold`: links of at least this probability. `draw`: each link with its own probability, by a
+    lot that `seed` and `draw` decide (None: no lot).
+    """
+
+    threshold: float = 0.0
+    draw: int | None = None
+    seed: int = 1

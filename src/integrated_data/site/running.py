@@ -71,10 +71,11 @@ class Running:
 
     def _send(self, job: Job, launch: Launch) -> None:
         views = [
-            {"name": view.name, "columns": view.columns, "files": [place]}
+            {"name": view.name, "columns": view.columns, "keys": view.keys, "files": [place]}
             for view, place in zip(job.views, launch.places, strict=True)
         ]
-        body = {"sql": job.sql, "views": views, "limits": asdict(job.limits), "scratch": launch.scratch}
+        body: dict[str, Any] = {"sql": job.sql, "views": views, "limits": asdict(job.limits), "scratch": launch.scratch}
+        body["kept"] = asdict(job.kept) if job.kept is not None else None
         assert self._process.stdin is not None
         with self._process.stdin as inlet:
             inlet.write(json.dumps(body).encode())

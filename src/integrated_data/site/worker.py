@@ -95,12 +95,33 @@ def connect(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection.execute(f"SET allowed_paths = [{', '.join(text(p) for p in places)}]")
     connection.execute("SET enable_external_access = false")
     for view in job["views"]:
-        files = "[" + ", ".join(text(p) for p in view["files"]) + "]"
-        connection.execute(
-            f"CREATE VIEW {name(view['name'])} AS SELECT {names(view['columns'])} FROM read_parquet({files})"
-        )
+        connection.execute(f"CREATE VIEW {name(view['name'])} AS {view_sql(view, job.get('kept'))}")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def view_sql(view: dict[str, Any], kept: dict[str, Any] | None) -> str:
+    """SELECT of a view's columns from its files; `kept`: which links it keeps, as `model.query.Kept` says."""
+    files = "[" + ", ".join(text(p) for p in view["files"]) + "]"
+    if kept is None:
+        return f"SELECT {names(view['columns'])} FROM read_parquet({files})"
+    linked = {f"{key}_key": f"{key}_link_probability" for key in view["keys"]}
+    columns = [
+        f"CASE WHEN {_keeps(view['name'], c, probability=linked[c], kept=kept)} THEN {name(c)} END AS {name(c)}"
+        if linked.get(c) in view["columns"] else name(c)
+        for c in view["columns"]
+    ]  # fmt: skip
+    return f"SELECT {', '.join(columns)} FROM read_parquet({files}, file_row_number = true)"
+
+
+def _keeps(view: str, key: str, *, probability: str, kept: dict[str, Any]) -> str:
+    """Whether a record's link is kept; the lot is its own for each record, key and draw."""
+    sure = f"{name(probability)} >= {float(kept['threshold'])!r}"
+    if kept["draw"] is None:
+        return sure
+    given = text(f"{int(kept['seed'])}/{int(kept['draw'])}/{view}/{key}/")
+    lot = f"hash({given} || file_row_number)"  # of one text: a hash of several values mixes the last too little
+    return f"{sure} AND ({lot} >> 11)::DOUBLE / {float(2**53)!r} < {name(probability)}"
 
 
 def run(job: dict[str, Any], sink: Any) -> int:

@@ -1,0 +1,56 @@
+"""The analyst's Python client, on the machine of the service: ask, and see how far an answer depends on links.
+
+    with Client("/srv/ids", project="P-2026-work", person="ada") as client:
+        client.query("SELECT region, count(DISTINCT person_key) AS people FROM census GROUP BY region")
+        client.sensitivity("SELECT region, count(DISTINCT person_key) AS people FROM census GROUP BY region")
+
+Every question goes through the gate and a worker, like one of `ids query`.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from integrated_data.access.gateway import Question
+from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
+from integrated_data.site.analysis import open_analysis
+from integrated_data.site.places import Places
+from integrated_data.site.settings import from_environment
+
+__all__ = ["Client", "Runs", "Sensitivity"]
+
+
+class Client:
+    """One person's access to one project of an installation. A context manager: leaving it closes it."""
+
+    def __init__(self, home: Path | str, *, project: str, person: str) -> None:
+        self._project, self._person = project, person
+        self._opened = ExitStack()
+        self._site = self._opened.enter_context(open_analysis(Places(Path(home)), from_environment()))
+
+    def query(self, sql: str) -> pa.Table:
+        """The rows a question asks for; raises the refusal."""
+        return self._site.gateway.query(self._question(sql))
+
+    def sensitivity(self, sql: str, *, runs: Runs | None = None) -> Sensitivity:
+        """The same with an interval for each figure, from other sets of links; raises the refusal."""
+        found = sensitivity(self._site.gateway, self._question(sql), runs=runs)
+        if found.answer.refusal is not None:
+            raise found.answer.refusal
+        return found
+
+    def close(self) -> None:
+        """Close the installation."""
+        self._opened.close()
+
+    def _question(self, sql: str) -> Question:
+        return Question(self._person, self._project, sql)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ending: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,127 @@
+"""Link sets on the loading side, read with their records: what quality is measured of and review is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries, indexes
+from integrated_data.engine import Stored
+from integrated_data.index.matched import MatchedIndex
+from integrated_data.index.quality import design, groups
+from integrated_data.index.records import records_of
+from integrated_data.index.registry import seat_of
+from integrated_data.index.store import Version, open_version
+from integrated_data.journey import checking
+from integrated_data.journey.linking import version_folder
+from integrated_data.model.contract import Contract, IndexUse
+from integrated_data.model.errors import IndexRefusal
+from integrated_data.site.loading import LoadingSite
+from integrated_data.vocabulary import sql
+from integrated_data.vocabulary.marks import ROW
+
+RECORDS, LINKS, GROUPS, FRAME = "review_records", "review_links", "review_groups", "review_frame"
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A dataset's newest link set to an index, with the contract its records are read by."""
+
+    dataset: str
+    delivery: str
+    index: str
+    index_version: int
+    place: Path
+    report: Mapping[str, Any]
+    contract: Contract
+    received: date
+
+
+def link_set(site: LoadingSite, dataset: str, *, index: str) -> Linked:
+    """The newest link set of a dataset; refuses when there is none."""
+    with site.store.read() as connection:
+        found = [s for s in indexes.newest_links(connection, index=index) if s.dataset == dataset]
+    if not found:
+        raise IndexRefusal(
+            f"Dataset {dataset} has no links to the {index} index",
+            next_step="Deliver it after the index was loaded: ids deliver DATASET FILE",
+        )
+    return _read(site, found[0])
+
+
+def link_set_of(site: LoadingSite, delivery: str, *, index: str) -> Linked:
+    """The link set of one delivery."""
+    with site.store.read() as connection:
+        return _read(site, next(s for s in indexes.links_of(connection, delivery, index=index) if s.whole))
+
+
+def _read(site: LoadingSite, links: indexes.LinkSet) -> Linked:
+    with site.store.read() as connection:
+        version = deliveries.contract_version(connection, links.delivery)
+        body = deliveries.contract_body(connection, links.dataset, version=version) or ""
+        known = {d["id"]: d["received_at"] for d in deliveries.of_dataset(connection, links.dataset)}
+    return Linked(
+        links.dataset, links.delivery, links.index, links.index_version, site.places.identified / links.place,
+        links.report, contracts.parse(body), date.fromisoformat(known[links.delivery][:10]),
+    )  # fmt: skip
+
+
+def frame(site: LoadingSite, links: Linked) -> tuple[str, ...]:
+    """Make relations RECORDS, LINKS and FRAME of a link set; returns its group columns."""
+    load_records(site, links)
+    site.engine.load(LINKS, Stored((links.place,)))
+    columns = dict(groups.group_columns(links.contract, at=links.received))
+    relation = _with_region(site, links, columns=columns)
+    if columns:
+        site.engine.create(GROUPS, groups.few_sql(relation, columns, record=ROW))
+    text = design.frame_sql(LINKS, groups=GROUPS if columns else None, columns=tuple(columns))
+    site.engine.create(FRAME, text)
+    return tuple(columns)
+
+
+def load_records(site: LoadingSite, links: Linked) -> None:
+    """Make relation RECORDS: the delivery's good rows as the index matches them."""
+    place = site.places.deliveries / links.delivery / "checked.parquet"
+    checking.load_good(site.engine, links.contract, place=place)
+    use = next((u for u in links.contract.indexes if u.index == links.index), IndexUse(links.index))
+    site.engine.view(RECORDS, records_of(links.contract, use, relation=checking.GOOD, record_id=ROW).sql)
+
+
+def _with_region(site: LoadingSite, links: Linked, *, columns: dict[str, str]) -> str:
+    """Where the dataset was matched to areas, the region of each record; returns the relation to read."""
+    place = links.place.with_name("links-geography.parquet")
+    if "region" in columns or not place.exists():
+        return checking.GOOD
+    with site.store.read() as connection:
+        found = [s for s in indexes.links_of(connection, links.delivery, index="geography") if s.whole]
+    if not found:
+        return checking.GOOD
+    folder = version_folder(site.places.indexes, "geography", version=found[0].index_version)
+    held = seat_of("geography").published(site.engine, folder=folder, relation="review_areas")
+    regions = [c for c in held if c.startswith("region")]
+    if not regions:
+        return checking.GOOD
+    site.engine.load("review_places", Stored((place,)))
+    region = f"review_region_{len(held)}"
+    site.engine.view(
+        "review_placed",
+        f"SELECT c.*, a.{sql.name(regions[-1])} AS {region} FROM {checking.GOOD} c "
+        f"LEFT JOIN review_places p ON p.record_id = c.{ROW} LEFT JOIN review_areas a ON a.entity_id = p.entity_id",
+    )
+    columns["region"] = region
+    return "review_placed"
+
+
+def version_of(site: LoadingSite, links: Linked) -> Version:
+    """The index version that a link set was made with; refuses an index whose links are not judged by pairs."""
+    seat = seat_of(links.index)
+    if not isinstance(seat, MatchedIndex):
+        raise IndexRefusal(
+            f"Links to the {links.index} index cannot be reviewed record by record",
+            why="Review shows what a trained index compares, and this index is matched by rules",
+            next_step="Choose an index that is matched by a model, such as demographic",
+        )
+    folder = version_folder(site.places.indexes, links.index, version=links.index_version)
+    return open_version(seat.matching, folder)
