@@ -26,10 +26,10 @@ PAY = """employer_reference,organisation_name,address,postcode
 120/A3,BEAN THERE,"12A High Street, Leeds",LS21 9ZZ
 """
 
-VACANCIES = """vacancy_id,organisation_name,postcode,posts
-1,BEAN THERE,LS21 9ZZ,3
-2,BEAN THERE,LS21 9ZZ,1
-3,ACME PLUMBING LTD,LS1 4AB,2
+VACANCIES = """record_id,organisation_name,postcode,posts
+V1,BEAN THERE,LS21 9ZZ,3
+V2,BEAN THERE,LS21 9ZZ,1
+V3,ACME PLUMBING LTD,LS1 4AB,2
 """
 
 
@@ -133,6 +133,19 @@ def test_an_index_over_time(home: Path) -> None:
     rows = told(ids(home, "reference", "show", "business", "--json"))
     assert [(r["version"], r["absorbed"], r["split"], r["retired"]) for r in rows] == [
         (1, 0, 0, 0), (2, 0, 0, 0), (3, 1, 0, 1), (4, 0, 1, 0)]  # fmt: skip
+
+
+def test_decisions_bind_deliveries_too(home: Path) -> None:
+    decide = ("reference", "decide", "business")
+    plumber, smith = "companies:00000003", "companies:01234567"
+    told(ids(home, *decide, "--cannot", "vacancies:V3", plumber, "--reason", "another firm of that name", "--json"))
+    told(ids(home, *decide, "--must", smith, "vacancies:V1", "--reason", "asked them", "--json"))
+    refused(ids(home, *decide, "--must", "vacancies:V1", "vacancies:V2", "--reason", "r"), "no such record")
+    refused(ids(home, *decide, "--must", "vacancies:V3", plumber, "--reason", "r"), "contradicts decision")
+    file = home.parent / "vacancies2.csv"
+    file.write_text(VACANCIES.replace(",2\n", ",7\n"))
+    report = told(ids(home, "deliver", "vacancies", file, "--json"))["links"]["business"]
+    assert (report["decided"], report["accepted"], report["clerical"]) == (2, 2, 0)
 
 
 def test_identified_values_are_shown_for_a_reason_and_every_look_is_audited(home: Path) -> None:

@@ -43,10 +43,16 @@ _CARRIED_NAMES = ("area_type", "boundary_year", "parent_code")
 
 @dataclass(frozen=True)
 class Records:
-    """SQL of a records relation, and the contract's columns behind each of its meaning columns."""
+    """SQL of a records relation, and the contract's columns behind each of its meaning columns.
+
+    `own`: SELECT of `record_id` and `own_id`, what the dataset itself numbers the record by; None where
+    it does not.
+    """
 
     sql: str
     columns: Mapping[str, tuple[str, ...]]
+    dataset: str = ""
+    own: str | None = None
 
 
 def records_of(
@@ -78,7 +84,12 @@ def records_of(
             columns[column.name] = name(column.name)
     listed = "".join(f", {sql} AS {name(column)}" for column, sql in columns.items())
     behind = {str(m): tuple(c.name for c in cs) for m, cs in found.items() if cs}
-    return Records(f"SELECT {record_id} AS record_id{listed} FROM {name(relation)}", behind)
+    numbered = contract.meaning(Meaning.RECORD_ID)
+    own = f"{name(numbered[0].name)}::VARCHAR AS own_id FROM {name(relation)}" if numbered else None
+    return Records(
+        f"SELECT {record_id} AS record_id{listed} FROM {name(relation)}", behind, contract.dataset,
+        own and f"SELECT {record_id} AS record_id, {own}",
+    )  # fmt: skip
 
 
 def _column_sql(meaning: Meaning, columns: tuple[Column, ...]) -> str:

@@ -13,6 +13,7 @@ from integrated_data.engine import Held, Stored
 from integrated_data.index.records import Records, records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
+from integrated_data.journey.binding import bind
 from integrated_data.journey.workshop import Facts, Load, Workshop
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.delivery import Delivery
@@ -48,11 +49,13 @@ def match_delivery(workshop: Workshop, contract: Contract, *, good: str, folder:
 
 
 def match_records(workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path) -> Facts:
-    """Make table LINKS of records, matched to the index version in `folder`; returns the report."""
+    """Make table LINKS of records, matched to the index version in `folder` and bound by what people
+    decided; returns the report."""
     workshop.engine.view(RECORDS, records.sql)
     matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns)
     try:
-        return seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
+        report = seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
+        return report | bind(workshop, records, index=use.index, folder=folder, links=LINKS)
     finally:
         workshop.engine.drop(RECORDS)
 

@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from integrated_data.control import decisions, grants, indexes
+from integrated_data.acquire import contracts
+from integrated_data.control import decisions, deliveries, grants, indexes
 from integrated_data.control.decisions import Side
 from integrated_data.control.indexes import IndexVersion
 from integrated_data.engine import Stored
@@ -16,6 +17,7 @@ from integrated_data.journey.linking import version_folder
 from integrated_data.model.errors import IndexRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import EntityEvent, LinkDecision
+from integrated_data.model.meanings import Meaning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.rulings import seal
 from integrated_data.vocabulary.sql import name, text
@@ -167,9 +169,10 @@ def _granted(site: LoadingSite, dataset: str, *, key: str) -> list[Any]:
 def decide(
     site: LoadingSite, index: str, *, kind: LinkDecision, sides: tuple[str, str], by: str, reason: str
 ) -> dict[str, Any]:
-    """Decide that two records are one entity or cannot be; binds every version made from now on.
+    """Decide that two records are one entity or cannot be; binds every version and delivery from now on.
 
-    A side is `SOURCE:RECORD`, or the id of an entity, which stands for the first of its records.
+    A side is `SOURCE:RECORD` or `DATASET:RECORD`, or the id of an entity, which stands for the first of its
+    records. One side at least is in the index.
     """
     with site.store.read() as connection:
         version = indexes.get(connection, index)
@@ -178,17 +181,20 @@ def decide(
         found = tuple(_side(site, index, side=side) for side in sides)
     finally:
         site.engine.drop(MEMBERS)
+    if all(side.entity is None for side in found):
+        raise _not_there(index)
     number = decisions.decide(site.store, index, kind=kind, sides=(found[0], found[1]), by=by, reason=reason)
-    now = found[0].entity == found[1].entity
-    holds = now == (kind is LinkDecision.MUST)
+    delivered = any(side.entity is None for side in found)
+    holds = not delivered and (found[0].entity == found[1].entity) == (kind is LinkDecision.MUST)
+    when = "with the next delivery of the dataset" if delivered else "with the next version of the index"
     return {
-        "decision": number, "index": index, "kind": kind.value,
-        "already_so": holds, "takes_effect": "nothing to change" if holds else "with the next version of the index",
+        "decision": number, "index": index, "kind": kind.value, "already_so": holds,
+        "takes_effect": "nothing to change" if holds else when,
     }  # fmt: skip
 
 
 def _side(site: LoadingSite, index: str, *, side: str) -> Side:
-    """A record of the index, and the entity it is."""
+    """A record of the index with the entity it is, or a record of a dataset, which need not be delivered yet."""
     source, colon, record = side.partition(":")
     if colon:
         wanted = f"source = {text(source)} AND record_id = {text(record)}"
@@ -199,13 +205,27 @@ def _side(site: LoadingSite, index: str, *, side: str) -> Side:
     rows = site.engine.rows(
         f"SELECT source, record_id, entity_id FROM {name(MEMBERS)} WHERE {wanted} ORDER BY source, record_id LIMIT 1"
     ).to_pylist()
+    if not rows and colon and _numbers_records(site, source):
+        return Side(source, seal(site.vault, record))
     if not rows:
-        raise IndexRefusal(
-            f"The {index} index has no such record or entity",
-            why="It was not loaded, or the id was absorbed by another",
-            next_step="See who stands for an id: ids reference history ID",
-        )
+        raise _not_there(index)
     return Side(rows[0]["source"], seal(site.vault, rows[0]["record_id"]), rows[0]["entity_id"])
+
+
+def _numbers_records(site: LoadingSite, dataset: str) -> bool:
+    """Whether a dataset is delivered under that name and numbers its records."""
+    with site.store.read() as connection:
+        body = deliveries.contract_body(connection, dataset)
+        sources = {v.source for v in indexes.versions(connection)}
+    return body is not None and dataset not in sources and bool(contracts.parse(body).meaning(Meaning.RECORD_ID))
+
+
+def _not_there(index: str) -> IndexRefusal:
+    return IndexRefusal(
+        f"The {index} index has no such record or entity, and no dataset numbers its records so",
+        why="It was not loaded, or the id was absorbed by another",
+        next_step="See who stands for an id: ids reference history ID",
+    )
 
 
 def decided(site: LoadingSite, index: str) -> list[dict[str, Any]]:
