@@ -19,7 +19,13 @@ from tests.people import Row, people
 
 SETTINGS = Settings(None, 2, "2GB", False, "tester")
 EVERYONE = people(330)
-LISTED, UNLISTED = EVERYONE[:300], EVERYONE[300:]
+LISTED = EVERYONE[:300]
+#: Nobody of a name or place that is on the list.
+UNLISTED = [
+    row
+    | {"family_name": f"{row['family_name']}sson", "address": f"{i + 1} Shore Road", "postcode": f"ZE{i % 9 + 1} 9XY"}
+    for i, row in enumerate(EVERYONE[300:])
+]
 FIRMS = [
     {"record_id": f"F{i}", "organisation_name": f"{word} Ltd", "organisation_reference": f"120/AB{i}"}
     for i, word in enumerate(("Acme Bolts", "Brightwater Dairy", "Copperfield Lamps", "Dovetail Joinery"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from integrated_data.engine import Engine
-from integrated_data.index import entities, link, write
+from integrated_data.index import entities, link, settle, write
 from integrated_data.index.matching import decide, pairs, prepare, rivals, train
 from integrated_data.index.matching.basis import Basis, Learnt, frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
@@ -45,8 +45,11 @@ def add_source(
             _stated(engine, definition, source=source)
         with clock.step("compare"):
             basis, compared = _compared(engine, trainer, definition=definition, previous=previous, source=source)
+            if source.settled is not None:
+                compared = settle.among_new(engine, compared, settled=source.settled, work=WORK)
+                compared = compared.of(np.full(len(compared.left), not source.one_to_one))
         with clock.step("group"):
-            _decisions(engine, source.decisions)
+            _decisions(engine, source)
             entities.regroup(engine, definition, basis=basis, compared=compared, work=WORK)
         with clock.step("write"):
             version, events = write.version(engine, definition, previous=previous, source=source, made=(basis, folder))
@@ -224,8 +227,12 @@ def _parts(compared: Compared, turn: int) -> tuple[Compared, Compared]:
     return compared.of(own & (compared.within == 1)), compared.of(own & (compared.within == 0))
 
 
-def _decisions(engine: Engine, decisions: str | None) -> None:
+def _decisions(engine: Engine, source: Source) -> None:
     """Table `<work>_decided`: low, high (numbers of records), kind."""
+    decisions = source.decisions
+    if source.settled is not None:
+        engine.create(f"{WORK}_decided", settle.bonds_sql(source.settled, work=WORK))
+        return
     if decisions is None:
         engine.create(f"{WORK}_decided", "SELECT 0::BIGINT AS low, 0::BIGINT AS high, '' AS kind WHERE FALSE")
         return

@@ -45,7 +45,7 @@ class Request:
     `one_to_one`: no two records are one entity. Otherwise only records that are duplicates of each
     other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
     `clean`. `known`: relation of `record_id` and `entity` that are settled already. `explain`: table
-    to make with the reasons (see `explain.explain`).
+    to make with the reasons (see `explain.explain`). `unmatched`, `without`: see `seat.Matching`.
     """
 
     records: str
@@ -55,6 +55,8 @@ class Request:
     cleaned: bool = False
     known: str | None = None
     explain: str | None = None
+    unmatched: str | None = None
+    without: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
     definition = version.definition
     try:
         with clock.step("prepare"):
-            version.load(engine, f"{work}_index")
+            version.load(engine, f"{work}_index", without=request.without)
             if request.cleaned:
                 engine.view(f"{work}_records", f"SELECT * FROM {name(request.records)}")
             else:
@@ -132,6 +134,8 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
                 explain(engine, definition, model=model, work=work, numbers=numbers, out=request.explain)
         with clock.step("write"):
             report = _write(engine, definition, scored=scored, found=found, work=work, out=request.out)
+            if request.unmatched is not None:
+                engine.create(request.unmatched, _unmatched_sql(definition, work, out=request.out))
         return replace(report, entities=version.about.entities, seconds=clock.seconds, model=model)
     finally:
         engine.drop(*(f"{work}_{t}" for t in ("records", "keys", "pairs", "same", "edges", "rivalling", "best", "own")))
@@ -309,6 +313,14 @@ def _links_sql(definition: MatchDefinition, work: str) -> str:
         f"{method} AS method FROM {name(f'{work}_records')} l LEFT JOIN {name(f'{work}_best')} b ON b.record = "
         f"l.record "
         f"LEFT JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity ORDER BY l.record"
+    )
+
+
+def _unmatched_sql(definition: MatchDefinition, work: str, *, out: str) -> str:
+    """Records in band none that say enough to be told apart."""
+    return (
+        f"SELECT l.record_id FROM {name(f'{work}_records')} l JOIN {name(out)} o ON o.record_id = l.record_id "
+        f"WHERE o.band = {text(Band.NONE)} AND ({definition.enough})"
     )
 
 

@@ -33,8 +33,10 @@ class MatchedIndex(Remembering):
         """See `Seat.add`."""
         before = open_version(self.matching, previous) if previous else None
         source = Source(
-            addition.source, addition.records, addition.recorded_at, addition.one_to_one, addition.decisions
-        )
+            addition.source, addition.records, addition.recorded_at, addition.one_to_one, addition.decisions,
+            basis=open_version(self.matching, addition.beside) if addition.beside else None,
+            settled=addition.settled, status=addition.status, met=addition.met,
+        )  # fmt: skip
         _, report = add_source(
             tools.engine, tools.trainer, definition=self.matching, previous=before, source=source, folder=folder
         )
@@ -45,7 +47,13 @@ class MatchedIndex(Remembering):
         version = open_version(self.matching, folder)
         place = _model_place(tools.engine, matching, definition=self.matching)
         kept = Model.from_json(place.read_text()) if place is not None and place.exists() else None
-        request = Request(matching.records, matching.out, matching.one_to_one, model=kept, explain=matching.explain)
+        if matching.residual and kept is None:
+            basis = version.basis()
+            kept = basis.model(len(basis.sources) - 1, self.matching)
+        request = Request(
+            matching.records, matching.out, matching.one_to_one, model=kept, explain=matching.explain,
+            unmatched=matching.unmatched, without=matching.without,
+        )  # fmt: skip
         report = match(tools.engine, tools.trainer, version=version, request=request)
         if place is not None and kept is None and report.model is not None:
             _keep(place, report.model)

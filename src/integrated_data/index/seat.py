@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from integrated_data.engine import Engine
 from integrated_data.index.matching.train import Trainer
 from integrated_data.index.past import History, Laid
-from integrated_data.model.linkage import IndexDefinition
+from integrated_data.model.linkage import EntityStatus, IndexDefinition
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ class Addition:
 
     `columns` names, per meaning column of `records`, the delivered columns behind it (an area code's
     level and boundary year stand in its name). `decisions`: relation of what people decided (see
-    `index.decisions`), or None.
+    `index.decisions`), or None. `settled`: relation of `record_id` and `entity_id` that says of every
+    record which entity it is, or NULL for a new one; then nothing is matched. `status`: of the entities it
+    makes. `beside`: the version of the index that they are provisional to: its models, and how common values
+    are in it, count for them.
+    `met`: relation of `record_id` and `entity_id`: provisional entities, not of the version before, that
+    records were found to be.
     """
 
     source: str
@@ -40,6 +45,10 @@ class Addition:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     one_to_one: bool = False
     decisions: str | None = None
+    settled: str | None = None
+    status: EntityStatus = EntityStatus.CURRENT
+    beside: Path | None = None
+    met: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,11 @@ class Matching:
     `models`: folder where trained models of this dataset are kept and found again, or None. `explain`:
     table to make with every comparison, its weight, the posterior and the alternatives (see
     `index.explain`); an index that explains says so in its report (`explained`).
+
+    `unmatched`: table to make of the `record_id`s in band none that say enough to be told apart from
+    others: what a provisional entity can be made of. `residual`: the records are what an index could
+    not place; stored weights decide, or assumed ones, and nothing is learned from them. `without`:
+    relation of `entity_id`s that no record is to be.
     """
 
     records: str
@@ -57,6 +71,9 @@ class Matching:
     models: Path | None = None
     explain: str | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unmatched: str | None = None
+    residual: bool = False
+    without: str | None = None
 
 
 class Seat(Protocol):

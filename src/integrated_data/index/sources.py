@@ -5,6 +5,7 @@ from typing import Any
 
 from integrated_data.index.link import LinkReport
 from integrated_data.index.store import Version
+from integrated_data.model.linkage import EntityStatus
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Source:
     known; `recorded_at`: when the service came to know, ISO 8601. `one_to_one`: no two of its records
     are one entity. `decisions`: relation of what people decided (see `index.decisions`), or None.
     `basis`: what to judge by; None means the basis of the version before, and learning where that is
-    silent. `anew`: every pair is weighed anew, whatever the delivery touches.
+    silent. `anew`: every pair is weighed anew, whatever the delivery touches. `settled`, `status`, `met`:
+    see `seat.Addition`.
     """
 
     name: str
@@ -25,6 +27,9 @@ class Source:
     decisions: str | None = None
     basis: Version | None = None
     anew: bool = False
+    settled: str | None = None
+    status: EntityStatus = EntityStatus.CURRENT
+    met: str | None = None
 
 
 @dataclass(frozen=True)

@@ -81,15 +81,20 @@ class Version:
         """How common values were when the basis was last counted."""
         return Stored((self.folder / FREQUENCIES,))
 
-    def load(self, engine: Engine, prefix: str) -> None:
+    def load(self, engine: Engine, prefix: str, *, without: str | None = None) -> None:
         """Make views `<prefix>_<file>` of the version's files.
 
-        Keys made by another release of the engine are made again, in memory.
+        Keys made by another release of the engine are made again, in memory. `without`: relation of
+        `entity_id`s that are not to be found: they have no forms and no keys.
         """
         for file in FILES:
             engine.load(f"{prefix}_{file}", Stored((self.folder / f"{file}.parquet",)))
-        if probe(engine) == self.about.probe:
-            return
+        if probe(engine) != self.about.probe:
+            self._hash_again(engine, prefix)
+        if without is not None:
+            self._leave_out(engine, prefix, without=without)
+
+    def _hash_again(self, engine: Engine, prefix: str) -> None:
         forms, keys = f"{prefix}_forms", f"{prefix}_keys"
         engine.create(f"{prefix}_form_keys", block.keys_sql(self.definition, forms, number="form"))
         engine.create(keys, block.stored_keys_sql(self.definition, f"{prefix}_form_keys", entities=forms))
@@ -99,9 +104,16 @@ class Version:
         )
         engine.view(forms, f"SELECT * FROM {name(f'{prefix}_reprinted')}")
 
+    def _leave_out(self, engine: Engine, prefix: str, *, without: str) -> None:
+        kept = f"SELECT entity FROM {name(f'{prefix}_entities')} e ANTI JOIN {name(without)} w USING (entity_id)"
+        for file in ("forms", "keys"):
+            left = f"SELECT f.* FROM {name(f'{prefix}_{file}')} f SEMI JOIN ({kept}) k USING (entity)"
+            engine.create(f"{prefix}_{file}_left", left)
+            engine.view(f"{prefix}_{file}", f"SELECT * FROM {name(f'{prefix}_{file}_left')}")
+
     def unload(self, engine: Engine, prefix: str) -> None:
         """Drop what `load` made."""
-        engine.drop(*(f"{prefix}_{f}" for f in (*FILES, "form_keys", "reprinted")))
+        engine.drop(*(f"{prefix}_{f}" for f in (*FILES, "form_keys", "reprinted", "forms_left", "keys_left")))
 
 
 def open_version(definition: MatchDefinition, folder: Path) -> Version:

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from integrated_data.engine import Engine
-from integrated_data.index import life
+from integrated_data.index import life, promote
 from integrated_data.index.matching import block, prepare, rivals
-from integrated_data.index.matching.basis import Basis
+from integrated_data.index.matching.basis import Basis, with_kept_frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.sources import Source
 from integrated_data.index.store import BASIS, About, Version, probe
@@ -19,7 +19,7 @@ WORK = "build"  # what the names of all tables begin with
 TABLES = (
     "earlier", "concerned", "before", "now", "regrouped", "ids", "ranked", "turns", "all_turns", "numbered", "said",
     "standing", "said_ids", "entities", "heirs", "former", "all_said", "distinct", "forms", "form_keys", "keys",
-    "old_events",
+    "old_events", "new_groups", "promoted", "members", "gone",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def version(
     """
     basis, folder = made
     _identify(engine, source=source)
-    _forms(engine, definition)
+    _forms(engine, definition, known=source.settled is not None)
     engine.create(f"{WORK}_form_keys", block.keys_sql(definition, f"{WORK}_forms", number="form"))
     engine.create(f"{WORK}_keys", block.stored_keys_sql(definition, f"{WORK}_form_keys", entities=f"{WORK}_forms"))
     statements = {
@@ -81,7 +81,7 @@ def version(
         forms=_count(engine, f"{WORK}_forms"),
         sources={row["source"]: row["n"] for row in sizes},
         probe=probe(engine),
-        rivals=rivals.rival_counts(engine, definition, model=model, work=WORK),
+        rivals=basis.rivals if source.settled else rivals.rival_counts(engine, definition, model=model, work=WORK),
         moments=(*(previous.about.moments if previous else ()), moment),
     )
     _write_text(folder / BASIS, basis.to_json())
@@ -120,11 +120,13 @@ def _identify(engine: Engine, *, source: Source) -> None:
         f"SELECT source, record_id, grp FROM {WORK}_now WHERE anew OR entity IN (SELECT entity FROM {WORK}_concerned)",
     )
     life.regroup(engine, life.Grouping(f"{WORK}_before", f"{WORK}_regrouped", f"{WORK}_old_entities"), work=WORK)
+    if source.met is not None:
+        _promote(engine, source.met, source=source)
     engine.create(
         f"{WORK}_numbered",
         f"SELECT entity, entity_id, status, source, recorded_from, FALSE AS fresh FROM {WORK}_old_entities UNION ALL "
         f"SELECT (SELECT coalesce(max(entity), -1) FROM {WORK}_old_entities) + row_number() OVER (ORDER BY entity_id), "
-        f"entity_id, {text(EntityStatus.CURRENT)}, {text(source.name)}, {text(source.recorded_at)}, TRUE "
+        f"entity_id, {text(source.status)}, {text(source.name)}, {text(source.recorded_at)}, TRUE "
         f"FROM {WORK}_ids WHERE fresh",
     )
     engine.create(
@@ -132,8 +134,42 @@ def _identify(engine: Engine, *, source: Source) -> None:
         f"SELECT n.record, n.source, n.record_id, n.spot, coalesce(e.entity, n.grp) AS entity FROM {WORK}_now n "
         f"LEFT JOIN {WORK}_ids i ON i.grp = n.grp LEFT JOIN {WORK}_numbered e ON e.entity_id = i.entity_id",
     )
+    if source.met is not None:
+        _absorb(engine, source.met, source=source)
     _turn(engine)
     _remember(engine, source=source)
+
+
+def _promote(engine: Engine, met: str, *, source: Source) -> None:
+    """New groups that continue a provisional entity take its id instead of a fresh one."""
+    engine.view(
+        f"{WORK}_new_groups",
+        f"SELECT n.record_id, n.grp FROM {WORK}_now n JOIN {WORK}_ids i ON i.grp = n.grp WHERE i.fresh "
+        f"AND n.source = {text(source.name)}",
+    )
+    promote.promote(engine, groups=f"{WORK}_new_groups", met=met, out=f"{WORK}_promoted")
+    engine.create(
+        f"{WORK}_ids",
+        f"SELECT i.grp, coalesce(p.entity_id, i.entity_id) AS entity_id, i.fresh FROM {WORK}_ids i "
+        f"LEFT JOIN {WORK}_promoted p ON p.grp = i.grp",
+    )
+
+
+def _absorb(engine: Engine, met: str, *, source: Source) -> None:
+    """Provisional entities that turned out to be others are entered, to be absorbed by them."""
+    engine.view(
+        f"{WORK}_members",
+        f"SELECT s.record_id, e.entity_id FROM {WORK}_said s JOIN {WORK}_numbered e ON e.entity = s.entity "
+        f"WHERE s.source = {text(source.name)}",
+    )
+    promote.absorb(engine, members=f"{WORK}_members", met=met, out=f"{WORK}_gone")
+    engine.create(
+        f"{WORK}_numbered",
+        f"SELECT * FROM {WORK}_numbered UNION ALL SELECT (SELECT coalesce(max(entity), -1) FROM {WORK}_numbered) "
+        f"+ row_number() OVER (ORDER BY entity_id), entity_id, {text(EntityStatus.CURRENT)}, {text(source.name)}, "
+        f"{text(source.recorded_at)}, TRUE FROM {WORK}_gone",
+    )
+    engine.create(f"{WORK}_turns", f"SELECT * FROM {WORK}_turns UNION ALL {promote.turns_sql(f'{WORK}_gone')}")
 
 
 def _turn(engine: Engine) -> None:
@@ -167,8 +203,11 @@ def _remember(engine: Engine, *, source: Source) -> None:
     )
 
 
-def _forms(engine: Engine, definition: MatchDefinition) -> None:
-    """Table `<work>_forms`: the distinct cleaned forms of every entity, which sources say them, or none any more."""
+def _forms(engine: Engine, definition: MatchDefinition, *, known: bool) -> None:
+    """Table `<work>_forms`: the distinct cleaned forms of every entity, which sources say them, or none any more.
+
+    `known`: how common values are is what the basis says, for these forms are too few to show it.
+    """
     kept = ", ".join(f"any_value({name(f)}) AS {name(f)}" for f in prepare.kept(definition))
     engine.create(
         f"{WORK}_all_said",
@@ -183,7 +222,10 @@ def _forms(engine: Engine, definition: MatchDefinition) -> None:
         f"FROM {WORK}_all_said GROUP BY entity, print, spot, former) s JOIN {WORK}_content c ON c.spot = s.spot "
         "GROUP BY s.entity, s.print)",
     )
-    engine.create(f"{WORK}_forms", prepare.with_frequencies_sql(definition, f"{WORK}_distinct"))
+    forms = prepare.with_frequencies_sql(definition, f"{WORK}_distinct")
+    if known:
+        forms = with_kept_frequencies_sql(definition, f"{WORK}_distinct", frequencies=f"{WORK}_frequencies")
+    engine.create(f"{WORK}_forms", forms)
 
 
 def _records_sql(*, former: bool) -> str:

@@ -13,6 +13,7 @@ from integrated_data.engine import Held, Stored
 from integrated_data.index.records import Records, records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
+from integrated_data.journey import provisional
 from integrated_data.journey.binding import bind
 from integrated_data.journey.workshop import Facts, Load, Workshop
 from integrated_data.model.contract import Contract, IndexUse
@@ -22,16 +23,21 @@ from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
 
-RECORDS, LINKS, DECISIONS = "records", "links", "decisions"
+RECORDS, LINKS, UNMATCHED, DECISIONS = "records", "links", "unmatched", "decisions"
 
 
 def version_folder(indexes_folder: Path, index: str, *, version: int) -> Path:
-    """Where the files of an index version are."""
-    return indexes_folder / index / f"v{version:04d}"
+    """Where the files of a version of an index, or of its provisional entities, are."""
+    return indexes_folder.joinpath(*index.split(".")) / f"v{version:04d}"
 
 
-def match_delivery(workshop: Workshop, contract: Contract, *, good: str, folder: Path) -> dict[str, Facts]:
-    """Match good rows to every index the contract names that holds something; links are saved, sealed."""
+def match_delivery(
+    workshop: Workshop, contract: Contract, *, delivery: Delivery, good: str, folder: Path
+) -> dict[str, Facts]:
+    """Match good rows to every index the contract names that holds something; links are saved, sealed.
+
+    What an index does not find is matched to its provisional entities (see `journey.provisional`).
+    """
     made: dict[str, Facts] = {}
     for use in contract.indexes:
         with workshop.store.read() as connection:
@@ -41,18 +47,30 @@ def match_delivery(workshop: Workshop, contract: Contract, *, good: str, folder:
         place = version_folder(workshop.places.indexes, use.index, version=version.version)
         records = records_of(contract, use, relation=good, record_id=ROW)
         models = models_folder(workshop, use.index, dataset=contract.dataset)
-        report = match_records(workshop, records, use=use, folder=place, models=models)
-        workshop.engine.save(f"SELECT * FROM {LINKS}", folder / f"links-{use.index}.parquet")
-        workshop.engine.drop(LINKS)
-        made[use.index] = {"version": version.version, "report": report}
+        fills = seat_of(use.index).definition.provisional
+        links, found = LINKS, Facts()
+        report = match_records(workshop, records, use=use, folder=place, models=models, unmatched=fills)
+        if fills:
+            workshop.engine.view(RECORDS, records.sql)
+            put = provisional.Put(delivery, use, records, RECORDS, LINKS, UNMATCHED, place, models)
+            links, found = provisional.PLACED, provisional.place(workshop, put)
+        workshop.engine.save(f"SELECT * FROM {links}", folder / f"links-{use.index}.parquet")
+        workshop.engine.drop(LINKS, RECORDS, UNMATCHED, provisional.PLACED)
+        made[use.index] = {"version": version.version, "report": report | found.pop("report", {}), **found}
     return made
 
 
-def match_records(workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path) -> Facts:
+def match_records(
+    workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path, unmatched: bool = False
+) -> Facts:
     """Make table LINKS of records, matched to the index version in `folder` and bound by what people
-    decided; returns the report."""
+    decided; returns the report.
+
+    `unmatched`: make table UNMATCHED too (see `index.seat.Matching`).
+    """
     workshop.engine.view(RECORDS, records.sql)
-    matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns)
+    wanted = UNMATCHED if unmatched else None
+    matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns, unmatched=wanted)
     try:
         report = seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
         return report | bind(workshop, records, index=use.index, folder=folder, links=LINKS)
@@ -65,8 +83,9 @@ def models_folder(workshop: Workshop, index: str, *, dataset: str) -> Path:
     return workshop.places.indexes / index / "models" / dataset
 
 
-def write_links(change: Change, delivery: Delivery, *, made: Mapping[str, Facts]) -> None:
-    """Write link sets down inside a change."""
+def write_links(change: Change, workshop: Workshop, *, delivery: Delivery, made: Mapping[str, Facts]) -> None:
+    """Write link sets, and the versions of provisional entities they made, down inside a change."""
+    provisional.write(change, workshop, delivery=delivery, made=made)
     for index, facts in made.items():
         about = {
             "index_version": facts["version"], "place": f"deliveries/{delivery.id}/links-{index}.parquet",
@@ -108,8 +127,10 @@ def feed_index(
     addition = Addition(source, RECORDS, recorded_at, records.columns, decisions=DECISIONS)
     previous = version_folder(workshop.places.indexes, index, version=before.version) if before else None
     tools = Tools(workshop.engine, workshop.linker)
+    if seat_of(index).definition.provisional:
+        addition = provisional.meet(workshop, index, addition=addition, beside=previous)
     report = seat_of(index).add(tools, addition, previous=previous, folder=place)
-    workshop.engine.drop(RECORDS, DECISIONS)
+    workshop.engine.drop(RECORDS, DECISIONS, *([addition.met] if addition.met else []))
     facts: Facts = {"index": index, "version": version, "report": report}
 
     def write(change: Change) -> None:

@@ -106,10 +106,12 @@ def _index(workshop: Workshop, load: Load) -> Done:
     """Match every good row once to each index the contract names."""
     contract = contract_of(load)
     checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
-    made = linking.match_delivery(workshop, contract, good=checking.GOOD, folder=_folder(workshop, load))
+    made = linking.match_delivery(
+        workshop, contract, delivery=load.delivery, good=checking.GOOD, folder=_folder(workshop, load)
+    )
 
     def write(change: Change) -> None:
-        linking.write_links(change, load.delivery, made=made)
+        linking.write_links(change, workshop, delivery=load.delivery, made=made)
 
     outputs = tuple(f"links/{load.delivery.id}/{index}" for index in made)
     return Done({"links": made}, (f"checked/{load.delivery.id}",), outputs, write)

@@ -55,6 +55,8 @@ class IndexDefinition:
     `key` names the entity column in published tables (`<key>_entity`) and, translated per
     project, in views (`<key>_key`). `attributes` are the meanings an index keeps of an entity.
     `publishes` are the attributes that may enter published tables (area codes, not names).
+    `provisional`: a record that is not found is a real thing that the index does not know yet, and gets
+    a provisional entity; of a list that is complete by definition (codes, areas) nothing is missing.
     """
 
     name: str
@@ -62,6 +64,7 @@ class IndexDefinition:
     key: str
     attributes: tuple[Meaning, ...]
     publishes: tuple[str, ...] = ()
+    provisional: bool = False
 
 
 #: Columns of every link table, in order: `ids match` and the stages both write exactly these.

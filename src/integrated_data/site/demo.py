@@ -123,10 +123,13 @@ def _load(show: Show, site: LoadingSite, *, deliveries: Path) -> None:
         with show.step(f"{dataset}: delivered file to governed table"):
             outcome = loads.deliver_and_refresh(site, dataset, files=[deliveries / file])
         linked = {i: r["accepted"] / max(1, r["records"]) for i, r in outcome["links"].items()}
+        provisional = {i: r["provisional"] / max(1, r["records"]) for i, r in outcome["links"].items()
+                       if r.get("provisional")}  # fmt: skip
         rows.append(
             {
                 "dataset": dataset, "rows": outcome["read"], "quarantined": outcome["quarantined"],
                 "linked": ", ".join(f"{i} {share:.1%}" for i, share in linked.items()),
+                "provisional": ", ".join(f"{i} {share:.1%}" for i, share in provisional.items()),
                 "withheld": ", ".join(outcome["withheld"]) or "nothing",
             }
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Match quality of the demo against the country's truth, which no stage has read.
 
 Precision: accepted links that are right. Recall: records whose entity is in the index that got it.
-Wilson intervals at 95 %.
+Links to provisional entities count as not linked. Wilson intervals at 95 %.
 """
 
 import math
@@ -14,6 +14,7 @@ from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
 from integrated_data.index.registry import seat_of
 from integrated_data.journey.linking import version_folder
+from integrated_data.model.linkage import PROVISIONAL
 from integrated_data.model.meanings import Meaning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.vocabulary import sql
@@ -92,7 +93,8 @@ def _links(site: LoadingSite, index: str, *, dataset: str, truth: Path) -> int:
     key = sql.name(contract.meaning(Meaning.RECORD_ID)[0].name)
     site.engine.create(
         "judged",
-        "SELECT t.*, l.entity_id, l.candidate_id, l.probability FROM of_links l "
+        f"SELECT t.*, CASE WHEN NOT starts_with(l.method, {sql.text(PROVISIONAL)}) THEN l.entity_id END AS entity_id, "
+        "l.candidate_id, l.probability FROM of_links l "
         f"JOIN of_rows r ON r.{ROW} = l.record_id JOIN of_truth t ON t.record_id = r.{key}::VARCHAR",
     )
     return _count(site, "SELECT count(*) AS n FROM judged")

@@ -14,6 +14,7 @@ from integrated_data.engine import Stored
 from integrated_data.index.past import TIMES, History
 from integrated_data.index.registry import SEATS, seat_of
 from integrated_data.journey.linking import version_folder
+from integrated_data.journey.provisional import chain_of
 from integrated_data.model.errors import IndexRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import EntityEvent, LinkDecision
@@ -70,18 +71,19 @@ def history(
 
 
 def _found(site: LoadingSite, entity_id: int, *, as_at: date | None) -> tuple[str, IndexVersion, History]:
-    """The index that holds an id; ids are never reused, so one index at most does."""
+    """The index that holds an id, or whose provisional entities do; ids are never reused, so one at most does."""
     with site.store.read() as connection:
-        newest = {i: v for i in SEATS if (v := indexes.current(connection, i)) is not None}
-    for index, current in newest.items():
-        found = seat_of(index).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
+        every = [*((i, i) for i in SEATS), *((chain_of(i), i) for i in SEATS)]
+        newest = {i: (of, v) for i, of in every if (v := indexes.current(connection, i)) is not None}
+    for index, (of, current) in newest.items():
+        found = seat_of(of).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
         if found is None:
             continue
         if as_at is None:
             return index, current, found
         with site.store.read() as connection:
             version = indexes.as_at(connection, index, day=as_at, today=site.store.now().date())
-        then = seat_of(index).history(site.engine, folder=_folder(site, version), entity_id=entity_id)
+        then = seat_of(of).history(site.engine, folder=_folder(site, version), entity_id=entity_id)
         if then is None:
             raise IndexRefusal(
                 f"The {index} index did not know this entity as at {as_at}",

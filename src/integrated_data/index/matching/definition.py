@@ -149,7 +149,8 @@ class MatchDefinition:
     """All that matching to one index needs.
 
     `training` lists the blocks (names of fields that agree) in which m is estimated: each block
-    trains the comparisons that use none of its fields.
+    trains the comparisons that use none of its fields. `enough`: condition over cleaned: two different
+    entities of the index that both met it could be told apart.
     """
 
     index: IndexDefinition
@@ -161,6 +162,7 @@ class MatchDefinition:
     training: tuple[tuple[str, ...], ...] = ()
     lookups: tuple[Lookup, ...] = ()
     policy: Policy = Policy()
+    enough: str = "FALSE"
 
     def comparison(self, name: str) -> Comparison:
         """The comparison called `name`."""

@@ -29,6 +29,7 @@ INDEX = IndexDefinition(
         Meaning.ADDRESS_STREET, Meaning.ADDRESS_LOCALITY, Meaning.ADDRESS_TOWN, Meaning.POSTCODE,
         Meaning.ORGANISATION_NAME, Meaning.LATITUDE, Meaning.LONGITUDE,
     ),
+    provisional=True,
 )  # fmt: skip
 
 #: Zones of confidence and of unambiguity (best minus second), in per cent, as the national address
@@ -192,6 +193,9 @@ ALIKE = Alike(
     levels=_LEVELS, aspects=_ASPECTS, texts={"building": 10, "line": 15},
     likes={"line": _LIKE_LINE}, mate=_MATE, group="NULL", methods=_METHODS,
     bands=_bands, rivals=("code", "sector", "district"),
+    # a number or name within a postcode, or within a street of a town
+    enough="uprn IS NOT NULL OR (coalesce(house, building) IS NOT NULL AND (code IS NOT NULL OR "
+           "(street IS NOT NULL AND town IS NOT NULL)))",
 )  # fmt: skip
 
 

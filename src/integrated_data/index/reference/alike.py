@@ -63,6 +63,8 @@ class Alike:
     records of one source share when they are one entity. `group`: the same within one delivery,
     where it says so itself (NULL: it does not). `methods`: what a link rests on, an
     expression over the levels of an edge `e`. `bands(best, second)`: band of each best candidate.
+    `enough`: condition over forms: two different entities of the index that both met it could be told
+    apart.
     """
 
     index: IndexDefinition
@@ -82,6 +84,7 @@ class Alike:
     together: Mapping[str, str] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
     common: int = 100
+    enough: str = "FALSE"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ INDEX = IndexDefinition(
         Meaning.ORGANISATION_NAME, Meaning.TRADING_NAME, Meaning.ORGANISATION_REFERENCE,
         Meaning.COMPANY_NUMBER, Meaning.INDUSTRY_CODE, Meaning.ADDRESS, Meaning.POSTCODE,
     ),
+    provisional=True,
 )  # fmt: skip
 
 #: Posterior probability from which a link is accepted (likelier than all else together, which is what
@@ -191,6 +192,8 @@ ALIKE = Alike(
     group="'by reference ' || reference", methods=_METHODS,
     bands=_bands, likes={"name": _LIKE_NAME}, known="count(*) OVER (PARTITION BY plain) AS namesakes",
     together={"both_names": _BOTH}, rivals=("code", "sector", "district"),
+    # a name alone may be any firm's of that name
+    enough="company IS NOT NULL OR reference IS NOT NULL OR (plain IS NOT NULL AND coalesce(code, place) IS NOT NULL)",
 )  # fmt: skip
 
 

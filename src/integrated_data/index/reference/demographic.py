@@ -27,6 +27,7 @@ INDEX = IndexDefinition(
         Meaning.DATE_OF_BIRTH, Meaning.BIRTH_DAY, Meaning.BIRTH_MONTH, Meaning.BIRTH_YEAR, Meaning.SEX,
         Meaning.NHS_NUMBER, Meaning.NATIONAL_INSURANCE_NUMBER, Meaning.ADDRESS, Meaning.POSTCODE,
     ),
+    provisional=True,
 )  # fmt: skip
 
 
@@ -317,4 +318,6 @@ DEFINITION = MatchDefinition(
     rivals=_HOUSEHOLD,
     training=(("born",), ("given", "family"), ("code", "birth_year"), ("nhs",), ("nino",)),
     lookups=(Lookup("nicknames", names.nicknames()),),
+    # both names and the whole date of birth are one person's but for a few in a million; so is a number
+    enough="(given IS NOT NULL AND family IS NOT NULL AND born IS NOT NULL) OR nhs IS NOT NULL OR nino IS NOT NULL",
 )

@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held, Stored
-from integrated_data.index import life
+from integrated_data.index import life, promote
 from integrated_data.index.build import Source
 from integrated_data.index.decisions import Ruling, broken, grouped, rulings, rulings_sql
 from integrated_data.index.past import RELATIONS, Laid
@@ -135,6 +135,8 @@ def enter(engine: Engine, loading: Loading, *, placed: str, decisions: str | Non
     `mate`, a value that new records which are one entity share.
     """
     work, source = loading.work, loading.source
+    if source.met is not None:
+        _promote(engine, source.met, placed=placed, work=work)
     mates = f"SELECT DISTINCT mate FROM {name(placed)} WHERE entity_id IS NULL"
     engine.create(f"{work}_mates", f"SELECT mate, row_number() OVER (ORDER BY mate) AS place FROM ({mates})")
     engine.create(
@@ -165,7 +167,23 @@ def enter(engine: Engine, loading: Loading, *, placed: str, decisions: str | Non
         f"FROM {work}_put AS p LEFT JOIN {work}_fresh AS f ON f.mate = p.entity_id "
         f"LEFT JOIN {work}_moved AS m ON m.source = p.source AND m.record_id = p.record_id",
     )
+    if source.met is not None:
+        promote.absorb(engine, members=f"{work}_map", met=source.met, out=f"{work}_absorbed")
+        turns = f"SELECT * FROM {work}_life_turns UNION ALL {promote.turns_sql(f'{work}_absorbed')}"
+        engine.create(f"{work}_life_turns", turns)
     _grow(engine, loading)
+
+
+def _promote(engine: Engine, met: str, *, placed: str, work: str) -> None:
+    """Groups of new records that continue a provisional entity are placed in it."""
+    groups = f"SELECT record_id, mate AS grp FROM {name(placed)} WHERE entity_id IS NULL"
+    engine.view(f"{work}_new_groups", groups)
+    promote.promote(engine, groups=f"{work}_new_groups", met=met, out=f"{work}_promoted")
+    engine.create(
+        placed,
+        f"SELECT p.* REPLACE (coalesce(p.entity_id, a.entity_id) AS entity_id) FROM {name(placed)} AS p "
+        f"LEFT JOIN {work}_promoted AS a ON a.grp = p.mate",
+    )
 
 
 def enter_known(engine: Engine, loading: Loading, *, records: str) -> None:
@@ -185,11 +203,12 @@ def enter_known(engine: Engine, loading: Loading, *, records: str) -> None:
 def _grow(engine: Engine, loading: Loading) -> None:
     """View `<work>_grown`: the entities of before and the new ones."""
     work, source = loading.work, loading.source
+    met = "" if source.met is None else f" UNION ALL SELECT DISTINCT entity_id FROM {name(source.met)}"
     engine.view(
         f"{work}_grown",
-        f"SELECT * FROM {work}_old_entities UNION ALL SELECT entity_id, {text(EntityStatus.CURRENT)}, "
+        f"SELECT * FROM {work}_old_entities UNION ALL SELECT entity_id, {text(source.status)}, "
         f"{text(source.name)}, {text(source.recorded_at)} FROM (SELECT entity_id FROM {work}_fresh UNION ALL "
-        f"SELECT entity_id FROM {work}_life_ids WHERE fresh)",
+        f"SELECT entity_id FROM {work}_life_ids WHERE fresh{met})",
     )
 
 
@@ -324,7 +343,7 @@ def _write_attributes(engine: Engine, loading: Loading) -> None:
 MADE = (
     "mates", "put", "members", "wrong", "now", "before", "moved", "taken", "places", "drawn", "fresh", "map", "grown",
     "told", "said_before", "retold", "ended", "attributes", "said", "standing", "turns", "renewed", "life_ids",
-    "life_turns", "old_entities", "old_records", "old_attributes", "old_events",
+    "life_turns", "old_entities", "old_records", "old_attributes", "old_events", "new_groups", "promoted", "absorbed",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from integrated_data.index.past import Laid, Remembering
 from integrated_data.index.reference import alike, ledger
 from integrated_data.index.reference.alike import Alike, Known, Scored, count
 from integrated_data.index.reference.ledger import Edition, Loading
-from integrated_data.index.reference.weights import Others, Rivals, Weights
+from integrated_data.index.reference.weights import Others, Rivals, Weights, assumed
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.vocabulary.sql import name, text
@@ -46,7 +46,10 @@ class RegisterIndex(Remembering):
     def add(self, tools: Tools, addition: Addition, *, previous: Path | None, folder: Path) -> dict[str, Any]:
         """See `Seat.add`."""
         before = ledger.open_edition(self.definition, previous) if previous else None
-        source = Source(addition.source, addition.records, addition.recorded_at, addition.one_to_one)
+        source = Source(
+            addition.source, addition.records, addition.recorded_at, addition.one_to_one,
+            settled=addition.settled, status=addition.status, met=addition.met,
+        )  # fmt: skip
         loading = Loading(self.definition, before, source, folder, WORK)
         edition, report = add_source(tools.engine, self.alike, loading=loading, decisions=addition.decisions)
         return report.to_dict() | {"events": edition.about["events"]}
@@ -56,7 +59,12 @@ class RegisterIndex(Remembering):
         version = ledger.open_edition(self.definition, folder)
         place = _weights_place(tools.engine, matching)
         kept = Weights.from_json(place.read_text("utf-8")) if place is not None and place.exists() else None
-        request = Request(matching.records, matching.out, matching.one_to_one)
+        if matching.residual and kept is None:
+            kept = assumed(self.alike.aspects)
+        request = Request(
+            matching.records, matching.out, matching.one_to_one,
+            unmatched=matching.unmatched, without=matching.without,
+        )  # fmt: skip
         matched = match(tools.engine, self.alike, version=version, request=request, weights=kept)
         if place is not None and kept is None:
             _keep(place, matched.weights)
@@ -147,6 +155,8 @@ def match(
                 "GROUP BY r.record_id HAVING count(DISTINCT k.entity_id) = 1",
             )
         matched = _links(engine, definition, version=version, request=request, work=work, weights=weights)
+        if request.unmatched is not None:
+            engine.create(request.unmatched, _unmatched_sql(definition, work, out=request.out))
     finally:
         _drop(engine, work)
     seconds = {**clock.seconds, **matched.report.seconds}
@@ -161,7 +171,9 @@ def _place(engine: Engine, definition: Alike, *, previous: Edition | None, sourc
         f"SELECT r.record_id, r.record, o.entity_id FROM {WORK}_records AS r JOIN {WORK}_old_records AS o "
         f"ON o.record_id = r.record_id::VARCHAR AND o.source = {text(source.name)}",
     )
-    if previous is not None:
+    if source.settled is not None:
+        found = f"SELECT record_id, entity_id FROM {name(source.settled)}"
+    elif previous is not None:
         request = Request(source.records, f"{WORK}_links", one_to_one=source.one_to_one)
         report = _links(engine, definition, version=previous, request=request, work=WORK).report
         found = f"SELECT record_id, entity_id FROM {WORK}_links"
@@ -239,7 +251,7 @@ def _links(
     """Make the link table of what `alike.deliver` made under `work`, with `<work>_settled` taken as given."""
     clock = Clock()
     with clock.step("score"):
-        known = _known(engine, version, work=work)
+        known = _known(engine, version, work=work, without=request.without)
         alike.compare(engine, definition, known=known, work=work, settled=f"{work}_settled")
     with clock.step("decide"):
         scored = alike.weigh(engine, definition, known=known, work=work, one_to_one=request.one_to_one, weights=weights)
@@ -256,11 +268,12 @@ def _links(
     return Matched(replace(report, seconds=clock.seconds), scored.weights)
 
 
-def _known(engine: Engine, version: Edition, *, work: str) -> Known:
+def _known(engine: Engine, version: Edition, *, work: str, without: str | None = None) -> Known:
     """The version's tables in the engine: joined often, so taken out of their files once."""
     version.load(engine, f"{work}_sealed", *FILES)
+    left_out = {"forms": f" ANTI JOIN {name(without)} USING (entity_id)"} if without else {}
     for file in FILES:
-        engine.create(f"{work}_known_{file}", f"SELECT * FROM {work}_sealed_{file}")
+        engine.create(f"{work}_known_{file}", f"SELECT * FROM {work}_sealed_{file}{left_out.get(file, '')}")
     about, met = version.about, version.about["others"]
     pairs = {aspect: tuple(counts) for aspect, counts in met["strangers"].items()}
     rivals = tuple(Rivals({a: tuple(c) for a, c in r["pairs"].items()}, r["expected"]) for r in met["rivals"])
@@ -285,6 +298,15 @@ def _links_sql(definition: Alike, work: str) -> str:
         LEFT JOIN {work}_chosen AS c ON c.record = r.record
         LEFT JOIN {work}_edges AS e ON e.record = c.record AND e.entity_id = c.entity_id
         ORDER BY r.record_id"""
+
+
+def _unmatched_sql(definition: Alike, work: str, *, out: str) -> str:
+    """Records in band none that say enough to be told apart."""
+    return (
+        f"SELECT DISTINCT r.record_id FROM {work}_records AS r JOIN {work}_forms AS f ON f.record = r.record "
+        f"JOIN {name(out)} AS o ON o.record_id = r.record_id "
+        f"WHERE o.band = {text(Band.NONE)} AND ({definition.enough})"
+    )
 
 
 def _link_report(engine: Engine, out: str, *, known: Known, scored: Scored) -> LinkReport:
