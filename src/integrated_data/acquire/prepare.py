@@ -1,8 +1,8 @@
 """Prepare: a sealed copy is made only of a file that the engine cannot read as it landed.
 
 Unpacked: gzip, zip (each member a file of the same layout), Excel workbooks (one sheet). Written
-anew: text in another encoding than UTF-8 without a byte order mark, and text whose lines end in
-more than one way.
+anew: maps (a feature a line), text in another encoding than UTF-8 without a byte order mark, and text
+whose lines end in more than one way.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
+from integrated_data.acquire.features import feature_lines, is_map
 from integrated_data.acquire.unpack import archive, gunzipped, member_bytes, members, recoded, refused
 from integrated_data.acquire.workbook import is_workbook, sheet_lines
 from integrated_data.engine import Sealer
@@ -64,7 +65,7 @@ def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet:
 
 def _pieces(file: LandedFile, folder: Path, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
     place = folder / file.place
-    if file.encoding == UTF8 and not file.mixed:
+    if file.encoding == UTF8 and not file.mixed and not is_map(sealer, place):
         return [_Piece(place, file.lines, file.quotes)]
     with sealer.read(place) as source:
         wrapping = wrapping_of(source.read(1 << 12))
@@ -111,12 +112,15 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
         case Wrapping.TEXT:
             if survey.size == 0:
                 raise refused("is empty", "It is packed, but holds no bytes; deliver it again once written")
+            if is_map(sealer, place):
+                copied = _copied(feature_lines(sealer, place), target, sealer=sealer)
+                return _Piece(target, copied.lines, copied.quotes)
             if survey.encoding == UTF8 and not survey.mixed:
                 return _Piece(place, survey.lines, survey.quotes)
             copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)
             return _Piece(target, copied.lines, copied.quotes)
         case _:
-            raise refused("is not a table", "Deliver CSV, fixed-width text, JSON lines, Parquet or .xlsx")
+            raise refused("is not a table", "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet or .xlsx")
 
 
 def _surveyed(sealer: Sealer, place: Path) -> Survey:

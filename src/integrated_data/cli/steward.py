@@ -1,5 +1,6 @@
 """What a steward does: reference sources, the matching service, quarantine, withheld columns."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,6 +138,71 @@ def _estimate(value: Any) -> Any:
     if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
         return f"{value['value']:.4f} ({value['low']:.4f}–{value['high']:.4f})"
     return value
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What weights count, and a table to carry over to new codes."""
+
+    weights: Annotated[str | None, typer.Option(help="lookup, area or postcodes; else the best there is.")] = None
+    file: Annotated[Path | None, typer.Option("--table", help="A table to carry over; else the weights.")] = None
+    code: Annotated[str | None, typer.Option(help="The table's column of codes.")] = None
+    value: Annotated[list[str] | None, typer.Option(help="A column of totals; may be given again.")] = None
+    by: Annotated[list[str] | None, typer.Option(help="A column to keep apart by; may be given again.")] = None
+
+
+@reference.command("crosswalk")
+@taking
+def reference_crosswalk(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="geography or classification.")],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="As lsoa_2011, or 'SOC 2010'.")],
+    *,
+    target: Annotated[str, typer.Argument(metavar="TO", help="As lsoa_2021, or 'SOC 2020'.")],
+    out: Annotated[Path, typer.Option(help="Parquet to write: from_code, to_code, weight, or the table.")],
+    table: Carried,
+    call: Call,
+) -> None:
+    """Write how old codes go over to new ones, weights summing to one; or carry a table over, totals kept."""
+    from integrated_data.index.reference.crosswalk import Crosswalk
+    from integrated_data.site.crosswalks import CrosswalkOrder, crosswalk
+
+    values, by = tuple(table.value or ()), tuple(table.by or ())
+    order = CrosswalkOrder(
+        index, Crosswalk(source, target, table.weights), _parquet(out), table.file, table.code, values, by
+    )
+    with opened_loading(call.home) as site:
+        report = crosswalk(site, order)
+    shown.facts(report, title=f"{source} to {target}", json_out=call.json)
+
+
+@reference.command("areas")
+@taking
+def reference_areas(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Records with postcodes, coordinates or areas.")],
+    *,
+    to: Annotated[str, typer.Option(help="Level and boundary year, as lsoa_2021.")],
+    exact: Annotated[
+        bool, typer.Option("--exact/--best-fit", help="The polygon that holds the point, or its postcode's area.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Parquet to write: record_id, area_code, method.")],
+    reading: Reading,
+    call: Call,
+) -> None:
+    """Write the area of each record of a file, at any boundary year that was loaded."""
+    from integrated_data.index.reference.area_lookups import BEST_FIT, EXACT
+    from integrated_data.site.crosswalks import AreasOrder, areas
+
+    how = EXACT if exact else BEST_FIT
+    order = AreasOrder(file, to, how, _parquet(out), reading.id_column, reading.contract)
+    with opened_loading(call.home) as site:
+        report = areas(site, order)
+    shown.facts(report, title=f"Areas of {to}", json_out=call.json)
+
+
+def _parquet(out: Path) -> Path:
+    if out.suffix != ".parquet":
+        raise UsageRefusal("The answer is written as Parquet", next_step="Let --out end in .parquet")
+    return out
 
 
 def _plain(report: dict[str, object]) -> dict[str, object]:

@@ -57,7 +57,7 @@ class DuckDB:
             settings["temp_directory"] = str(limits.scratch)
         self.connection = duckdb.connect(config=settings)
         self.connection.execute("SET enable_progress_bar = false")
-        self._sealer = sealer
+        self._sealer, self._spatial = sealer, False
         if sealer is not None:
             self.connection.register_filesystem(SealedFileSystem(sealer))
         self._load_extension("httpfs")  # carries the cipher that Parquet encryption needs
@@ -78,6 +78,13 @@ class DuckDB:
             )
         self.connection.execute(f"LOAD {text(str(found[0]))}")
 
+    def _ready(self, sql: str) -> str:
+        """Load the spatial extension when a statement first names one of its functions: most work needs none."""
+        if not self._spatial and "ST_" in sql:
+            self._load_extension("spatial")
+            self._spatial = True
+        return sql
+
     def load(self, table: str, source: Source) -> None:
         """See `engine.Engine.load`."""
         match source:
@@ -96,16 +103,16 @@ class DuckDB:
     def create(self, table: str, sql: str) -> None:
         """See `engine.Engine.create`."""
         with _reading():
-            self.connection.execute(f"CREATE OR REPLACE TABLE {name(table)} AS {sql}").fetchall()
+            self.connection.execute(f"CREATE OR REPLACE TABLE {name(table)} AS {self._ready(sql)}").fetchall()
 
     def view(self, table: str, sql: str) -> None:
         """See `engine.Engine.view`."""
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(table)} AS {sql}").fetchall()
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(table)} AS {self._ready(sql)}").fetchall()
 
     def rows(self, sql: str) -> pa.Table:
         """See `engine.Engine.rows`."""
         with _reading():
-            return self.connection.execute(sql).to_arrow_table()
+            return self.connection.execute(self._ready(sql)).to_arrow_table()
 
     def columns(self, table: str) -> dict[str, str]:
         """See `engine.Engine.columns`."""
@@ -122,7 +129,8 @@ class DuckDB:
         try:
             with _reading():
                 done = self.connection.execute(
-                    f"COPY ({sql}) TO {text(str(part))} (FORMAT parquet, COMPRESSION {compression}{level}{key})"
+                    f"COPY ({self._ready(sql)}) TO {text(str(part))} "
+                    f"(FORMAT parquet, COMPRESSION {compression}{level}{key})"
                 ).fetchall()
             part.chmod(0o600)
             _flush(part)

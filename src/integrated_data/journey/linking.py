@@ -25,6 +25,9 @@ from integrated_data.vocabulary.marks import ROW
 
 RECORDS, LINKS, UNMATCHED, DECISIONS = "records", "links", "unmatched", "decisions"
 
+#: Indexes that read columns of a source by their headings too: versions of codes, polygons, weights.
+WHOLE = ("classification", "geography")
+
 
 def version_folder(indexes_folder: Path, index: str, *, version: int) -> Path:
     """Where the files of a version of an index, or of its provisional entities, are."""
@@ -119,7 +122,7 @@ def feed_index(
     place = version_folder(workshop.places.indexes, index, version=version)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)  # what a killed build left: no record names it
-    also = [c.name for c in contract.columns] if index == "classification" else []
+    also = [c.name for c in contract.columns] if index in WHOLE else []
     records = records_of(contract, IndexUse(index), relation=good, record_id=_record_id(load, contract), also=also)
     workshop.engine.view(RECORDS, records.sql)
     workshop.engine.load(DECISIONS, Held(workshop.rulings(index=index)))

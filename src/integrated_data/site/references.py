@@ -107,7 +107,7 @@ def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | Non
     try:
         (progress or _silent)("reading")
         kit = Kit(site.engine, site.sealer, folder)
-        contract = _records(kit, order)
+        contract = standardised(kit, order)
         (progress or _silent)("matching")
         use = next((u for u in contract.indexes if u.index == order.index), IndexUse(order.index))
         id_column = next((c for c in contract.columns if c.key), None)
@@ -152,7 +152,7 @@ def _explained(site: LoadingSite, order: MatchOrder, *, report: dict[str, Any]) 
     return {"explained": str(place)}
 
 
-def _records(kit: Kit, order: MatchOrder) -> Contract:
+def standardised(kit: Kit, order: MatchOrder) -> Contract:
     """Bind the file's standard projection; returns its contract with the record id marked as key."""
     contract = read_contract(order.contract_file) if order.contract_file else None
     delivered = kit.delivered([order.file], contract)

@@ -6,6 +6,8 @@ here each is a level and a year, and has one name: `lsoa_2011`, `district_2022`,
 
 import re
 
+from integrated_data.vocabulary.sql import text as sql_text
+
 #: Levels from the finest to the coarsest, with the short names that offices give them.
 LEVELS: dict[str, tuple[str, ...]] = {
     "oa": ("oa", "output_area", "sa"),
@@ -71,3 +73,24 @@ def level_sql(code: str) -> str:
         for level, prefixes in _PREFIXES.items()
     )
     return f"CASE {cases} END"
+
+
+#: Words that say what kind of authority a name is of, and no more.
+_KINDS = (
+    "council", "borough", "city", "district", "metropolitan", "unitary", "authority", "royal", "county", "local", "the",
+    "of", "and", "upon", "mbc", "bc", "dc", "cc",
+)  # fmt: skip
+
+
+def name_sql(value: str) -> str:
+    """SQL for one way of writing the name of an area: `Bristol, City of` and `Bristol City Council` are `bristol`.
+
+    Where nothing else is left (`City of London` keeps `london`) the kind is the name. NULL where no letter is left.
+    """
+    letters = f"replace(lower(strip_accents({value})), '&', ' and ')"
+    closed = f"regexp_replace({letters}, {sql_text(chr(39) + '|’|[.]')}, '', 'g')"
+    apart = f"regexp_replace(regexp_replace({closed}, '[^a-z0-9]+', ' ', 'g'), '(london|royal) borough', '', 'g')"
+    words = f"list_filter(string_split(trim({apart}), ' '), w -> w <> '')"
+    kept = f"list_filter({words}, w -> w NOT IN ({', '.join(repr(k) for k in _KINDS)}))"
+    chosen = f"CASE WHEN len({kept}) > 0 THEN {kept} ELSE {words} END"
+    return f"nullif(array_to_string(list_sort({chosen}), ' '), '')"

@@ -1,15 +1,20 @@
-"""Which postcode a record lies in: by its postcode, by its coordinates, or by its postcode put right."""
+"""Where a record lies: by its postcode, by its coordinates, by its postcode put right, or by the area it names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from integrated_data.engine import Engine
 from integrated_data.index.link import NO_EVIDENCE, LinkReport
+from integrated_data.index.reference import boundaries, placing
+from integrated_data.index.reference.area_names import area_of_sql
+from integrated_data.index.reference.points import point_sql
 from integrated_data.model.linkage import Band
 from integrated_data.vocabulary import postcodes
 from integrated_data.vocabulary.sql import name, text
 
 BY_POSTCODE = "postcode"
 BY_NEAREST = "nearest postcode"
+BY_POLYGON = "point in polygon"
 BY_CORRECTED = "postcode, corrected"
 NOT_FOUND = "no such place"
 
@@ -33,56 +38,71 @@ _METRES = 111_195.0  # in a degree of latitude
 _SLIPS = ("O0I1", "0O1I")
 
 
+#: Chance that a place lies in a polygon whose border is nearer than it is exact: a guess.
+NEAR_BORDER = 0.6
+#: Chance that a place lies in the areas of a postcode that the same polygon holds, where it is not near a border.
+SAME_AREA = 0.995
+
+
 @dataclass(frozen=True)
 class Places:
-    """Relations in and out. `postcodes`: entity_id, postcode, latitude, longitude; `out`: the link table."""
+    """Relations in and out. `index`: prefix of the views of a version's files; `out`: the link table.
+
+    `borders`: metres from a border within which polygons of a column are not to be trusted.
+    """
 
     records: str
-    postcodes: str
+    index: str
     out: str
+    borders: Mapping[str, int] = field(default_factory=dict)
 
 
-def locate(engine: Engine, places: Places) -> LinkReport:
-    """Make the link table: a record's own postcode, else the likelier of nearest and corrected one."""
-    work = f"{places.out}_work"
+def locate(engine: Engine, places: Places, *, columns: Mapping[str, Sequence[str]]) -> LinkReport:
+    """Make the link table: a record's own postcode, else the likelier of nearest and corrected one, else its area.
+
+    Where the version has polygons, the nearest postcode is one that the same polygon holds (the finest and
+    newest polygons count); where it holds none, the area itself is the place. `columns`: see `Matching`.
+    """
+    work, postcodes_held = f"{places.out}_work", f"{places.index}_postcodes"
+    made = ("records", "exact", "left", "points", "near", "held", "shapes", "asked", "found", "areas")
     try:
-        engine.view(f"{work}_records", _records_sql(engine.columns(places.records), places.records))
+        engine.create(f"{work}_records", records_sql(engine.columns(places.records), places.records))
         engine.create(
             f"{work}_exact",
-            f"SELECT p.postcode, p.entity_id FROM {name(places.postcodes)} AS p "
+            f"SELECT p.postcode, p.entity_id FROM {name(postcodes_held)} AS p "
             f"JOIN (SELECT DISTINCT postcode FROM {work}_records) AS w ON w.postcode = p.postcode",
         )
         engine.create(f"{work}_left", _left_sql(work))
-        _nearest(engine, places.postcodes, work=work)
-        engine.create(f"{work}_found", _found_sql(places.postcodes, work))
+        drawn = _held(engine, places, work=work)
+        _nearest(engine, places.index, work=work, drawn=drawn)
+        engine.create(f"{work}_found", _found_sql(places.index, work))
+        named = area_of_sql(engine, places.records, index=places.index, columns=columns)
+        engine.create(f"{work}_areas", named)
         engine.create(places.out, _links_sql(work))
     finally:
-        engine.drop(f"{work}_records", *(f"{work}_{t}" for t in ("exact", "left", "points", "near", "found")))
+        engine.drop(*(f"{work}_{t}" for t in made))
     return _report(engine, places.out)
 
 
-def point_sql(latitude: str, longitude: str) -> str:
-    """STRUCT(latitude, longitude) in degrees; NULL where it is no place (out of range, or zero for unknown)."""
-    given = f"abs({latitude}) <= 90 AND abs({longitude}) <= 180 AND NOT ({latitude} = 0 AND {longitude} = 0)"
-    return f"CASE WHEN {given} THEN {{'latitude': {latitude}, 'longitude': {longitude}}} END"
-
-
-def _records_sql(columns: dict[str, str], records: str) -> str:
-    """`record_id`, `given` (the postcode as it came), `postcode`, `latitude`, `longitude`."""
+def records_sql(columns: dict[str, str], records: str) -> str:
+    """`record_id`, `given` (the postcode as it came), `postcode`, `latitude`, `longitude`, `how`."""
     raw = "postcode::VARCHAR" if "postcode" in columns else "NULL::VARCHAR"
     held = "latitude" in columns and "longitude" in columns
     values = [f"try_cast({c} AS DOUBLE)" if held else "NULL::DOUBLE" for c in ("latitude", "longitude")]
+    point = (
+        point_sql("y", "x") if held else "{'latitude': NULL::DOUBLE, 'longitude': NULL::DOUBLE, 'how': NULL::VARCHAR}"
+    )
     return (
-        "SELECT record_id, given, postcode, point.latitude AS latitude, point.longitude AS longitude FROM ("
-        f"SELECT record_id, nullif(trim({raw}), '') AS given, {postcodes.postcode_sql(raw)} AS postcode, "
-        f"{point_sql(*values)} AS point FROM {name(records)})"
+        "SELECT record_id, given, postcode, point.latitude AS latitude, point.longitude AS longitude, point.how AS how "
+        f"FROM (SELECT *, {point} AS point FROM (SELECT record_id, nullif(trim({raw}), '') AS given, "
+        f"{postcodes.postcode_sql(raw)} AS postcode, {values[0]} AS y, {values[1]} AS x FROM {name(records)}))"
     )
 
 
 def _left_sql(work: str) -> str:
     """Distinct places that no postcode of the index is: numbered."""
     return (
-        "SELECT row_number() OVER () AS number, * FROM (SELECT DISTINCT given, latitude, longitude "
+        "SELECT row_number() OVER () AS number, * FROM (SELECT DISTINCT given, latitude, longitude, how "
         f"FROM {work}_records AS r ANTI JOIN {work}_exact AS e ON e.postcode = r.postcode "
         "WHERE given IS NOT NULL OR latitude IS NOT NULL)"
     )
@@ -93,48 +113,103 @@ def _cell_sql(latitude: str, longitude: str, *, scale: int) -> str:
     return f"floor({latitude} / {height})::BIGINT * 1000000 + floor({longitude} / {width})::BIGINT"
 
 
-def _nearest(engine: Engine, index: str, *, work: str) -> None:
-    """Table `<work>_near`: number, entity_id, metres; no row where no postcode lies within the bound."""
-    empty = "SELECT 0::BIGINT AS number, 0::BIGINT AS entity_id, 0.0::DOUBLE AS metres WHERE FALSE"
-    engine.create(f"{work}_near", empty)
+def _held(engine: Engine, places: Places, *, work: str) -> str | None:
+    """Table `<work>_held` (number, area_code, sure): the polygon each place lies in; returns their column.
+
+    On a border the area whose code comes first holds the place.
+    """
+    engine.create(f"{work}_held", "SELECT 0::BIGINT AS number, '' AS area_code, TRUE AS sure WHERE FALSE")
+    drawn = placing.drawn_columns(engine, f"{places.index}_boundaries")
+    if not drawn or not engine.rows(f"SELECT 1 FROM {work}_left WHERE latitude IS NOT NULL LIMIT 1").num_rows:
+        return None
+    engine.create(f"{work}_shapes", boundaries.shapes_sql(f"{places.index}_boundaries", column=drawn[0]))
+    engine.create(f"{work}_asked", boundaries.points_sql(f"SELECT number, latitude, longitude FROM {work}_left"))
+    holding = boundaries.holding_sql(boundaries.Shapes(f"{work}_shapes", f"{work}_asked"))
+    engine.create(
+        f"{work}_held",
+        f"SELECT number, min(area_code) AS area_code, any_value(depth) >= {places.borders.get(drawn[0], 0)} AS sure "
+        f"FROM (SELECT *, max(depth) OVER (PARTITION BY number) AS deepest FROM ({holding})) "
+        "WHERE depth >= 0 AND depth = deepest GROUP BY number",
+    )
+    return drawn[0]
+
+
+def _nearest(engine: Engine, index: str, *, work: str, drawn: str | None) -> None:
+    """Table `<work>_near`: number, entity_id, metres, same; no row where no postcode lies within the bound.
+
+    `same`: whether one polygon holds both, NULL where none holds the place.
+    """
+    engine.create(
+        f"{work}_near",
+        "SELECT 0::BIGINT AS number, 0::BIGINT AS entity_id, 0.0::DOUBLE AS metres, FALSE AS same WHERE FALSE",
+    )
     if not engine.rows(f"SELECT 1 FROM {work}_left WHERE latitude IS NOT NULL LIMIT 1").num_rows:
         return
+    area = _area_sql(engine, index, drawn=drawn)
     engine.create(
         f"{work}_points",
-        f"SELECT latitude, longitude, arg_min(entity_id, postcode) AS entity_id FROM {name(index)} "
-        "WHERE latitude IS NOT NULL GROUP BY latitude, longitude",
+        f"SELECT p.latitude, p.longitude, {area} AS area_code, arg_min(p.entity_id, p.postcode) AS entity_id "
+        f"FROM {name(f'{index}_postcodes')} AS p LEFT JOIN {name(f'{index}_placed')} AS d ON d.entity_id = p.entity_id "
+        "WHERE p.latitude IS NOT NULL GROUP BY ALL",
     )
     for scale in _SCALES:
         found = _within_sql(work, scale)
         engine.create(f"{work}_near", f"SELECT * FROM {work}_near UNION ALL {found}")
 
 
+def _area_sql(engine: Engine, index: str, *, drawn: str | None) -> str:
+    """SQL for the area of a postcode `p`, derived as `d`, in the column of the polygons."""
+    sides = [
+        f"{side}.{name(drawn)}"
+        for side, file in (("p", "postcodes"), ("d", "placed"))
+        if drawn is not None and drawn in engine.columns(f"{index}_{file}")
+    ]
+    return f"coalesce({', '.join(sides)})" if sides else "NULL::VARCHAR"
+
+
 def _within_sql(work: str, scale: int) -> str:
-    """The nearest of the postcodes in the nine cells around each place, if within `scale` hundred metres."""
+    """The nearest of the postcodes in the nine cells around each place, if within `scale` hundred metres.
+
+    Of those that the place's own polygon holds, where one does.
+    """
     across = "(l.longitude - p.longitude) * cos(radians(l.latitude))"
     metres = f"{_METRES} * sqrt((l.latitude - p.latitude) ** 2 + ({across}) ** 2)"
     around = (
-        f"SELECT number, latitude, longitude, {_cell_sql('latitude', 'longitude', scale=scale)} + unnest("
+        "SELECT l.number, latitude, longitude, h.area_code, "
+        f"{_cell_sql('latitude', 'longitude', scale=scale)} + unnest("
         "[-1000001, -1000000, -999999, -1, 0, 1, 999999, 1000000, 1000001]) AS cell "
-        f"FROM {work}_left AS l ANTI JOIN {work}_near AS n ON n.number = l.number WHERE latitude IS NOT NULL"
+        f"FROM {work}_left AS l ANTI JOIN (SELECT number FROM {work}_near WHERE same IS NOT FALSE) AS n "
+        f"ON n.number = l.number LEFT JOIN {work}_held AS h ON h.number = l.number AND h.sure "
+        "WHERE latitude IS NOT NULL"
     )
     return (
-        "SELECT number, arg_min(entity_id, metres) AS entity_id, min(metres) AS metres FROM ("
-        f"SELECT l.number, p.entity_id, {metres} AS metres FROM ({around}) AS l JOIN (SELECT *, "
+        "SELECT number, arg_min(entity_id, (NOT coalesce(same, FALSE), metres)) AS entity_id, "
+        "arg_min(metres, (NOT coalesce(same, FALSE), metres)) AS metres, "
+        "CASE WHEN bool_or(inside) THEN bool_or(same) END AS same FROM ("
+        f"SELECT l.number, p.entity_id, {metres} AS metres, l.area_code IS NOT NULL AS inside, "
+        f"coalesce(l.area_code = p.area_code, FALSE) AS same FROM ({around}) AS l JOIN (SELECT *, "
         f"{_cell_sql('latitude', 'longitude', scale=scale)} AS cell FROM {work}_points) AS p ON p.cell = l.cell) "
         f"WHERE metres <= {scale * 100} GROUP BY number"
     )
 
 
 def _found_sql(index: str, work: str) -> str:
-    """For each place the likeliest postcode: number, entity_id, probability, method, accepted."""
-    near = _NEAREST.format(d="metres")
+    """For each place the likeliest entity: number, entity_id, probability, method, accepted."""
+    near = f"CASE WHEN n.same THEN {SAME_AREA} ELSE {_NEAREST.format(d='metres')} END"
+    told = "CASE WHEN l.how IS NULL THEN {m} ELSE {m} || ', ' || l.how END"
+    corrected = _corrected_sql(f"{index}_postcodes", work)
+    polygon = told.format(m=text(BY_POLYGON))
     return (
         "SELECT l.given, l.latitude, l.longitude, f.* FROM (SELECT number, unnest(arg_max("
         "{'entity_id': entity_id, 'probability': probability, 'method': method, 'accepted': accepted}, probability)) "
-        f"FROM (SELECT number, entity_id, {near} AS probability, {text(BY_NEAREST)} AS method, "
-        f"metres <= {ACCEPTED_WITHIN} AS accepted FROM {work}_near UNION ALL "
-        f"SELECT number, entity_id, {CORRECTED}, {text(BY_CORRECTED)}, TRUE FROM ({_corrected_sql(index, work)})) "
+        f"FROM (SELECT n.number, n.entity_id, {near} AS probability, {told.format(m=text(BY_NEAREST))} AS method, "
+        f"n.same OR n.metres <= {ACCEPTED_WITHIN} AS accepted FROM {work}_near AS n JOIN {work}_left AS l "
+        f"ON l.number = n.number WHERE n.same IS NOT FALSE UNION ALL "
+        f"SELECT h.number, a.entity_id, CASE WHEN h.sure THEN {SAME_AREA} ELSE {NEAR_BORDER} END, {polygon}, h.sure "
+        f"FROM {work}_held AS h "
+        f"JOIN {work}_left AS l ON l.number = h.number JOIN {index}_areas AS a ON a.area_code = h.area_code "
+        f"ANTI JOIN (SELECT number FROM {work}_near WHERE same) AS n ON n.number = h.number UNION ALL "
+        f"SELECT number, entity_id, {CORRECTED}, {text(BY_CORRECTED)}, TRUE FROM ({corrected})) "
         f"GROUP BY number) AS f JOIN {work}_left AS l ON l.number = f.number"
     )
 
@@ -155,18 +230,24 @@ def _corrected_sql(index: str, work: str) -> str:
 
 
 def _links_sql(work: str) -> str:
+    """Links of all records: the postcode as given, else the place found, else the area named."""
     entity = "coalesce(e.entity_id, f.entity_id)"
-    accepted = "e.entity_id IS NOT NULL OR f.accepted"
+    sure = f"{entity} IS NOT NULL AND (e.entity_id IS NOT NULL OR f.accepted)"
+    accepted = f"({sure} OR a.entity_id IS NOT NULL)"
+    chosen = f"CASE WHEN {sure} THEN {entity} ELSE coalesce(a.entity_id, {entity}) END"
     return (
-        f"SELECT r.record_id, CASE WHEN {accepted} THEN {entity} END AS entity_id, {entity} AS candidate_id, "
-        "CASE WHEN e.entity_id IS NOT NULL THEN 1.0::DOUBLE ELSE coalesce(f.probability, 0.0) END AS probability, "
+        f"SELECT r.record_id, CASE WHEN {accepted} THEN {chosen} END AS entity_id, {chosen} AS candidate_id, "
+        "CASE WHEN e.entity_id IS NOT NULL THEN 1.0::DOUBLE WHEN f.accepted THEN f.probability "
+        "ELSE coalesce(a.probability, f.probability, 0.0) END AS probability, "
         f"CASE WHEN {accepted} THEN {text(Band.ACCEPT)} WHEN f.entity_id IS NOT NULL THEN {text(Band.CLERICAL)} "
         f"ELSE {text(Band.NONE)} END AS band, CASE WHEN e.entity_id IS NOT NULL THEN {text(BY_POSTCODE)} "
-        f"WHEN r.given IS NULL AND r.latitude IS NULL THEN {text(NO_EVIDENCE)} "
-        f"ELSE coalesce(f.method, {text(NOT_FOUND)}) END AS method "
+        "WHEN f.accepted THEN f.method WHEN a.entity_id IS NOT NULL THEN a.method "
+        "WHEN f.entity_id IS NOT NULL THEN f.method "
+        f"WHEN r.given IS NULL AND r.latitude IS NULL THEN {text(NO_EVIDENCE)} ELSE {text(NOT_FOUND)} END AS method "
         f"FROM {work}_records AS r LEFT JOIN {work}_exact AS e ON e.postcode = r.postcode "
         f"LEFT JOIN {work}_found AS f ON f.given IS NOT DISTINCT FROM r.given "
-        "AND f.latitude IS NOT DISTINCT FROM r.latitude AND f.longitude IS NOT DISTINCT FROM r.longitude"
+        "AND f.latitude IS NOT DISTINCT FROM r.latitude AND f.longitude IS NOT DISTINCT FROM r.longitude "
+        f"LEFT JOIN {work}_areas AS a ON a.record_id = r.record_id"
     )
 
 
