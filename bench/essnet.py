@@ -64,7 +64,8 @@ def _row(what: str, done: linking.Timed, truth: set[Any]) -> dict[str, Any]:
     return {"method": what} | linking.f1(done.result, truth) | times
 
 
-def _records(engine: DuckDB, file: str, key: str) -> None:
+def records(engine: DuckDB, file: str, key: str) -> None:
+    """Make table `file` of the records of a file, by meaning."""
     parts = ", ".join(f"try_cast(nullif(dob_{p}, '') AS INTEGER) AS birth_{n}" for p, n in _PARTS)
     engine.create(
         file,
@@ -78,8 +79,8 @@ _PARTS = (("day", "day"), ("mon", "month"), ("year", "year"))
 
 
 def _index(engine: DuckDB, folder: Path) -> None:
-    _records(engine, "cis", "cis_id")
-    _records(engine, "census", "census_id")
+    records(engine, "cis", "cis_id")
+    records(engine, "census", "census_id")
     build.add_source(
         engine, SplinkTrainer(linking.THREADS), definition=DEFINITION, previous=None,
         source=build.Source("cis", "cis", AT), folder=folder,

@@ -29,6 +29,9 @@ WORK = write.WORK
 #: Training on duplicates needs this share of records to have one, and at least this many pairs.
 DUPLICATED, FEWEST_PAIRS = 0.05, 300
 
+#: A source numbers its records by an identifier of which a smaller share than this is there again.
+SHARED = 0.001
+
 
 def add_source(
     engine: Engine, trainer: train.Trainer, *, definition: MatchDefinition, previous: Version | None,
@@ -153,8 +156,21 @@ def _begun(
     if others:
         sides = train.Sides(f"{WORK}_records", f"{WORK}_old_forms", (own, others))
         model = train.trained(engine, trainer, start=model, definition=definition, sides=sides)
-    learnt = Learnt(model, single=source.one_to_one)
+    learnt = Learnt(model, single=source.one_to_one, numbering=_numbering(engine, definition))
     return replace(basis, sources={**basis.sources, source.name: learnt}, counts={**basis.counts, source.name: own})
+
+
+def _numbering(engine: Engine, definition: MatchDefinition) -> tuple[str, ...]:
+    """Comparisons of numbers that hardly any two records of the source share: it numbers its records by them."""
+    told = definition.rivals.told if definition.rivals else ()
+    found = []
+    for comparison in told:
+        field = name(definition.comparison(comparison).fields[0])
+        counts = engine.rows(f"SELECT count({field}) AS held, count(DISTINCT {field}) AS values FROM {WORK}_records")
+        held, values = (counts.column(c)[0].as_py() for c in ("held", "values"))
+        if held >= train.FEWEST and held - values < SHARED * held:
+            found.append(comparison)
+    return tuple(found)
 
 
 def _counted(engine: Engine, definition: MatchDefinition, *, basis: Basis) -> Basis:

@@ -11,7 +11,11 @@ from integrated_data.vocabulary.sql import name, text
 #: Candidates of a record that are explained.
 ALTERNATIVES = 3
 
-PRIOR, GUARD = "before looking", "a rival instead"
+PRIOR, GUARD, CONTEXT = "before looking", "a rival instead", "household context"
+
+#: What is left between a pair's weight and its comparisons, from which it is context (log2), and to
+#: which (beyond it the record is known to be the entity).
+LEAST, MOST = 1e-6, 100.0
 
 
 def explained_sql(
@@ -49,14 +53,20 @@ def explained_sql(
     if definition.rivals is not None:
         title = f"{GUARD}: {definition.rivals.name}"
         steps.append(f"SELECT record, entity, {len(steps)}, {text(title)}, '', {guarded} FROM best")
+    rest = f"p.weight - (b.alone + {score.guarded_sql('0.0', 'b.rival', rivals=model.rivals, among=among)})"
+    steps.append(
+        f"SELECT b.record, b.entity, {len(steps)}, {text(CONTEXT)}, '', {rest} FROM best b "
+        f"JOIN {name(relations.pairs)} p ON p.record = b.record AND p.entity = b.entity "
+        f"WHERE abs({rest}) BETWEEN {LEAST} AND {MOST}"
+    )
     return f"WITH best AS MATERIALIZED ({best}) {' UNION ALL '.join(steps)}"
 
 
 def alternatives_sql(edges: str) -> str:
-    """The likeliest candidates of each record: `record`, `entity`, `probability`, `place` (1 is best)."""
+    """The likeliest candidates of each record: `record`, `entity`, `weight`, `probability`, `place` (1 is best)."""
     return (
-        f"SELECT record, entity, probability, row_number() OVER (PARTITION BY record ORDER BY probability DESC, "
-        f"weight DESC, entity) AS place FROM {name(edges)} QUALIFY place <= {ALTERNATIVES}"
+        f"SELECT record, entity, weight, probability, row_number() OVER (PARTITION BY record "
+        f"ORDER BY probability DESC, weight DESC, entity) AS place FROM {name(edges)} QUALIFY place <= {ALTERNATIVES}"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
+from integrated_data.index import context
 from integrated_data.index.explain import explain
 from integrated_data.index.matching import block, decide, prepare, score, train
 from integrated_data.index.matching.decide import Competing, Edges, Floats, Ints, Posterior
@@ -31,7 +32,10 @@ IDENTICAL = 400.0
 NO_FLOOR = 1e6  # a floor that drops nothing
 
 #: Stands for the number of an exact rule where a record is known to be an entity.
-SETTLED = -2
+SETTLED = -2  # as context.CONTEXT does where its household decided
+
+#: Tables made on the way.
+TABLES = ("records", "keys", "pairs", "same", "edges", "rivalling", "best", "own")
 
 NO_EVIDENCE = "nothing to match on"
 SAME_RECORD = "the same record"
@@ -46,6 +50,7 @@ class Request:
     other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
     `clean`. `known`: relation of `record_id` and `entity` that are settled already. `explain`: table
     to make with the reasons (see `explain.explain`). `unmatched`, `without`: see `seat.Matching`.
+    `context`: see `index.context`.
     """
 
     records: str
@@ -57,6 +62,7 @@ class Request:
     explain: str | None = None
     unmatched: str | None = None
     without: str | None = None
+    context: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,9 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
             )
             sizes = (max(scored.evidence, 1), version.about.entities)
             found = decide.posterior(scored.edges, sizes=sizes, competing=competing)
+        if request.context:
+            with clock.step("context"):
+                scored, found = _in_context(engine, version, model=model, pass_one=(scored, found), request=request)
         if request.explain is not None:
             with clock.step("explain"):
                 _hold(engine, scored.edges, probability=found.probability, table=f"{work}_edges")
@@ -138,8 +147,23 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
                 engine.create(request.unmatched, _unmatched_sql(definition, work, out=request.out))
         return replace(report, entities=version.about.entities, seconds=clock.seconds, model=model)
     finally:
-        engine.drop(*(f"{work}_{t}" for t in ("records", "keys", "pairs", "same", "edges", "rivalling", "best", "own")))
+        engine.drop(*(f"{work}_{table}" for table in (*TABLES, *context.TABLES)))
         version.unload(engine, f"{work}_index")
+
+
+def _in_context(
+    engine: Engine, version: Version, *, model: Model, pass_one: tuple[Scored, Posterior], request: Request
+) -> tuple[Scored, Posterior]:
+    """The candidates and their posterior with what households say of records that were not surely found."""
+    (scored, found), work, definition = pass_one, f"{request.out}_work", version.definition
+    among = version.about.entities
+    seen = context.Seen(scored.edges, scored.rule, found.probability)
+    again = context.with_context(engine, definition, model=model, seen=seen, among=among, work=work)
+    if again is None:
+        return pass_one
+    scored = replace(scored, edges=again.edges, rule=again.rule)
+    competing = None if request.one_to_one else _competing(engine, definition, model=model, scored=scored, work=work)
+    return scored, decide.posterior(scored.edges, sizes=(max(scored.evidence, 1), among), competing=competing)
 
 
 def clean(engine: Engine, definition: MatchDefinition, *, records: str, out: str) -> None:
@@ -303,7 +327,8 @@ def _links_sql(definition: MatchDefinition, work: str) -> str:
     rules = " ".join(f"WHEN {i} THEN {text(rule.name)}" for i, rule in enumerate(definition.rules))
     method = (
         f"CASE WHEN NOT {prepare.has_evidence_sql(definition)} THEN {text(NO_EVIDENCE)} "
-        f"ELSE CASE b.rule WHEN {SETTLED} THEN {text(SAME_RECORD)} {rules} ELSE {text(BY_MODEL)} END END"
+        f"ELSE CASE b.rule WHEN {SETTLED} THEN {text(SAME_RECORD)} "
+        f"WHEN {context.CONTEXT} THEN {text(context.BY_CONTEXT)} {rules} ELSE {text(BY_MODEL)} END END"
     )
     return (
         "SELECT l.record_id, CASE WHEN b.band = 0 THEN e.entity_id END AS entity_id, "

@@ -30,7 +30,8 @@ class Learnt:
 
     `model`: how its records differ from those of others. `present`: the share of them that other
     sources hold, `claimed`: the share of theirs that it holds. `repeated`: how many others of its own a
-    record repeats. `single`: it holds every entity once at most.
+    record repeats. `single`: it holds every entity once at most. `numbering`: comparisons of numbers
+    that it gives to records: two records of one entity have two, and their difference says nothing.
     """
 
     model: Model
@@ -38,6 +39,7 @@ class Learnt:
     claimed: float = 0.0
     repeated: float = 0.01
     single: bool = False
+    numbering: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Basis:
             return math.log2(learnt.repeated / max(own or self.among, 1))
         return log_odds(learnt.present) - math.log2(max(self.among - own, 1) * (1.0 - learnt.claimed))
 
+    def numbering(self, turn: int) -> tuple[str, ...]:
+        """Comparisons that say nothing of two records of the source of that turn."""
+        return list(self.sources.values())[turn].numbering if turn >= 0 else ()
+
     def to_json(self) -> str:
         """As JSON text."""
         return json.dumps(asdict(self), indent=1)
@@ -99,12 +105,16 @@ class Basis:
         """From JSON text."""
         held: dict[str, Any] = json.loads(body)
         sources = {
-            source: Learnt(**{**one, "model": Model.from_json(json.dumps(one["model"]))})
+            source: Learnt(**{**one, "model": _model(one["model"]), "numbering": tuple(one["numbering"])})
             for source, one in held["sources"].items()
         }
         rivals = held["rivals"]
         counts = rivals and RivalCounts(rivals["per_entity"], {k: tuple(v) for k, v in rivals["levels"].items()})
         return Basis(sources, held["counts"], held["counted"], counts or None)
+
+
+def _model(body: Mapping[str, Any]) -> Model:
+    return Model.from_json(json.dumps(body))
 
 
 _UNLEARNT = Learnt(Model("", {}))

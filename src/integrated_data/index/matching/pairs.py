@@ -204,9 +204,10 @@ def _weighed(engine: Engine, definition: MatchDefinition, *, basis: Basis, floor
             f"SELECT record, entity FROM {name(f'{work}_chosen')} WHERE turn = {turn} AND within = {within}",
         )
         relations = score.Relations(f"{work}_pairs", f"{work}_weighing", f"{work}_weighing")
+        nothing = (*silent, *basis.numbering(turn)) if within else silent
         scored = score.scored_sql(
             definition, basis.model(turn, definition), among=basis.among, floor=floor,
-            compared=score.compared_sql(definition, relations, silent=silent),
+            compared=score.compared_sql(definition, relations, silent=nothing),
         )  # fmt: skip
         parts.append(
             engine.rows(f"SELECT record, entity, weight, {turn} AS turn, {int(within)} AS within FROM ({scored})")
