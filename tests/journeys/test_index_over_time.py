@@ -148,6 +148,16 @@ def test_decisions_bind_deliveries_too(home: Path) -> None:
     assert (report["decided"], report["accepted"], report["clerical"]) == (2, 2, 0)
 
 
+def test_decisions_can_hold_at_once(home: Path) -> None:
+    apply = ("reference", "apply", "business", "--json")
+    assert told(ids(home, *apply))["version"] is None  # all is as decided
+    sides = ("pay:120/A1", "pay:120/A4")
+    told(ids(home, "reference", "decide", "business", "--must", *sides, "--reason", "one owner", "--json"))
+    made = told(ids(home, *apply))
+    assert (made["version"], made["events"]) == (5, {"absorbed": 1, "merged": 1})
+    refused(ids(home, "reference", "apply", "geography"), "name themselves")
+
+
 def test_identified_values_are_shown_for_a_reason_and_every_look_is_audited(home: Path) -> None:
     cafe = entity(home, 3, "merged")
     history = ("reference", "history", cafe)
@@ -167,9 +177,9 @@ def test_what_never_was_is_refused_with_what_to_do(home: Path) -> None:
     refused(ids(home, "reference", "history", "abc"), "whole number", code=2)
     refused(ids(home, "reference", "history", cafe, "--as-at", str(today - timedelta(days=1))), "It began on")
     refused(ids(home, "reference", "history", cafe, "--as-at", "1 May"), "YYYY-MM-DD", code=2)
-    assert told(ids(home, "reference", "history", cafe, "--as-at", str(today), "--json"))["as_at_version"] == 4
+    assert told(ids(home, "reference", "history", cafe, "--as-at", str(today), "--json"))["as_at_version"] == 5
     changes = ("reference", "changes", "business")
-    refused(ids(home, *changes, "--from", "1", "--to", "9"), "There is no version 9", "1 to 4")
+    refused(ids(home, *changes, "--from", "1", "--to", "9"), "There is no version 9", "1 to 5")
     refused(ids(home, *changes, "--from", "3", "--to", "2"), "does not come after")
     refused(ids(home, "reference", "decide", "business", "--withdraw", "7", "--reason", "r"), "no decision 7")
     place = home / "identified" / "indexes" / "business" / "v0001"

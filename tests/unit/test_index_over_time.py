@@ -44,6 +44,7 @@ class World:
     def __init__(self, engine: DuckDB, seat: Seat, folder: Path) -> None:
         self.engine, self.seat, self.folder, self.version = engine, seat, folder, 0
         self.decisions: list[dict[str, Any]] = []
+        self.tools = Tools(engine, Untrained())
 
     def place(self, version: int) -> Path:
         return self.folder / f"v{version:04d}"
@@ -55,8 +56,7 @@ class World:
         self.version += 1
         day = f"2024-01-{self.version:02d}T00:00:00"
         addition = Addition(source, "delivered", day, decisions="decided" if self.decisions else None, **options)
-        tools = Tools(self.engine, Untrained())
-        return self.seat.add(tools, addition, previous=previous, folder=self.place(self.version))
+        return self.seat.add(self.tools, addition, previous=previous, folder=self.place(self.version))
 
     def decide(self, kind: str, left: str, right: str) -> None:
         sides = [*left.split(":"), *right.split(":")]
@@ -270,3 +270,23 @@ def test_people_retire_come_back_and_are_who_a_person_says_they_are(engine: Duck
     assert who[f"register:{gone}"] == first[f"register:{gone}"]
     assert who[f"register:{one}"] != who[f"register:{other}"]
     assert absorbed not in who.values()
+
+
+class NeverTrains:
+    """A trainer that must not be asked."""
+
+    def train(self, task: Task) -> Estimates:
+        raise AssertionError(task)
+
+
+def test_decisions_hold_at_once_in_a_version_that_no_source_made(engine: DuckDB, tmp_path: Path) -> None:
+    world = World(engine, SEATS["demographic"], tmp_path)
+    everyone = people(40)
+    world.add("register", table(everyone))
+    first, second = (f"register:{everyone[i]['record_id']}" for i in (3, 4))
+    world.decide("must", first, second)
+    nothing = pa.table({"record_id": pa.array([], pa.string())})
+    world.tools = Tools(engine, NeverTrains())
+    assert world.add("decisions", nothing)["events"] == {"absorbed": 1, "merged": 1}
+    assert world.who()[first] == world.who()[second]
+    assert len(world.who()) == len(everyone)

@@ -41,6 +41,7 @@ def add_to(_app: typer.Typer) -> None:
     reference.command("changes")(reference_changes)
     reference.command("decide")(reference_decide)
     reference.command("decisions")(reference_decisions)
+    reference.command("apply")(reference_apply)
 
 
 @taking
@@ -141,3 +142,13 @@ def reference_decisions(index: Index, call: Call) -> None:
     with opened_loading(call.home) as site:
         rows = identity.decided(site, index)
     shown.table(rows, title="Decisions", json_out=call.json)
+
+
+@taking
+def reference_apply(index: Index, call: Call) -> None:
+    """Make a version of an index in which every decision holds, without waiting for a source."""
+    from integrated_data.site import identity
+
+    with opened_loading(call.home) as site:
+        made = identity.apply_decisions(site, index)
+    shown.facts(made, title=f"{index} index", json_out=call.json)

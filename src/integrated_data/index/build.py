@@ -121,7 +121,8 @@ def _compared(
     basis = kept.basis() if kept else Basis()
     held = link.count(engine, f"{WORK}_stands")
     counted = source.basis is None and basis.outgrown(held)
-    new = source.basis is None and source.name not in basis.sources
+    told = link.count(engine, f"{WORK}_records") > 0  # nothing is learnt from a source that says nothing
+    new = source.basis is None and source.name not in basis.sources and told
     if kept:
         engine.load(f"{WORK}_frequencies", kept.frequencies())
     if new:

@@ -57,6 +57,7 @@ class IndexDefinition:
     `publishes` are the attributes that may enter published tables (area codes, not names).
     `provisional`: a record that is not found is a real thing that the index does not know yet, and gets
     a provisional entity; of a list that is complete by definition (codes, areas) nothing is missing.
+    `coded`: its entities name themselves (codes, postcodes), so that nobody decides who is who.
     """
 
     name: str
@@ -65,6 +66,7 @@ class IndexDefinition:
     attributes: tuple[Meaning, ...]
     publishes: tuple[str, ...] = ()
     provisional: bool = False
+    coded: bool = False
 
 
 #: Columns of every link table, in order: `ids match` and the stages both write exactly these.

@@ -13,6 +13,7 @@ from integrated_data.control.indexes import IndexVersion
 from integrated_data.engine import Stored
 from integrated_data.index.past import TIMES, History
 from integrated_data.index.registry import SEATS, seat_of
+from integrated_data.journey import deciding
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
 from integrated_data.model.errors import IndexRefusal, UsageRefusal
@@ -20,6 +21,7 @@ from integrated_data.model.event import Event
 from integrated_data.model.linkage import EntityEvent, LinkDecision
 from integrated_data.model.meanings import Meaning
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.refreshing import refresh_index
 from integrated_data.site.rulings import seal
 from integrated_data.vocabulary.sql import name, text
 
@@ -176,6 +178,7 @@ def decide(
     A side is `SOURCE:RECORD` or `DATASET:RECORD`, or the id of an entity, which stands for the first of its
     records. One side at least is in the index.
     """
+    _check_decidable(index)
     with site.store.read() as connection:
         version = indexes.get(connection, index)
     seat_of(index).members(site.engine, folder=_folder(site, version), relation=MEMBERS)
@@ -188,11 +191,30 @@ def decide(
     number = decisions.decide(site.store, index, kind=kind, sides=(found[0], found[1]), by=by, reason=reason)
     delivered = any(side.entity is None for side in found)
     holds = not delivered and (found[0].entity == found[1].entity) == (kind is LinkDecision.MUST)
-    when = "with the next delivery of the dataset" if delivered else "with the next version of the index"
+    when = (
+        "with the next delivery of the dataset" if delivered
+        else f"with the next version of the index; at once by: ids reference apply {index}"
+    )  # fmt: skip
     return {
         "decision": number, "index": index, "kind": kind.value, "already_so": holds,
         "takes_effect": "nothing to change" if holds else when,
     }  # fmt: skip
+
+
+def apply_decisions(site: LoadingSite, index: str) -> dict[str, Any]:
+    """Make a version in which every decision holds, and renew the grants it touches; none where all holds."""
+    _check_decidable(index)
+    made = deciding.apply_decisions(site.workshop, index)
+    return made | {"refreshed": refresh_index(site, index) if made["version"] is not None else []}
+
+
+def _check_decidable(index: str) -> None:
+    if seat_of(index).definition.coded:
+        raise IndexRefusal(
+            f"Nobody decides who is who in the {index} index",
+            why="Its entities name themselves",
+            next_step="Correct the code in its source and load that again",
+        )
 
 
 def _side(site: LoadingSite, index: str, *, side: str) -> Side:

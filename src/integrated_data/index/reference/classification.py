@@ -43,6 +43,7 @@ INDEX = IndexDefinition(
         Meaning.CONDITION_CODE,
     ),
     publishes=("classification_scheme", "classification_code"),
+    coded=True,
 )  # fmt: skip
 
 #: Probability from which a code is accepted, and from which a person looks.

@@ -40,6 +40,7 @@ INDEX = IndexDefinition(
     key="area",
     attributes=(Meaning.POSTCODE, Meaning.LATITUDE, Meaning.LONGITUDE, Meaning.AREA_CODE, Meaning.AREA_NAME),
     publishes=areas.PUBLISHED,
+    coded=True,
 )
 
 _WORK = "geography"
