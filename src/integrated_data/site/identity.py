@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
-from integrated_data.control import decisions, deliveries, grants, indexes
+from integrated_data.control import decisions, deliveries, grants, indexes, projects
 from integrated_data.control.decisions import Side
 from integrated_data.control.indexes import IndexVersion
 from integrated_data.engine import Stored
 from integrated_data.index.past import TIMES, History
 from integrated_data.index.registry import SEATS, seat_of
-from integrated_data.journey import deciding
+from integrated_data.journey import deciding, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
 from integrated_data.model.errors import IndexRefusal, UsageRefusal
@@ -126,12 +126,22 @@ def changes(site: LoadingSite, index: str, *, before: int, after: int) -> dict[s
         tables, named = _touched(site, index), _named(site)
     finally:
         site.engine.drop(CHANGES)
-    projects = [
-        {"project": g.project, "dataset": g.dataset, "view": g.view, "keys_touched": table["rekeyed"]}
+    pinned = _pinned(site, index)
+    holding = [
+        {
+            "project": g.project, "dataset": g.dataset, "view": g.view, "keys_touched": table["rekeyed"],
+            "pinned": g.project in pinned,
+        }
         for table in tables
         for g in _granted(site, table["dataset"], key=seat.definition.key)
-    ]
-    return {"index": index, **found, "ids": named, "tables": tables, "projects": projects}
+    ]  # fmt: skip
+    return {"index": index, **found, "ids": named, "tables": tables, "projects": holding}
+
+
+def _pinned(site: LoadingSite, index: str) -> frozenset[str]:
+    """Projects whose keys of an index stay with one version of it."""
+    with site.store.read() as connection:
+        return frozenset(p.id for p in projects.projects(connection) if resolving.pinned(p, index))
 
 
 def _named(site: LoadingSite) -> dict[str, list[str]]:
