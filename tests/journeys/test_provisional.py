@@ -1,15 +1,19 @@
 """People whom no register knows: one id in every delivery, and the same when a register brings them."""
 
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integrated_data.control import indexes
+from integrated_data.control.store import Store
 from integrated_data.engine import Stored
 from integrated_data.index.registry import seat_of
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
+from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import EntityStatus
 from integrated_data.model.meanings import Meaning
 from integrated_data.site import identity
@@ -76,6 +80,26 @@ def test_an_unknown_person_has_one_id_in_every_delivery_and_keeps_it_when_a_regi
         before = [once[200 + i]["entity_id"] for i in range(20)] + [again[200 + i]["entity_id"] for i in range(10, 20)]
         assert [last[i]["entity_id"] for i in range(30)] == before
         assert [last[i]["method"].startswith("provisional") for i in range(30)] == [False] * 15 + [True] * 15
+
+
+def test_the_past_of_an_entity_is_told_as_it_was_known_then(service: Service) -> None:
+    with service.open() as site:
+
+        def on(day: int) -> LoadingSite:
+            return replace(site, store=Store(site.store.engine, clock=lambda: datetime(2024, 5, day, 12, tzinfo=UTC)))
+
+        service.feed(on(1), "demographic", source="register", rows=LISTED, meanings=PERSON)
+        made = service.deliver(on(2), CENSUS, named([*LISTED[:200], *UNLISTED[:5]], "C"))
+        entity = links(site, made["delivery"])[200]["entity_id"]
+        service.feed(on(4), "demographic", source="tax", rows=named(UNLISTED[:5], "T"), meanings=PERSON)
+        told = [identity.history(on(9), entity, as_at=date(2024, 5, day)) for day in (2, 3, 4, 5)]
+        assert [t["index"] for t in told] == ["demographic.provisional"] * 2 + ["demographic"] * 2
+        with pytest.raises(IndexRefusal, match="did not know this entity"):
+            identity.history(on(9), entity, as_at=date(2024, 5, 1))
+        with pytest.raises(IndexRefusal, match="It began on 2024-05-01"):
+            identity.history(on(9), entity, as_at=date(2024, 4, 30))
+        with pytest.raises(IndexRefusal, match="has not come"):
+            identity.history(on(9), entity, as_at=date(2024, 5, 10))
 
 
 def test_a_provisional_person_who_turns_out_to_be_known_is_absorbed(service: Service) -> None:

@@ -73,31 +73,46 @@ def history(
 
 
 def _found(site: LoadingSite, entity_id: int, *, as_at: date | None) -> tuple[str, IndexVersion, History]:
-    """The index that holds an id, or whose provisional entities do; ids are never reused, so one at most does."""
+    """The index that holds an id, or else whose provisional entities do; ids are never reused.
+
+    An entity that an index took over from its provisional ones is there for the days before.
+    """
     with site.store.read() as connection:
         every = [*((i, i) for i in SEATS), *((chain_of(i), i) for i in SEATS)]
-        newest = {i: (of, v) for i, of in every if (v := indexes.current(connection, i)) is not None}
-    for index, (of, current) in newest.items():
+        newest = {line: (of, v) for line, of in every if (v := indexes.current(connection, line)) is not None}
+    refusals: list[IndexRefusal] = []
+    for line, (of, current) in newest.items():
         found = seat_of(of).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
-        if found is None:
+        if found is not None and as_at is None:
+            return line, current, found
+        if found is None or as_at is None:
             continue
-        if as_at is None:
-            return index, current, found
-        with site.store.read() as connection:
-            version = indexes.as_at(connection, index, day=as_at, today=site.store.now().date())
-        then = seat_of(of).history(site.engine, folder=_folder(site, version), entity_id=entity_id)
-        if then is None:
-            raise IndexRefusal(
-                f"The {index} index did not know this entity as at {as_at}",
-                why=f"It was created on {str(found.events[0]['recorded_at'])[:10]}",
-                next_step="Choose that day or a later one",
-            )
-        return index, version, then
+        try:
+            return line, *_then(site, line, found=found, as_at=as_at)
+        except IndexRefusal as refusal:
+            refusals.append(refusal)
+    if refusals:
+        raise refusals[0]
     raise IndexRefusal(
         "No index holds an entity of this id",
         why="It was never given to one, or its index is of another installation",
         next_step="Take the id from a link or from ids reference changes INDEX --from V --to V",
     )
+
+
+def _then(site: LoadingSite, line: str, *, found: History, as_at: date) -> tuple[IndexVersion, History]:
+    """An entity as a past day's version knew it; refuses a day on which there was no such version or entity."""
+    with site.store.read() as connection:
+        version = indexes.as_at(connection, line, day=as_at, today=site.store.now().date())
+    index = line.split(".", maxsplit=1)[0]
+    then = seat_of(index).history(site.engine, folder=_folder(site, version), entity_id=found.entity_id)
+    if then is None:
+        raise IndexRefusal(
+            f"The {index} index did not know this entity as at {as_at}",
+            why=f"It was created on {str(found.events[0]['recorded_at'])[:10]}",
+            next_step="Choose that day or a later one",
+        )
+    return version, then
 
 
 def _shown(event: Any) -> dict[str, Any]:
