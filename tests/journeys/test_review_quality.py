@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from integrated_data.control import reviews
+from integrated_data.control import decisions, reviews
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
 from integrated_data.index.registry import seat_of
+from integrated_data.journey.binding import METHOD
 from integrated_data.journey.linking import version_folder
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.review import Draw
@@ -42,6 +43,12 @@ def write(place: Path, rows: list[Row]) -> Path:
     return place
 
 
+def census(everyone: list[Row]) -> list[Row]:
+    """People as a census writes them: one in four with an error, and of one in twelve little but the name."""
+    little = {"date_of_birth": None, "address": "1 Far Street", "postcode": "ZE1 0AA"}
+    return [row | little if i % 12 == 0 else row for i, row in enumerate(noisy(everyone[60:]))]
+
+
 @contextmanager
 def opened(home: Path) -> Iterator[LoadingSite]:
     with open_loading(Places(home), Settings(home, threads=2, memory="2GB", production=False, actor="lead")) as site:
@@ -50,7 +57,7 @@ def opened(home: Path) -> Iterator[LoadingSite]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A register of 500 people of 600, and a census of all of them but some, with errors."""
+    """A register of 500 people of 600, and a census of all of them but some."""
     folder = tmp_path_factory.mktemp("review")
     made = folder / "home"
     create(made, actor="lead")
@@ -58,7 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(made) as site:
         register = write(folder / "register.csv", everyone[:500])
         load_reference(site, SourceOrder("demographic", (register,), "register", "resident_id"))
-        deliver_and_refresh(site, "census", files=[write(folder / "census.csv", noisy(everyone[60:]))])
+        deliver_and_refresh(site, "census", files=[write(folder / "census.csv", census(everyone))])
     return made
 
 
@@ -138,7 +145,9 @@ def test_quality_comes_with_intervals_that_hold_the_truth(
         told = measuring.details(site, "census")[0]
         links = linked.link_set(site, "census", index="demographic")
         site.engine.load("l", Stored((links.place,)))
-        rows = site.engine.rows("SELECT record_id, entity_id FROM l WHERE band = 'accept'").to_pylist()
+        rows = site.engine.rows(
+            "SELECT record_id, entity_id FROM l WHERE band = 'accept' AND method NOT LIKE 'provisional%'"
+        ).to_pylist()
     right = sum(truth[r["record_id"]] == r["entity_id"] for r in rows)
     present = sum(e is not None for e in truth.values())
     assert told["precision"]["low"] <= right / len(rows) <= told["precision"]["high"]
@@ -158,7 +167,7 @@ def test_the_wider_search_finds_what_the_links_missed(home: Path, judged: str, t
         site.engine.load("c", Stored((site.places.identified / place / "cases.parquet",)))
         rows = site.engine.rows("SELECT record, options FROM c").to_pylist()
     present = [r for r in rows if truth[r["record"]] is not None]
-    assert sum(truth[r["record"]] in r["options"] for r in present) >= 0.97 * len(present)
+    assert sum(truth[r["record"]] in r["options"] for r in present) >= 0.9 * len(present)
     assert max(len(r["options"]) for r in rows) == 3
 
 
@@ -202,3 +211,22 @@ def test_overview_and_export(home: Path, judged: str, tmp_path: Path) -> None:
 def test_what_cannot_be_sampled_is_refused(home: Path, dataset: str, index: str, why: str) -> None:
     with opened(home) as site, pytest.raises(IndexRefusal, match=why):
         reviewing.sample(site, reviewing.SampleOrder(dataset, index))
+
+
+def test_decisions_bind_the_next_delivery(home: Path, judged: str, truth: dict[int, int | None]) -> None:
+    """Delivered again, every judged record has the entity a reviewer named, or none of those shown."""
+    with opened(home) as site:
+        with site.store.read() as connection:
+            decided = decisions.of_index(connection, "demographic")
+        before = linked.link_set(site, "census", index="demographic")
+        rows = census(people(600))
+        told = deliver_and_refresh(site, "census", files=[write(home.parent / "again.csv", rows[::-1])])
+        after = linked.link_set(site, "census", index="demographic")
+        assert after.delivery == told["delivery"] != before.delivery
+        site.engine.load("l", Stored((after.place,)))
+        links = {r["record_id"]: r for r in site.engine.rows("SELECT * FROM l").to_pylist()}
+    assert {d.by for d in decided} >= {"ann", "ben"}
+    by_person = [len(rows) - 1 - r for r, link in links.items() if link["method"] == METHOD]
+    assert told["links"]["demographic"]["decided"] == len(by_person) > 5
+    assert any(links[len(rows) - 1 - r]["entity_id"] is not None for r in by_person)
+    assert all(links[len(rows) - 1 - r]["entity_id"] in (truth[r], None) for r in by_person)

@@ -113,7 +113,7 @@ def test_an_answer_that_contradicts_another_is_refused_and_the_earlier_one_is_na
 
 
 def test_a_rule_that_follows_from_a_decision_can_refuse_it_as_a_whole(store: Store) -> None:
-    def never(*_: object) -> None:
+    def never(*_: object, **__: object) -> None:
         raise IndexRefusal("Decision 4 says otherwise")
 
     reviews.take(store, "ann", reason="r", known="R1")

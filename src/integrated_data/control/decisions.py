@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from integrated_data.control import tables as t
-from integrated_data.control.store import Store
+from integrated_data.control.store import Change, Store
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import LinkDecision
@@ -70,26 +70,35 @@ def decide(store: Store, index: str, *, kind: LinkDecision, sides: tuple[Side, S
     """
     if not reason.strip():
         raise IndexRefusal("No reason was given for the decision", next_step="Add --reason TEXT")
-    left, right = sides
     with store.read() as connection:
         same = _same(of_index(connection, index), kind=kind, sides=sides)
     if same is not None:
         return same
     facts = {"kind": kind.value, "reason": reason}
     with store.change(Event("link.decided", by, f"index/{index}", facts)) as change:
-        _check(of_index(change.connection, index), kind=kind, sides=sides)
-        made = change.connection.execute(
-            sa.insert(t.link_decision)
-            .values(
-                index=index, kind=kind.value, left_source=left.source, left_record=left.record,
-                left_entity=left.entity, right_source=right.source, right_record=right.record,
-                right_entity=right.entity, by=by, reason=reason, at=change.at,
-            )
-            .returning(t.link_decision.c.number)
-        )  # fmt: skip
-        number = int(made.scalar_one())
+        number = add(change, index, kind=kind, sides=sides, by=by, reason=reason)
         change.note(number=number)
     return number
+
+
+def add(change: Change, index: str, *, kind: LinkDecision, sides: tuple[Side, Side], by: str, reason: str) -> int:
+    """The same inside a change, whose event tells of it."""
+    left, right = sides
+    known = of_index(change.connection, index)
+    same = _same(known, kind=kind, sides=sides)
+    if same is not None:
+        return same
+    _check(known, kind=kind, sides=sides)
+    made = change.connection.execute(
+        sa.insert(t.link_decision)
+        .values(
+            index=index, kind=kind.value, left_source=left.source, left_record=left.record,
+            left_entity=left.entity, right_source=right.source, right_record=right.record,
+            right_entity=right.entity, by=by, reason=reason, at=change.at,
+        )
+        .returning(t.link_decision.c.number)
+    )  # fmt: skip
+    return int(made.scalar_one())
 
 
 def withdraw(store: Store, index: str, *, number: int, by: str, reason: str) -> None:

@@ -191,7 +191,7 @@ class Reply:
 
 
 #: Called inside the change that decides a case, to write down what follows from it.
-Settle = Callable[[Change, str, int, Standing], None]
+Settle = Callable[[Change, Standing], None]
 
 
 def decide(store: Store, reply: Reply, *, settle: Settle | None = None) -> Standing:
@@ -200,7 +200,7 @@ def decide(store: Store, reply: Reply, *, settle: Settle | None = None) -> Stand
     Refuses one about a case that this person was not shown, and one that contradicts what was
     answered or decided earlier, naming that.
     """
-    known, number = _split(reply.case)
+    known, number = split(reply.case)
     with store.change(Event("review.answered", reply.person, "review/case", {"case": reply.case})) as change:
         row = _case(change.connection, known, number=number)
         answer = read_answer(reply.answer, others=row["others"])
@@ -224,7 +224,7 @@ def decide(store: Store, reply: Reply, *, settle: Settle | None = None) -> Stand
         )
         change.note(state=stands.state.value)
         if settle is not None and stands.answer is not None:
-            settle(change, known, number, stands)
+            settle(change, stands)
     return stands
 
 
@@ -247,7 +247,8 @@ def _check_first(reply: Reply, answer: str, *, given: list[dict[str, Any]], stat
         )
 
 
-def _split(case: str) -> tuple[str, int]:
+def split(case: str) -> tuple[str, int]:
+    """The review set and the number of a case; refuses what is no case's id."""
     known, _, number = case.partition("-")
     if not number.isdigit():
         raise IndexRefusal("This is not the id of a case", next_step="Use the id that was shown: ids review next")

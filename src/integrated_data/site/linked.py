@@ -11,7 +11,7 @@ from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
 from integrated_data.index.matched import MatchedIndex
 from integrated_data.index.quality import design, groups
-from integrated_data.index.records import records_of
+from integrated_data.index.records import Records, records_of
 from integrated_data.index.registry import seat_of
 from integrated_data.index.store import Version, open_version
 from integrated_data.journey import checking
@@ -81,12 +81,14 @@ def frame(site: LoadingSite, links: Linked) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def load_records(site: LoadingSite, links: Linked) -> None:
+def load_records(site: LoadingSite, links: Linked) -> Records:
     """Make relation RECORDS: the delivery's good rows as the index matches them."""
     place = site.places.deliveries / links.delivery / "checked.parquet"
     checking.load_good(site.engine, links.contract, place=place)
     use = next((u for u in links.contract.indexes if u.index == links.index), IndexUse(links.index))
-    site.engine.view(RECORDS, records_of(links.contract, use, relation=checking.GOOD, record_id=ROW).sql)
+    records = records_of(links.contract, use, relation=checking.GOOD, record_id=ROW)
+    site.engine.view(RECORDS, records.sql)
+    return records
 
 
 def _with_region(site: LoadingSite, links: Linked, *, columns: dict[str, str]) -> str:

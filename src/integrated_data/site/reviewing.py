@@ -8,19 +8,25 @@ Files of a set, sealed, under `reviews/` of the identified zone:
 The control store knows numbers and answers; scores and ids stay in these files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from integrated_data.control import reviews
+from integrated_data.control import decisions, reviews
+from integrated_data.control.decisions import Side
+from integrated_data.control.store import Change
 from integrated_data.engine import Held, Stored
 from integrated_data.index.quality import design, shown, wider
-from integrated_data.model.review import MOST_OTHERS, Draw, ReviewKind, Standing
+from integrated_data.model.errors import IndexRefusal
+from integrated_data.model.linkage import LinkDecision
+from integrated_data.model.review import MOST_OTHERS, Draw, ReviewKind, Standing, same
 from integrated_data.site.linked import FRAME, RECORDS, frame, link_set, link_set_of, load_records, version_of
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.rulings import seal
 from integrated_data.vocabulary import sql
 
 DRAWN = "review_drawn"
@@ -61,6 +67,7 @@ def sample(site: LoadingSite, order: SampleOrder) -> dict[str, Any]:
     design.draw(site.engine, FRAME, cases=cases, how=order.draw, out=DRAWN)
     site.engine.view("review_sampled", f"SELECT r.* FROM {RECORDS} r WHERE r.record_id IN (SELECT record FROM {DRAWN})")
     wider.search(site.engine, version, records="review_sampled", out="review_wider")
+    version.load(site.engine, "review_index")
     rivals = "+rival" if order.rivals else ""
     name = f"{links.delivery}-{links.index}-{order.draw.seed}-{order.draw.size}-{order.draw.double:g}{rivals}"
     folder = site.places.identified / "reviews" / name
@@ -87,8 +94,8 @@ def _cases_sql(order: SampleOrder) -> str:
     options = (
         f"SELECT record, entity_id, max(weight) AS weight FROM (SELECT record, coalesce(entity_id, candidate_id) "
         f"AS entity_id, 1e9 AS weight FROM {FRAME} UNION ALL {rivals}"
-        "SELECT record_id, entity_id, weight FROM review_wider) WHERE entity_id IS NOT NULL "
-        "GROUP BY record, entity_id "
+        "SELECT record_id, entity_id, weight FROM review_wider) "
+        "WHERE entity_id IN (SELECT entity_id FROM review_index_entities) GROUP BY record, entity_id "
         f"QUALIFY row_number() OVER (PARTITION BY record ORDER BY max(weight) DESC, entity_id) <= {MOST_OTHERS}"
     )
     shuffled = f"md5({sql.text(f'{order.draw.seed}/shown/')} || o.record::VARCHAR || '/' || o.entity_id::VARCHAR)"
@@ -125,14 +132,60 @@ def next_case(
 
 
 def decide(site: LoadingSite, reply: reviews.Reply) -> Standing:
-    """Write an answer down; see `control.reviews.decide`."""
-    return reviews.decide(site.store, reply)
+    """Write an answer down; see `control.reviews.decide`.
+
+    Once it decides the case, it binds: the record is one with the entities that were named, and cannot be
+    the others that were shown. Where that contradicts what was decided before, the answer is refused.
+    """
+
+    known, number = reviews.split(reply.case)
+    with site.store.read() as connection:
+        about = reviews.get_set(connection, known)
+    sides = _sides(site, about, number=number)
+    reason = f"clerical review, {reply.case}"
+
+    def settle(change: Change, stands: Standing) -> None:
+        said = _consequences(sides, stands.answer or "")
+        change.note(
+            decisions=[
+                decisions.add(change, about["index"], kind=kind, sides=pair, by=reply.person, reason=reason)
+                for kind, pair in said
+            ]
+        )
+
+    return reviews.decide(site.store, reply, settle=settle)
+
+
+def _sides(site: LoadingSite, about: Mapping[str, Any], *, number: int) -> list[Side]:
+    """The record of a case and the entities beside it in their order, as decisions name them."""
+    case, links = _case(site, about, number=number), link_set_of(site, about["delivery"], index=about["index"])
+    records = load_records(site, links)
+    members = shown.first_records(site.engine, version_of(site, links), entities=case["options"])
+    own = ""  # a dataset without record ids cannot be known again: nothing binds its next delivery
+    if records.own is not None:
+        found = site.engine.rows(f"SELECT own_id FROM ({records.own}) WHERE record_id = {case['record']}").to_pylist()
+        own = found[0]["own_id"] or ""
+    first = Side(links.dataset, seal(site.vault, own) if own else "")
+    return [first, *(Side(members[e][0], seal(site.vault, members[e][1]), e) for e in case["options"])]
+
+
+def _consequences(sides: Sequence[Side], answer: str) -> list[tuple[LinkDecision, tuple[Side, Side]]]:
+    """What an answer says of the record and each entity shown, and of entities that are one record's."""
+    record, others = sides[0], sides[1:]
+    chosen = [others[n - 1] for n in same(answer)]
+    one = [(LinkDecision.MUST, pair) for pair in pairwise(chosen)]
+    if not record.record:
+        return one
+    joined = [(LinkDecision.MUST, (record, s)) for s in chosen]
+    return [*joined, *one, *((LinkDecision.CANNOT, (record, s)) for s in others if s not in chosen)]
 
 
 def _case(site: LoadingSite, about: Mapping[str, Any], *, number: int) -> dict[str, Any]:
     site.engine.load("review_cases", Stored((site.places.identified / about["place"] / "cases.parquet",)))
-    rows = site.engine.rows(f"SELECT record, options FROM review_cases WHERE number = {int(number)}")
-    found: dict[str, Any] = rows.to_pylist()[0]
+    rows = site.engine.rows(f"SELECT record, options FROM review_cases WHERE number = {int(number)}").to_pylist()
+    if not rows:
+        raise IndexRefusal("There is no such case", next_step="Use the id that was shown: ids review next")
+    found: dict[str, Any] = rows[0]
     return found
 
 

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.model.linkage import Band
+from integrated_data.index.link import NO_EVIDENCE
+from integrated_data.model.linkage import PROVISIONAL, Band
 from integrated_data.model.review import Draw
 from integrated_data.vocabulary.sql import name, names, text
 
-#: What the method of a link to an entity known from deliveries alone begins with: it finds no entity of a register.
-PROVISIONAL = "provisional: "
-
-#: What stands as method where a record holds nothing to match on: no sample can find its entity.
-NOTHING = "nothing to match on"
+#: Method where a record holds nothing to match on: no sample can find its entity.
+NOTHING = NO_EVIDENCE
 
 #: Where the bands of probability within linked records begin, and within those left to a person.
 _LINKED_FROM = (0.999, 0.99, 0.95)

@@ -59,6 +59,22 @@ def of_entities(engine: Engine, version: Version, *, entities: Sequence[int], wh
     return {e: {f: _texts([r[f] for r in rows if r["entity_id"] == e]) for f in held} for e in entities}
 
 
+def first_records(engine: Engine, version: Version, *, entities: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """The first record (source, record id) of each entity: what a decision about the entity names."""
+    work = "shown_index"
+    version.load(engine, work)
+    try:
+        rows = engine.rows(
+            f"SELECT e.entity_id, min(struct_pack(source := r.source, record := r.record_id::VARCHAR)) AS first "
+            f"FROM {name(f'{work}_records')} r "
+            f"JOIN {name(f'{work}_entities')} e ON e.entity = r.entity "
+            f"WHERE e.entity_id IN ({', '.join(str(int(e)) for e in entities) or 'NULL'}) GROUP BY e.entity_id"
+        ).to_pylist()
+    finally:
+        version.unload(engine, work)
+    return {r["entity_id"]: (r["first"]["source"], r["first"]["record"]) for r in rows}
+
+
 def side_by_side(first: Values, others: Sequence[Values]) -> list[Line]:
     """The lines of a case, in the order of fields."""
     lines = []
