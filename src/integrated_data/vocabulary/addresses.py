@@ -4,6 +4,9 @@ All functions return SQL text (DuckDB's dialect). Words that are written in seve
 form, so that `Flat 2, 14 St. John's Rd` and `FLAT 2 14 SAINT JOHNS ROAD` become the same text.
 """
 
+import re
+
+from integrated_data.vocabulary import welsh
 from integrated_data.vocabulary.sql import text, texts
 
 #: Words that end the name of a street and hardly ever of a building.
@@ -24,9 +27,6 @@ BUILDINGS = (
     "BUNGALOW", "INN", "RESTAURANT", "CAFE", "NURSERY", "STUDIOS", "APARTMENTS", "OFFICES", "PRISON",
     "STATION", "UNIVERSITY", "SUPERMARKET", "DEPOT", "WAREHOUSE", "RECTORY", "VICARAGE", "MANOR",
 )  # fmt: skip
-
-#: Words that begin the name of a Welsh street.
-WELSH_STREETS = ("HEOL", "FFORDD", "STRYD", "LON", "CLOS", "RHODFA", "RHES", "CILGANT", "MAES", "GERDDI", "ALLT")
 
 #: Words before the number or letter of a part of a building.
 FLATS = (
@@ -60,33 +60,15 @@ FORMS: dict[str, str] = {
     "GND": "GROUND", "1ST": "FIRST", "2ND": "SECOND", "3RD": "THIRD", "4TH": "FOURTH", "5TH": "FIFTH",
     "6TH": "SIXTH", "7TH": "SEVENTH", "8TH": "EIGHTH", "9TH": "NINTH", "10TH": "TENTH",
     "LOGDE": "LODGE", "LDG": "LODGE", "BUNG": "BUNGALOW", "VILL": "VILLAGE", "CP": "PARK",
-    "FFLAT": "FLAT", "UNED": "UNIT", "YSTAFELL": "ROOM", "LLAWR": "FLOOR", "TY": "HOUSE",
-    "CANOLFAN": "CENTRE", "YSGOL": "SCHOOL", "FFERM": "FARM", "MEDDYGFA": "SURGERY", "GORSAF": "STATION",
-    "CAERDYDD": "CARDIFF", "ABERTAWE": "SWANSEA", "CASNEWYDD": "NEWPORT", "WRECSAM": "WREXHAM",
-    "CAERFYRDDIN": "CARMARTHEN", "CAERFFILI": "CAERPHILLY", "ABERDAUGLEDDAU": "MILFORD HAVEN",
-    "HWLFFORDD": "HAVERFORDWEST", "DINBYCH": "DENBIGH", "TREFFYNNON": "HOLYWELL", "RHUTHUN": "RUTHIN",
-    "FFLINT": "FLINT", "CAERGYBI": "HOLYHEAD", "ABERTEIFI": "CARDIGAN", "TREFALDWYN": "MONTGOMERY",
-    "ABERHONDDU": "BRECON", "TREFYNWY": "MONMOUTH", "LLANDUDOCH": "ST DOGMAELS", "ABERPENNAR": "MOUNTAIN ASH",
-    "CASTELLNEDD": "NEATH", "LLANDAF": "LLANDAFF", "DEGANWY": "DEGANWY", "RHYL": "RHYL",
-    "TUDFUL": "TYDFIL", "ABERGWAUN": "FISHGUARD", "CONWY": "CONWY", "GWYNEDD": "GWYNEDD", "CYMRU": "WALES",
+    "UNITS": "UNIT", "FLATS": "FLAT", "SUITES": "SUITE", "ROOMS": "ROOM",
 }  # fmt: skip
 
-#: Phrases of several words, to one form (applied where the text holds a Welsh word).
-PHRASES: tuple[tuple[str, str], ...] = (
-    ("PEN ?-?Y ?-?BONT AR OGWR", "BRIDGEND"), ("CASTELL[ -]NEDD", "NEATH"), ("PORT TALBOT", "PORT TALBOT"),
-    ("DINBYCH[ -]Y[ -]PYSGOD", "TENBY"), ("TREF[ -]Y[ -]CLAWDD", "KNIGHTON"), ("Y DRENEWYDD", "NEWTOWN"),
-    ("YR WYDDGRUG", "MOLD"), ("Y TRALLWNG", "WELSHPOOL"), ("Y FENNI", "ABERGAVENNY"), ("Y BARRI", "BARRY"),
-    ("BRO MORGANNWG", "VALE OF GLAMORGAN"), ("SIR GAERFYRDDIN", "CARMARTHENSHIRE"), ("SIR BENFRO", "PEMBROKESHIRE"),
-    ("SIR FYNWY", "MONMOUTHSHIRE"), ("SIR DDINBYCH", "DENBIGHSHIRE"), ("SIR Y FFLINT", "FLINTSHIRE"),
-    ("YNYS MON", "ANGLESEY"), ("ISLE OF ANGLESEY", "ANGLESEY"), ("LLANBEDR PONT STEFFAN", "LAMPETER"),
-    ("(STRYD|HEOL) FAWR", "HIGH STREET"), ("(HEOL|FFORDD|STRYD) YR ORSAF", "STATION ROAD"),
-    ("STRYD YR EGLWYS", "CHURCH STREET"), ("(HEOL|FFORDD) YR EGLWYS", "CHURCH ROAD"),
-    ("STRYD Y BONT", "BRIDGE STREET"), ("(HEOL|FFORDD) Y BONT", "BRIDGE ROAD"), ("(HEOL|FFORDD) Y PARC", "PARK ROAD"),
-    ("STRYD Y FRENHINES", "QUEEN STREET"), ("STRYD Y BRENIN", "KING STREET"), ("STRYD Y FARCHNAD", "MARKET STREET"),
-    ("STRYD Y CASTELL", "CASTLE STREET"), ("STRYD NEWYDD", "NEW STREET"), ("(HEOL|FFORDD) NEWYDD", "NEW ROAD"),
-    ("(HEOL|FFORDD) YR YSGOL", "SCHOOL ROAD"), ("LON YR YSGOL", "SCHOOL LANE"), ("LON YR EGLWYS", "CHURCH LANE"),
-    ("LLAWR CYNTAF", "FIRST FLOOR"), ("LLAWR GWAELOD", "GROUND FLOOR"),
-)  # fmt: skip
+#: The same for Welsh words; those marked with `^` stand after a word for a street.
+WELSH_FORMS: dict[str, str] = {
+    **welsh.TOWNS, **welsh.PARTS, **welsh.PHRASES,
+    **{f"^{word}": "^" + english.replace(" ", "_")
+       for words in (welsh.STREET_NAMES, welsh.TOWNS, welsh.PHRASES) for word, english in words.items()},
+}  # fmt: skip
 
 #: Names after ST that make it SAINT and not STREET.
 SAINTS = (
@@ -112,14 +94,22 @@ COUNTIES = (
     "SOUTH HUMBERSIDE", "SOUTH YORKSHIRE", "STAFFORDSHIRE", "STAFFS", "SUFFOLK", "SURREY", "SUSSEX",
     "TYNE AND WEAR", "UK", "UNITED KINGDOM", "WALES", "WARWICKSHIRE", "WARKS", "WEST GLAMORGAN",
     "WEST MIDLANDS", "WEST SUSSEX", "WEST YORKSHIRE", "WILTSHIRE", "WILTS", "WORCESTERSHIRE", "WORCS",
-    "YORKSHIRE", "BEDS", "BERKS", "BUCKS", "CAMBS", "HANTS", "LEICS", "GLOS", "GREAT BRITAIN",
+    "ANGLESEY", "CARMARTHENSHIRE", "CEREDIGION", "DENBIGHSHIRE", "FLINTSHIRE", "MONMOUTHSHIRE",
+    "PEMBROKESHIRE", "VALE OF GLAMORGAN", "YORKSHIRE", "BEDS",
+    "BERKS", "BUCKS", "CAMBS", "HANTS", "LEICS", "GLOS", "GREAT BRITAIN",
 )  # fmt: skip
 
 DIRECTIONS = ("NORTH", "SOUTH", "EAST", "WEST", "UPPER", "LOWER")
 
 POSTCODE = r"([A-Z]{1,2}[0-9][A-Z0-9]?)\s*([0-9][ABD-HJLNP-UW-Z]{2})"
 
-_WELSH_SIGN = r"\b(Y|YR|AR|SIR|YNYS|BRO|HEOL|FFORDD|STRYD|LON|LLAWR|CASTELL|LLANBEDR)\b"
+#: Characters of an address that are read; what is longer is no address.
+LONGEST = 500
+
+_COUNTRY = "(?: (?:UK|GB|UNITED KINGDOM|GREAT BRITAIN|ENGLAND|WALES|SCOTLAND|NORTHERN IRELAND))?"
+_POSTCODES = rf"(?:^|[ ,])({POSTCODE.replace('(', '').replace(')', '')}){_COUNTRY}(?: ?,|$)"
+_PHRASE, _JOINED = r"\1<\2>\3", r"<\1_\2>"
+_WELSH_SIGN = r"\b(" + "|".join(welsh.SIGNS) + r")\b"
 
 
 def postcode_sql(column: str) -> str:
@@ -131,15 +121,27 @@ def postcode_sql(column: str) -> str:
     )
 
 
+def postcodes_sql(plain: str) -> str:
+    """A list of the different postcodes that end a part of a plain address."""
+    found = f"regexp_extract_all({plain}, {text(_POSTCODES)}, 1)"
+    return f"list_distinct(list_transform({found}, lambda found: {postcode_sql('found')}))"
+
+
+def without_postcodes_sql(plain: str) -> str:
+    """A plain address without the postcodes (and the country behind one) that end its parts."""
+    return f"trim(regexp_replace({plain}, {text(_POSTCODES)}, ' , ', 'g'), ' ,')"
+
+
 def plain_sql(column: str) -> str:
     """An address in capitals, parts between ` , `: line ends are commas, accents and marks go, ranges are `12-14`."""
     steps = (
         (r"[\n\r;|]+", ","),
         (r"&", " AND "),
-        (r"\b(NO|NUMBER)[. ]+([0-9])", r"\2"),
+        (r"\b(NO|NUMBER|RHIF)[. ]+([0-9])", r"\2"),
         (r"#\s*([0-9])", r"FLAT \1"),
         (r"([0-9])[OQ]\b", r"\10"),  # a letter O read for a nought
-        (r"\b([0-9]+[A-Z]?)\s*[-–/]\s*([0-9]+[A-Z]?)\b", r"\1-\2"),
+        (r"\b([0-9]+[A-Z]?)\s*(?:[-–/]|\bTO\b|\bAND\b)\s*([0-9]+[A-Z]?)\b", r"\1-\2"),
+        (r"([A-Z]{3,}) ?/ ?([A-Z]{3,})", r"\1 , \2"),  # a place of two names
         (r"[^A-Z0-9,-]+", " "),
         (r"\b([0-9]+) ([A-D])\b", r"\1\2"),
         (r"([^0-9])-|-([^0-9])", r"\1 \2"),
@@ -147,19 +149,56 @@ def plain_sql(column: str) -> str:
         (r"(^| , |[0-9][A-Z]? )ST ([A-Z])", r"\1SAINT \2"),
         (r"\bST (" + "|".join(SAINTS) + r")(S?)\b", r"SAINT \1\2"),
     )
-    written = f"replace(replace(upper(strip_accents({column})), '''', ''), '’', '')"
+    capitals = f"replace(upper(strip_accents(left({column}, {LONGEST}))), '’', '''')"
+    written = f"replace(replace({capitals}, '''R ', ' YR '), '''', '')"  # RHODFA'R is RHODFA YR
     for pattern, becomes in steps:
         written = f"regexp_replace({written}, {text(pattern)}, {text(becomes)}, 'g')"
     return f"nullif(trim({written}, ' ,'), '')"
 
 
-def english_sql(plain: str) -> str:
-    """A plain address with Welsh phrases in their English form, where it holds a Welsh word."""
-    written = plain
-    for welsh, english in PHRASES:
-        pattern = text(rf"\b{welsh}\b")
-        written = f"regexp_replace({written}, {pattern}, {text(english)}, 'g')"
-    return f"CASE WHEN regexp_matches({plain}, {text(_WELSH_SIGN)}) THEN {written} ELSE {plain} END"
+def spelled_sql(plain: str) -> str:
+    """A plain address with every word in its one form, and Welsh names of streets, towns and parts in English."""
+    word = _one_form_sql("word")
+    line = f"array_to_string(list_transform(string_split({_marked_sql(plain)}, ' '), lambda word: {word}), ' ')"
+    return f"replace({_turned_sql(line)}, '_', ' ')"
+
+
+def _one_form_sql(word: str) -> str:
+    """A word's one form. Most words have none, and one pattern says so at a third of the cost of looking."""
+    forms = {short: long for short, long in {**FORMS, **WELSH_FORMS}.items() if short != long}
+    initials = {short[0]: {s: long for s, long in forms.items() if s[0] == short[0]} for short in forms}
+    branches = " ".join(
+        f"WHEN {text(initial)} THEN CASE {word} "
+        + " ".join(f"WHEN {text(short)} THEN {text(long)}" for short, long in known.items())
+        + f" ELSE {word} END"
+        for initial, known in initials.items()
+    )
+    known = text("|".join(re.escape(short) for short in forms))
+    return f"CASE WHEN regexp_full_match({word}, {known}) THEN CASE left({word}, 1) {branches} END ELSE {word} END"
+
+
+def _marked_sql(plain: str) -> str:
+    """Welsh phrases joined by `_`, and words behind one for a street marked by `^`; other addresses as they are."""
+    phrases = "|".join(sorted((p.replace("_", " ") for p in welsh.PHRASES), key=len, reverse=True))
+    written = f"regexp_replace({plain}, {text(rf'(^| )({phrases})( |$)')}, {text(_PHRASE)}, 'g')"
+    for _ in range(max(phrase.count("_") for phrase in welsh.PHRASES)):
+        written = f"regexp_replace({written}, '<([A-Z_]+) ([A-Z_ ]+)>', {text(_JOINED)}, 'g')"
+    written = f"translate({written}, '<>', '')"
+    translated = [street for street, english in welsh.STREETS.items() if english]
+    known = sorted((*welsh.STREET_NAMES, *welsh.TOWNS, *welsh.PHRASES), key=len, reverse=True)
+    pattern, becomes = rf"\b({'|'.join(translated)}) (?:YR? )?({'|'.join(known)})\b", r"\1 ^\2"
+    marked = f"regexp_replace({written}, {text(pattern)}, {text(becomes)}, 'g')"
+    return f"CASE WHEN regexp_matches({plain}, {text(_WELSH_SIGN)}) THEN {marked} ELSE {plain} END"
+
+
+def _turned_sql(line: str) -> str:
+    """`HEOL ^STATION` as `STATION ROAD`."""
+    written = line
+    for street, english in welsh.STREETS.items():
+        if english:
+            pattern, becomes = rf"\b{street} \^([A-Z_]+)", rf"\1 {english}"
+            written = f"regexp_replace({written}, {text(pattern)}, {text(becomes)}, 'g')"
+    return f"CASE WHEN contains({line}, '^') THEN {written} ELSE {line} END"
 
 
 def forms_sql() -> str:

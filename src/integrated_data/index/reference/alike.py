@@ -17,27 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from integrated_data.engine import Engine, Held
+from integrated_data.engine import Engine
 from integrated_data.index.reference import likeness
 from integrated_data.index.reference.assign import Floats, Ints, assign
 from integrated_data.index.reference.weights import (
     Aspect,
     Edges,
     Others,
-    Rivals,
     Weights,
     assumed,
-    counted,
     learn,
     patterns,
     score,
 )
 from integrated_data.model.linkage import IndexDefinition
 
-#: Random pairs, and pairs of each kind of rivals, drawn to see what no match looks like.
-STRANGERS = 100_000
-#: Rivals looked at for each entity.
-NEXT = 3
 #: Ways of writing one entity that are looked at in one delivery.
 FORMS = 20
 #: Records beyond which weights are learned from a sample of them.
@@ -47,16 +41,27 @@ IDENTICAL = 400.0
 
 
 @dataclass(frozen=True)
+class Implied:
+    """Records that follow from others: the building that a source names flats of.
+
+    `sql(forms)`: their `record_id` (it begins with `prefix`), fields, and columns of attributes.
+    """
+
+    sql: Callable[[str], str]
+    prefix: str
+
+
+@dataclass(frozen=True)
 class Alike:
     """How one index compares. Every function returns SQL text.
 
     `forms(records, columns)`: rows of `record_id` and `fields`, several for a record with several
     names. `words(forms)`: `aspect`, `number`, `word`. `candidates(left, right)`: selects of
     `record` and `form` (numbers of forms) over two relations of forms, beside those that share
-    rare words. `likes`: text to the likeness (0 to 1) of two forms `l`, `r`, given that of their
-    words, `worded`, and the share of `l` that `r` holds, `within`. `levels`: aspect to an
-    expression over `l`, `r` and `like_<text>`, -1 for missing. `texts`: texts compared by words,
-    with how many candidates each may bring in.
+    rare words. `likes`: text to the likeness of two forms `l`, `r`, given that of their words,
+    `worded`, the share of `l` that `r` holds, `within`, and the rarity they share, `told`. `levels`:
+    aspect to an expression over `l`, `r` and `like_<text>`, -1 for missing. `texts`: texts compared
+    by words, with how many candidates each may bring in.
     `known`: a further column of the index's forms that counts over all of them. `together`: levels
     over all pairs of forms (`number`, `form`) of a record and an entity at once. `rivals`: fields
     that entities share which resemble without being one. `mate`: a value over forms that new
@@ -65,6 +70,9 @@ class Alike:
     expression over the levels of an edge `e`. `bands(best, second)`: band of each best candidate.
     `enough`: condition over forms: two different entities of the index that both met it could be told
     apart.
+    `keys`: fields that bring candidates in one by one, up to `crowded` of them. `implied`: records
+    that follow from those of a source. `parents(forms)`: `entity_id`, `parent_id`. `unknown`: how
+    much a word counts that no text of the index holds.
     """
 
     index: IndexDefinition
@@ -83,8 +91,13 @@ class Alike:
     known: str = "0 AS namesakes"
     together: Mapping[str, str] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
+    crowded: int = 200
+    implied: Implied | None = None
+    parents: Callable[[str], str] | None = None
     common: int = 100
     enough: str = "FALSE"
+    unknown: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -129,15 +142,17 @@ def describe(engine: Engine, alike: Alike, *, forms: str, words: str, frequencie
     return size
 
 
-def deliver(engine: Engine, alike: Alike, *, records: str, one_to_one: bool, work: str) -> None:
+def deliver(
+    engine: Engine, alike: Alike, *, records: str, one_to_one: bool, work: str, said: str | None = None
+) -> None:
     """Make `<work>_forms` (number, record, fields) and `<work>_records` (record_id, record, print).
 
     Records that say the same, or give the same number of the source's own (`group`), are one
     `record`, matched once by all their names, unless each must be an entity of its own. `print`: a
-    hash over all that a record says.
+    hash over all that a record says. `said`: their forms, where they are known already.
     """
     fields = ", ".join(alike.fields)
-    engine.create(f"{work}_said", alike.forms(records, engine.columns(records)))
+    engine.create(f"{work}_said", said or alike.forms(records, engine.columns(records)))
     said = f"md5(list_sort(list(row({fields})::VARCHAR))::VARCHAR)"
     engine.create(
         f"{work}_prints",
@@ -172,7 +187,9 @@ def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: s
     forms, words = f"{work}_forms", f"{work}_words"
     engine.create(f"{work}_bare", alike.words(forms))
     engine.create(f"{work}_corrected", likeness.corrected_sql(f"{work}_bare", known.frequencies))
-    engine.create(words, likeness.weighted_sql(f"{work}_corrected", known.frequencies, size=known.size))
+    engine.create(
+        words, likeness.weighted_sql(f"{work}_corrected", known.frequencies, size=known.size, unknown=alike.unknown)
+    )
     selects = list(alike.candidates(forms, known.forms))
     selects += [
         likeness.by_words_sql(words, known.words, aspect=text, common=alike.common, top=top)
@@ -186,11 +203,15 @@ def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: s
     engine.create(f"{work}_pairs", " UNION ".join(f"SELECT record, form FROM ({select})" for select in selects))
     levels = levels_sql(alike, known, pairs=f"{work}_pairs", forms=forms, words=words)
     is_settled = "FALSE" if settled is None else f"(record, entity_id) IN (SELECT (record, entity_id) FROM {settled})"
+    engine.create(f"{work}_edges", f"SELECT *, {is_settled} AS settled FROM ({best_sql(alike, levels)})")
+
+
+def best_sql(alike: Alike, levels: str) -> str:
+    """The best pair of forms for each record and entity."""
     together = ", ".join(f"({sql})::INTEGER AS level_{aspect}" for aspect, sql in alike.together.items())
-    engine.create(
-        f"{work}_edges",
-        f"SELECT *{f' REPLACE ({together})' if together else ''}, {is_settled} AS settled FROM ({levels}) "
-        f"QUALIFY row_number() OVER (PARTITION BY record, entity_id ORDER BY {_assumed_sql(alike)} DESC, form) = 1",
+    return (
+        f"SELECT *{f' REPLACE ({together})' if together else ''} FROM ({levels}) "
+        f"QUALIFY row_number() OVER (PARTITION BY record, entity_id ORDER BY {_assumed_sql(alike)} DESC, form) = 1"
     )
 
 
@@ -199,68 +220,30 @@ def levels_sql(alike: Alike, known: Known, *, pairs: str, forms: str, words: str
     record = "l.number AS record" if forms == known.forms else "l.record"
     worded = ", ".join(
         f"max(CASE WHEN aspect = '{text}' THEN likeness END) AS worded_{text}, "
-        f"max(CASE WHEN aspect = '{text}' THEN within END) AS within_{text}"
+        f"max(CASE WHEN aspect = '{text}' THEN within END) AS within_{text}, "
+        f"max(CASE WHEN aspect = '{text}' THEN told END) AS told_{text}"
         for text in alike.texts
     )
-    likes = ", ".join(f"{_named(alike.likes.get(text, 'worded'), text)} AS like_{text}" for text in alike.texts)
     levels = ", ".join(f"({sql})::INTEGER AS level_{aspect}" for aspect, sql in alike.levels.items())
     shared = likeness.likeness_sql(pairs, left=words, right=known.words)
     return f"""
         SELECT {record}, r.entity_id, l.number, r.number AS form, {levels}
-        FROM (SELECT p.record AS l_number, p.form AS r_number, {likes}
+        FROM (SELECT p.record AS l_number, p.form AS r_number, {likes_sql(alike)}
               FROM {pairs} AS p JOIN {forms} AS l ON l.number = p.record JOIN {known.forms} AS r ON r.number = p.form
               LEFT JOIN (SELECT record, form, {worded} FROM ({shared}) GROUP BY record, form) AS s
                 ON s.record = p.record AND s.form = p.form) AS likes
         JOIN {forms} AS l ON l.number = l_number JOIN {known.forms} AS r ON r.number = r_number"""
 
 
+def likes_sql(alike: Alike) -> str:
+    """Columns `like_<text>` from `worded_<text>` and `within_<text>`, over forms `l` and `r`."""
+    return ", ".join(f"{_named(alike.likes.get(text, 'worded'), text)} AS like_{text}" for text in alike.texts)
+
+
 def _named(like: str, text: str) -> str:
-    for measure in ("worded", "within"):
+    for measure in ("worded", "within", "told"):
         like = like.replace(measure, f"coalesce({measure}_{text}, 0.0)")
     return like
-
-
-def others(engine: Engine, alike: Alike, *, known: Known, work: str) -> Others:
-    """What pairs of different entities of the index look like: at random, and those that share a field."""
-
-    def levels(pairs: str) -> Mapping[str, tuple[int, ...]]:
-        table = engine.rows(levels_sql(alike, known, pairs=pairs, forms=known.forms, words=known.words))
-        found = _edges(table, alike).levels
-        return {aspect.name: counted(found[aspect.name], aspect) for aspect in alike.aspects}
-
-    engine.load(f"{work}_random", Held(_random_pairs(engine, known)))
-    kinds = []
-    for shared in alike.rivals:
-        engine.create(f"{work}_rivals", _rival_pairs_sql(known.forms, shared, size=known.size))
-        crowd = f"SELECT count(*) AS n FROM {known.forms} WHERE {shared} IS NOT NULL GROUP BY {shared}"
-        pairs = engine.rows(f"SELECT coalesce(sum(n * (n - 1)), 0)::BIGINT AS n FROM ({crowd})")["n"][0].as_py()
-        kinds.append(Rivals(levels(f"{work}_rivals"), int(pairs) / max(known.size, 1)))
-    strangers = levels(f"{work}_random")
-    engine.drop(f"{work}_rivals", f"{work}_random")
-    return Others(strangers, tuple(kinds))
-
-
-def _random_pairs(engine: Engine, known: Known) -> pa.Table:
-    """Pairs of different entities at random (`record`, `form`), the same on every run."""
-    entities: Ints = engine.rows(f"SELECT entity_id FROM {known.forms} ORDER BY number")["entity_id"].to_numpy()
-    draw, size = np.random.default_rng(1), min(STRANGERS, known.size * known.size)
-    left, right = (draw.integers(0, max(known.size, 1), size) for _ in range(2))
-    other = entities[left] != entities[right] if known.size else np.zeros(size, dtype=bool)
-    return pa.table({"record": left[other] + 1, "form": right[other] + 1})
-
-
-def _rival_pairs_sql(forms: str, shared: str, *, size: int) -> str:
-    """Pairs of different entities that share a field: each form with a few of its group, in an order by chance."""
-    ahead = ", ".join(
-        f"{{'form': lead(number, {step}) OVER by_chance, 'entity': lead(entity_id, {step}) OVER by_chance}}"
-        for step in range(1, NEXT + 1)
-    )
-    return f"""
-        SELECT record, other.form AS form FROM (
-            SELECT number AS record, entity_id, unnest([{ahead}]) AS other FROM {forms}
-            WHERE {shared} IS NOT NULL AND hash({shared}) % {1 + size * NEXT // STRANGERS} = 0
-            WINDOW by_chance AS (PARTITION BY {shared} ORDER BY hash(number)))
-        WHERE other.entity <> entity_id"""
 
 
 def _assumed_sql(alike: Alike) -> str:
@@ -282,12 +265,12 @@ def weigh(
     evidence = count(engine, f"(SELECT DISTINCT record FROM {work}_forms WHERE {_has_evidence(alike)})")
     if weights is None:
         sampled = f"WHERE NOT settled AND hash(record) % {max(1, -(-evidence // SAMPLE))} = 0"
-        sample = _edges(engine.rows(f"SELECT * FROM {work}_edges {sampled}"), alike)
+        sample = edges_of(engine.rows(f"SELECT * FROM {work}_edges {sampled}"), alike)
         seen = max(evidence // max(1, -(-evidence // SAMPLE)), len(np.unique(sample.records)), 1)
         met = known.others if not one_to_one else Others(known.others.strangers)
         weights = learn(sample, alike.aspects, others=met, sizes=(seen, known.entities), one_to_one=one_to_one)
     table = engine.rows(f"SELECT * FROM {work}_edges ORDER BY record, entity_id")
-    edges = _edges(table, alike)
+    edges = edges_of(table, alike)
     weight = score(weights, patterns(edges.levels))
     weight = np.where(table["settled"].to_numpy(zero_copy_only=False), IDENTICAL, weight)
     sizes = (max(evidence, 1), known.entities)
@@ -299,7 +282,9 @@ def _has_evidence(alike: Alike) -> str:
     return "(" + " OR ".join(f"{field_} IS NOT NULL" for field_ in alike.fields) + ")"
 
 
-def _edges(table: pa.Table, alike: Alike) -> Edges:
+def edges_of(table: pa.Table, alike: Alike) -> Edges:
+    """Columns `record`, `entity_id` and `level_…` of a table, as arrays."""
+
     def numbers(column: str) -> Ints:
         values: Ints = table[column].to_numpy().astype(np.int64)
         return values

@@ -22,31 +22,37 @@ def frequencies_sql(words: str) -> str:
     return f"SELECT aspect, word, count(DISTINCT number) AS texts FROM {words} GROUP BY aspect, word"
 
 
-def weighted_sql(words: str, frequencies: str, *, size: int) -> str:
-    """Words with weights: `aspect`, `number`, `word`, `texts` (of the index that hold it) and `weight`.
+def weighted_sql(words: str, frequencies: str, *, size: int, unknown: float = 1.0) -> str:
+    """Words with weights: `aspect`, `number`, `word`, `texts` (of the index that hold it), `weight` and `rarity`.
 
-    `words` may have a column `trust` (0 to 1) that scales the weight; `size` is the number of
-    texts in the index.
+    `words` has a column `trust` (0 to 1) that scales the weight; `size` is the number of texts in
+    the index; `unknown` scales the weight of a word that none of them holds. `rarity` is 1 for a word
+    that hardly any text holds and 0 for one that all hold.
     """
     return f"""
         SELECT aspect, number, word, texts,
-               heavy / sqrt(sum(heavy * heavy) OVER (PARTITION BY aspect, number)) AS weight
+               heavy / sqrt(sum(heavy * heavy) OVER (PARTITION BY aspect, number)) AS weight,
+               ln(({size} + 2.0) / (texts + 1.0)) / ln({size} + 2.0) AS rarity
         FROM (SELECT w.aspect, w.number, w.word, coalesce(any_value(f.texts), 0) AS texts,
-                     max(w.trust) * ln(({size} + 2.0) / (coalesce(any_value(f.texts), 0) + 1.0)) AS heavy
+                     max(w.trust) * ln(({size} + 2.0) / (coalesce(any_value(f.texts), 0) + 1.0))
+                     * CASE WHEN any_value(f.texts) IS NULL THEN {unknown} ELSE 1.0 END AS heavy
               FROM {words} AS w LEFT JOIN {frequencies} AS f ON f.aspect = w.aspect AND f.word = w.word
               GROUP BY w.aspect, w.number, w.word)"""
 
 
 def corrected_sql(words: str, frequencies: str) -> str:
-    """Words with those the index does not know replaced by the nearest it knows; adds `trust`."""
+    """Words with those the index does not know replaced by the nearest it knows; adds `trust`.
+
+    Of a pair (`12 HIGH`) the second half is corrected.
+    """
     return f"""
         WITH missing AS (
             SELECT DISTINCT aspect, word FROM {words} AS w
-            WHERE length(word) >= {MISSPELLABLE} AND regexp_full_match(word, '[A-Z]+')
+            WHERE {misspellable_sql("word")}
               AND NOT EXISTS (SELECT 1 FROM {frequencies} AS f WHERE f.aspect = w.aspect AND f.word = w.word)),
         known AS (
             SELECT aspect, word, texts FROM {frequencies}
-            WHERE length(word) >= {MISSPELLABLE} - 1 AND regexp_full_match(word, '[A-Z]+')
+            WHERE {misspellable_sql("word", least=MISSPELLABLE - 1)}
               AND aspect IN (SELECT aspect FROM missing)),
         near AS (
             SELECT aspect, word, known, slips FROM (
@@ -56,18 +62,54 @@ def corrected_sql(words: str, frequencies: str) -> str:
                 JOIN ({_shortened_sql("known")}) AS k ON k.aspect = m.aspect AND k.short = m.short)
             WHERE slips <= CASE WHEN length(word) >= {LONG} THEN 2 ELSE 1 END
             QUALIFY row_number() OVER (PARTITION BY aspect, word ORDER BY slips, texts DESC, known) = 1)
-        SELECT w.aspect, w.number, coalesce(n.known, w.word) AS word,
-               1.0 - {SLIP} * coalesce(n.slips, 0) AS trust
-        FROM {words} AS w LEFT JOIN near AS n ON n.aspect = w.aspect AND n.word = w.word"""
+        SELECT w.aspect, w.number, coalesce(n.known, left(w.word, -length(p.word)) || p.known, w.word) AS word,
+               1.0 - {SLIP} * coalesce(n.slips, p.slips, 0) AS trust
+        FROM {words} AS w LEFT JOIN near AS n ON n.aspect = w.aspect AND n.word = w.word
+        LEFT JOIN (SELECT word, min_by(known, slips) AS known, min(slips) AS slips FROM near GROUP BY word) AS p
+          ON contains(w.word, ' ') AND p.word = split_part(w.word, ' ', -1)"""
 
 
 def _shortened_sql(words: str) -> str:
-    """Every word as it is and with each one of its letters left out (Garbe's symmetric delete, 2012)."""
+    texts = "texts" if words == "known" else "0 AS texts"
+    return f"SELECT aspect, word, {texts}, unnest({shortened_sql('word')}) AS short FROM {words}"
+
+
+def shortened_sql(word: str) -> str:
+    """A list: the word as it is and with each one of its letters left out (Garbe's symmetric delete, 2012)."""
     return (
-        f"SELECT aspect, word, {'texts' if words == 'known' else '0 AS texts'}, "
-        f"unnest(list_distinct(list_append(list_transform(range(1, length(word) + 1), "
-        f"lambda i: left(word, i - 1) || substring(word, i + 1)), word))) AS short FROM {words}"
+        f"list_distinct(list_append(list_transform(range(1, length({word}) + 1), "
+        f"lambda i: left({word}, i - 1) || substring({word}, i + 1)), {word}))"
     )
+
+
+def misspellable_sql(word: str, *, least: int = MISSPELLABLE) -> str:
+    """Whether a word is letters alone, and at least so many of them."""
+    return f"length({word}) >= {least} AND regexp_full_match({word}, '[A-Z]+')"
+
+
+def may_be_misspelt(word: str) -> bool:
+    """The same of a value: see `misspellable_sql`."""
+    return len(word) >= MISSPELLABLE and word.isascii() and word.isalpha() and word.isupper()
+
+
+def allowed(word: str) -> int:
+    """Slips that a word may have."""
+    return 2 if len(word) >= LONG else 1
+
+
+def slips(one: str, other: str) -> int:
+    """Letters dropped, added, changed, or two swapped, from one word to the other (Damerau, 1964)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, against in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != against))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
 
 
 def by_words_sql(left: str, right: str, *, aspect: str, common: int, top: int) -> str:
@@ -88,10 +130,26 @@ def by_words_sql(left: str, right: str, *, aspect: str, common: int, top: int) -
         QUALIFY row_number() OVER (PARTITION BY record ORDER BY likeness DESC, form) <= {top}"""
 
 
+def by_key_sql(left: str, right: str, *, key: tuple[str, ...], crowded: int, also: str = "TRUE") -> str:
+    """Candidates (`record`, `form`) with the same fields; a key of more forms than `crowded` brings nobody in.
+
+    `also`: a condition over `l` and `r`.
+    """
+    fields = ", ".join(key)
+    present = " AND ".join(f"{field} IS NOT NULL" for field in key)
+    equal = " AND ".join(f"r.{field} = l.{field}" for field in key)
+    crowds = f"SELECT {fields} FROM {right} WHERE {present} GROUP BY {fields} HAVING count(*) > {crowded}"
+    return f"""
+        SELECT l.number AS record, r.number AS form
+        FROM (SELECT * FROM {left} ANTI JOIN ({crowds}) USING ({fields}) WHERE {present}) AS l
+        JOIN {right} AS r ON {equal} WHERE {also}"""
+
+
 def likeness_sql(pairs: str, *, left: str, right: str) -> str:
     """Likeness of pairs (`record`, `form`): one row per `aspect` in which they share a word.
 
-    `within`: the share of the left text, by weight, that the right one holds.
+    `within`: the share of the left text, by weight, that the right one holds; `told`: the rarity of
+    the words they share, added up.
     """
     # the words of one side come first, or the engine would join all texts that share a common word
     return f"""
@@ -99,6 +157,6 @@ def likeness_sql(pairs: str, *, left: str, right: str) -> str:
             SELECT p.record, p.form, l.aspect, l.word, l.weight
             FROM {pairs} AS p JOIN {left} AS l ON l.number = p.record)
         SELECT p.record, p.form, p.aspect, least(sum(p.weight * r.weight), 1.0) AS likeness,
-               least(sum(p.weight * p.weight), 1.0) AS within
+               least(sum(p.weight * p.weight), 1.0) AS within, sum(r.rarity) AS told
         FROM spelled AS p JOIN {right} AS r ON r.number = p.form AND r.aspect = p.aspect AND r.word = p.word
         GROUP BY p.record, p.form, p.aspect"""

@@ -5,6 +5,7 @@ Beside the files of the ledger a version holds:
     forms.parquet        number, entity_id, the definition's fields, and a count over all of them
     words.parquet        aspect, number, word, texts, weight
     frequencies.parquet  aspect, word, texts
+    parents.parquet      entity_id, parent_id: the building that a flat is in (where the definition has such)
 """
 
 import hashlib
@@ -15,11 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from integrated_data.engine import Engine, Held
+from integrated_data.engine import Engine, Held, Stored
 from integrated_data.index.build import LoadReport, Source
 from integrated_data.index.link import NO_EVIDENCE, SAME_RECORD, Clock, LinkReport, Request
 from integrated_data.index.past import Laid, Remembering
-from integrated_data.index.reference import alike, ledger
+from integrated_data.index.reference import alike, ledger, strangers
 from integrated_data.index.reference.alike import Alike, Known, Scored, count
 from integrated_data.index.reference.ledger import Edition, Loading
 from integrated_data.index.reference.weights import Others, Rivals, Weights, assumed
@@ -28,6 +29,7 @@ from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.vocabulary.sql import name, text
 
 FILES = ("forms", "words", "frequencies")
+PARENTS = "parents"
 #: Prefix of the tables that loading a source makes.
 WORK = "register"
 
@@ -83,6 +85,11 @@ class RegisterIndex(Remembering):
         """See `Seat.laid`."""
         return ledger.laid(engine, self.definition, folder=folder, prefix=prefix)
 
+    def parents(self, engine: Engine, *, folder: Path, relation: str) -> None:
+        """Make view `relation` (entity_id, parent_id) of a version: which building each flat is in."""
+        edition = ledger.open_edition(self.definition, folder)
+        engine.load(relation, Stored((edition.folder / f"{PARENTS}.parquet",)))
+
 
 def _weights_place(engine: Engine, matching: Matching) -> Path | None:
     """Where the weights for these columns are kept: what other columns taught does not apply."""
@@ -122,16 +129,41 @@ def add_source(
         with clock.step("prepare"):
             ledger.refuse_repeated_ids(engine, source)
             ledger.load_previous(engine, loading.previous, work=WORK)
-            alike.deliver(engine, definition, records=source.records, one_to_one=source.one_to_one, work=WORK)
+            source, said = _with_implied(engine, definition, source=source)
+            loading = replace(loading, source=source)
+            alike.deliver(
+                engine, definition, records=source.records, one_to_one=source.one_to_one, work=WORK, said=said
+            )
         with clock.step("match"):
             links = _place(engine, definition, previous=loading.previous, source=source)
             ledger.enter(engine, loading, placed=f"{WORK}_placed", decisions=decisions)
         with clock.step("write"):
             about = _write(engine, definition, loading=loading)
-        report = replace(_report(engine, source, about=about), links=links, seconds=clock.seconds)
+        counted = _report(engine, definition, source=source, about=about)
+        report = replace(counted, links=links, seconds=clock.seconds)
         return ledger.finish(loading, about), report
     finally:
         _drop(engine, WORK)
+
+
+def _with_implied(engine: Engine, definition: Alike, *, source: Source) -> tuple[Source, str | None]:
+    """The source with the records that follow from its own, and the forms of all; as it is where none can."""
+    if definition.implied is None:
+        return source, None
+    columns, fields = engine.columns(source.records), ", ".join(definition.fields)
+    engine.create(f"{WORK}_own", definition.forms(source.records, columns))
+    engine.create(f"{WORK}_implied", definition.implied.sql(f"{WORK}_own"))
+    told = ", ".join(f"i.{c}" for c in engine.columns(f"{WORK}_implied") if c not in definition.fields)
+    engine.create(
+        f"{WORK}_source",
+        f"SELECT * REPLACE (record_id::VARCHAR AS record_id) FROM {name(source.records)} "
+        f"UNION ALL BY NAME SELECT {told} FROM {WORK}_implied AS i",
+    )
+    said = (
+        f"SELECT record_id::VARCHAR AS record_id, {fields} FROM {WORK}_own "
+        f"UNION ALL SELECT record_id, {fields} FROM {WORK}_implied"
+    )
+    return replace(source, records=f"{WORK}_source"), said
 
 
 def match(
@@ -184,7 +216,7 @@ def _place(engine: Engine, definition: Alike, *, previous: Edition | None, sourc
         f"s.entity_id IS NOT NULL AS known FROM {WORK}_records AS r "
         f"JOIN (SELECT record, min(mate) AS mate FROM ({mates}) GROUP BY record) AS m ON m.record = r.record "
         f"LEFT JOIN {WORK}_settled AS s ON s.record_id = r.record_id "
-        f"LEFT JOIN ({found}) AS f ON f.record_id = r.record_id",
+        f"LEFT JOIN ({found}) AS f ON f.record_id::VARCHAR = r.record_id::VARCHAR",
     )
     return report
 
@@ -206,10 +238,12 @@ def _write(engine: Engine, definition: Alike, *, loading: Loading) -> dict[str, 
     engine.create(tables[0], f"SELECT {ordered}, *, {definition.known} FROM ({old}{new})")
     size = alike.describe(engine, definition, forms=tables[0], words=tables[1], frequencies=tables[2])
     known = Known(tables[0], tables[1], tables[2], size, written["entities"], Others({}))
-    met = alike.others(engine, definition, known=known, work=WORK)
+    others = strangers.others(engine, definition, known=known, work=WORK)
     for file, table in zip(FILES, tables, strict=True):
         engine.save(f"SELECT * FROM {table}", loading.folder / f"{file}.parquet", sealed=True)
-    return {**written, "forms": size, "others": asdict(met)}
+    if definition.parents is not None:
+        engine.save(definition.parents(tables[0]), loading.folder / f"{PARENTS}.parquet", sealed=True)
+    return {**written, "forms": size, "others": asdict(others)}
 
 
 def _moved_forms(engine: Engine, definition: Alike) -> str:
@@ -229,14 +263,16 @@ def _moved_forms(engine: Engine, definition: Alike) -> str:
     )
 
 
-def _report(engine: Engine, source: Source, *, about: Mapping[str, Any]) -> LoadReport:
+def _report(engine: Engine, definition: Alike, *, source: Source, about: Mapping[str, Any]) -> LoadReport:
+    implied = "FALSE" if definition.implied is None else f"starts_with(record_id, {text(definition.implied.prefix)})"
     counts = engine.rows(
-        f"SELECT count(*) AS records, count(*) FILTER (known) AS known, count(entity_id) AS found FROM {WORK}_placed"
+        f"SELECT count(*) AS records, count(*) FILTER (NOT {implied}) AS delivered, "
+        f"count(*) FILTER (known) AS known, count(entity_id) AS found FROM {WORK}_placed"
     ).to_pylist()[0]
     created = count(engine, f"{WORK}_mates")
     return LoadReport(
         source=source.name,
-        records=counts["records"],
+        records=counts["delivered"],
         known=counts["known"],
         matched=counts["found"] - counts["known"],
         created=created,
@@ -274,11 +310,17 @@ def _known(engine: Engine, version: Edition, *, work: str, without: str | None =
     left_out = {"forms": f" ANTI JOIN {name(without)} USING (entity_id)"} if without else {}
     for file in FILES:
         engine.create(f"{work}_known_{file}", f"SELECT * FROM {work}_sealed_{file}{left_out.get(file, '')}")
-    about, met = version.about, version.about["others"]
-    pairs = {aspect: tuple(counts) for aspect, counts in met["strangers"].items()}
-    rivals = tuple(Rivals({a: tuple(c) for a, c in r["pairs"].items()}, r["expected"]) for r in met["rivals"])
+    about = version.about
     forms, words, frequencies = (f"{work}_known_{file}" for file in FILES)
-    return Known(forms, words, frequencies, about["forms"], about["entities"], Others(pairs, rivals))
+    return Known(forms, words, frequencies, about["forms"], about["entities"], met(version))
+
+
+def met(version: Edition) -> Others:
+    """What pairs of different entities of a version look like."""
+    said = version.about["others"]
+    pairs = {aspect: tuple(counts) for aspect, counts in said["strangers"].items()}
+    rivals = tuple(Rivals({a: tuple(c) for a, c in r["pairs"].items()}, r["expected"]) for r in said["rivals"])
+    return Others(pairs, rivals)
 
 
 def _links_sql(definition: Alike, work: str) -> str:
@@ -337,7 +379,7 @@ def _link_report(engine: Engine, out: str, *, known: Known, scored: Scored) -> L
 def _drop(engine: Engine, work: str) -> None:
     made = (
         "said", "prints", "firsts", "records", "forms", "bare", "corrected", "words", "pairs", "edges", "settled",
-        "chosen", "placed", "links", "version_records", "old_forms", "resaid", *ledger.MADE,
+        "chosen", "placed", "links", "version_records", "own", "implied", "source", "old_forms", "resaid", *ledger.MADE,
         *(f"{side}_{file}" for side in ("sealed", "known", "all") for file in FILES),
     )  # fmt: skip
     engine.drop(*(f"{work}_{table}" for table in made))

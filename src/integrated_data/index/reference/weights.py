@@ -43,13 +43,15 @@ class Aspect:
     """One way of comparing: assumed shares of matching (`m`) and random (`u`) pairs, closest level first.
 
     `hard`: levels whose weight is kept as assumed, because no delivery may soften them (another
-    house number is another house).
+    house number is another house). `apart`: a level that no rival reaches, because it rules a pair
+    out by itself, whatever else is alike.
     """
 
     name: str
     m: tuple[float, ...]
     u: tuple[float, ...]
     hard: tuple[int, ...] = ()
+    apart: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,15 @@ def score(weights: Weights, found: Patterns) -> Floats:
 
 
 def _scores(weights: Weights, levels: Mapping[str, Ints], *, rows: int) -> Floats:
-    alone = _sum(weights.by_aspect, levels, rows=rows)
+    return _sum(weights.by_aspect, levels, rows=rows) - np.log2(1.0 + _against(weights, levels, rows=rows))
+
+
+def _against(weights: Weights, levels: Mapping[str, Ints], *, rows: int) -> Floats:
+    """How much likelier a rival than a stranger."""
     against = np.zeros(rows)
     for odds, by_aspect in weights.rivals:
         against += odds * np.exp2(np.minimum(_sum(by_aspect, levels, rows=rows), 60.0))
-    return alone - np.log2(1.0 + against)
+    return against
 
 
 def _sum(by_aspect: Mapping[str, tuple[float, ...]], levels: Mapping[str, Ints], *, rows: int) -> Floats:
@@ -173,15 +179,25 @@ def learn(
         sharing = 0.0 if one_to_one else shared(chance, free, held=held)
         mass: Floats = np.bincount(found.of, chance).astype(np.float64)
         pairs: Floats = np.bincount(found.of).astype(np.float64)
+        # a rival that loses says nothing of strangers, or it would count against a match twice
+        strangers = (pairs - mass) / (1.0 + _against(weights, found.levels, rows=len(found)))
         by_aspect, random = {}, {}
         for aspect in aspects:
             level, drawn = found.levels[aspect.name], others.strangers[aspect.name]
             matching = _matching(aspect, level, mass=mass)
-            random[aspect.name] = _random(level, pairs - mass, drawn=drawn, everyone=everyone)
+            random[aspect.name] = _random(level, strangers, drawn=drawn, everyone=everyone)
             by_aspect[aspect.name] = _weights(aspect, matching=matching, random=random[aspect.name])
         known = tuple(_rival(kind, random, size=sizes[1]) for kind in others.rivals)
         weights = Weights(by_aspect, known, float(np.clip(chance.sum() / sizes[0], 0.001, 0.995)))
     return weights
+
+
+def unlearned(aspects: Sequence[Aspect], *, others: Others, size: int) -> Weights:
+    """The weights before any record is seen: matching pairs as assumed, the others as the index shows them."""
+    nothing, everyone = np.zeros(0, dtype=np.int64), float(max(size, 1)) ** 2
+    random = {a.name: _random(nothing, np.zeros(0), drawn=others.strangers[a.name], everyone=everyone) for a in aspects}
+    by_aspect = {a.name: _weights(a, matching=STRENGTH * _share(a.m), random=random[a.name]) for a in aspects}
+    return Weights(by_aspect, tuple(_rival(kind, random, size=size) for kind in others.rivals))
 
 
 def _matching(aspect: Aspect, level: Ints, *, mass: Floats) -> Floats:
