@@ -11,6 +11,7 @@ import yaml
 from integrated_data.access.gateway import Question
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects, releases
+from integrated_data.engine import Stored
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.meanings import Meaning
 from integrated_data.site import projects as provisioning
@@ -126,6 +127,40 @@ def test_who_worked_for_whom_at_a_date_by_keys_through_the_gate(service: Service
     assert last == before
     assert [row["people"] for row in first] == [300]
     assert first[0]["business_key"] != last[0]["business_key"]
+
+
+def test_edges_follow_a_provisional_person_who_turns_out_to_be_known(service: Service) -> None:
+    """Two sources know one person under different names; a third knows both."""
+    old, meanings = LISTED[0], PERSON | {"nhs_number": Meaning.NHS_NUMBER}
+    new = old | {"given_name": "Zelda", "family_name": "Quillfeather", "address": "9 Far Lane", "postcode": "ZZ9 9ZZ"}
+    both = new | {"record_id": "T0", "given_name": f"{old['given_name']} Zelda"}
+    with service.open() as site:
+        service.feed(site, "demographic", source="register", rows=_numbered(LISTED), meanings=meanings)
+        service.feed(site, "business", source="firms", rows=FIRMS, meanings=FIRM)
+        service.deliver(site, JOBS, [_job(row, firm=0, start="2019-01-01") for row in (*LISTED[1:200], new)])
+        approved(site, "pay", "association_person_business")
+        assert provisioning.decide_and_provision(site, "P-1", by="approver")[0].allowed
+        before = people_in(site)
+        fed = service.feed(
+            site, "demographic", source="tax", rows=_numbered([both, *named(LISTED[1:], "T")]), meanings=meanings
+        )
+        assert {r for f in fed["refreshed"] for r in f["projects"]} == {"P-1"}
+        after = people_in(site)
+    assert (len(before), len(after), len(before & after)) == (200, 200, 199)
+    (found,) = worked(service.places, "2019-01-01")
+    assert [row["people"] for row in found] == [200]
+
+
+def _numbered(rows: list[Row]) -> list[Row]:
+    return [row | {"nhs_number": str(4_000_000_000 + 7 * i)} for i, row in enumerate(rows)]
+
+
+def people_in(site: LoadingSite) -> set[int]:
+    """Entity ids of people in the published edges."""
+    with site.store.read() as connection:
+        release = releases.get(connection, "association_person_business")
+    site.engine.load("edges", Stored(site.lake.files(release.dataset, release.snapshot), sealed=False))
+    return set(site.engine.rows("SELECT person_entity FROM edges")["person_entity"].to_pylist())
 
 
 def releases_of(site: LoadingSite, dataset: str) -> list[int]:

@@ -69,11 +69,12 @@ def answers(
         index = index_of(key)
         version = wanted(workshop.store, project, index=index) if index is not None else None
         if index is not None and version is not None:
-            found[key] = _answer(workshop, index, version=version, files=files)
+            found[key] = answer(workshop, index, version=version, files=files)
     return found
 
 
-def _answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path]) -> Answer:
+def answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path]) -> Answer:
+    """What the links of published files to an index are in one of its versions."""
     with workshop.store.read() as connection:
         sets = {f: indexes.links_of(connection, workshop.lake.delivery_of(f), index=index) for f in files}
     later = frozenset(f for f, known in sets.items() if known and known[0].index_version > version)

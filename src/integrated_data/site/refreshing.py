@@ -15,7 +15,7 @@ from typing import Any
 
 from integrated_data.control import grants, indexes, jobs, projects
 from integrated_data.control.store import Change
-from integrated_data.journey import relinking, resolving
+from integrated_data.journey import associations, relinking, resolving
 from integrated_data.journey.run import Progress
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant, Project, ProjectState
@@ -122,7 +122,9 @@ def _relink(site: LoadingSite, job: Job, *, delivery: str) -> Callable[[], tuple
 
 def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, None]:
     """Projects that hold a key of the index in a dataset touched, and want this version: with those datasets."""
+    associations.refresh(site.workshop)
     datasets = {t["dataset"] for t in touched}
+    datasets |= associations.made_from(site.workshop, datasets)
     found: dict[str, list[str]] = {}
     with site.store.read() as connection:
         active = [g for g in grants.active(connection) if g.dataset in datasets]

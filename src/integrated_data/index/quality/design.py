@@ -28,6 +28,9 @@ _CLERICAL_FROM = (0.75, 0.5, 0.25)
 #: No stratum's cases are taken to be surer than this: the probabilities are what is being tested.
 SUREST = 0.98
 
+#: A record's candidate in the index; one known from deliveries alone is none.
+_CANDIDATE = f"CASE WHEN NOT starts_with(coalesce(l.method, ''), {text(PROVISIONAL)}) THEN l.candidate_id END"
+
 FRAME = ("record", "stratum", "linked", "entity_id", "candidate_id", "probability", "method", "tenth")
 
 
@@ -56,8 +59,8 @@ def frame_sql(links: str, *, groups: str | None = None, columns: Sequence[str] =
     joined = f" LEFT JOIN {name(groups)} g ON g.record = l.record_id" if groups is not None and columns else ""
     return (
         f"SELECT l.record_id AS record, {_stratum_sql(linked)} AS stratum, {linked} AS linked, "
-        f"CASE WHEN {linked} THEN l.entity_id END AS entity_id, l.candidate_id, l.probability, l.method, "
-        f"CASE WHEN {linked} OR l.candidate_id IS NOT NULL THEN least(floor(l.probability * 10), 9)::INTEGER END "
+        f"CASE WHEN {linked} THEN l.entity_id END AS entity_id, {_CANDIDATE} AS candidate_id, l.probability, l.method, "
+        f"CASE WHEN {linked} OR {_CANDIDATE} IS NOT NULL THEN least(floor(l.probability * 10), 9)::INTEGER END "
         f"AS tenth{carried} FROM {name(links)} l{joined}"
     )
 
@@ -69,7 +72,7 @@ def _stratum_sql(linked: str) -> str:
     return (
         f"CASE WHEN l.method = {text(NOTHING)} THEN {text(NOTHING)} "
         f"WHEN {linked} THEN 'linked, ' || CASE {sure} ELSE '0 and more' END || ', ' || l.method "
-        f"WHEN l.candidate_id IS NOT NULL THEN 'clerical, ' || CASE {doubtful} ELSE '0.1 and more' END "
+        f"WHEN {_CANDIDATE} IS NOT NULL THEN 'clerical, ' || CASE {doubtful} ELSE '0.1 and more' END "
         "WHEN l.probability > 0 AND l.entity_id IS NULL THEN 'unlinked, an unlikely candidate' "
         "ELSE 'unlinked, no candidate' END"
     )
