@@ -72,7 +72,11 @@ def with_context(
     found = engine.rows(
         f"SELECT record, entity, weight + {gain!r} AS weight FROM ("
         + score.scored_sql(
-            definition, guarded, compared=score.compared_sql(definition, relations), among=among, floor=NO_FLOOR
+            definition,
+            guarded,
+            compared=score.compared_sql(definition, relations, tellers=model.told),
+            among=among,
+            floor=NO_FLOOR,
         )
         + f") WHERE weight + {gain!r} >= {math.log2(max(among, 1)) - FLOOR!r} ORDER BY record, entity"
     )

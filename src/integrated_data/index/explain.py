@@ -28,13 +28,12 @@ def explained_sql(
     of the index; `present`: share of records estimated to be in it.
     """
     weights = ", ".join(
-        f"{score.comparison_weight_sql(c, model.shares[c.name])} AS {name('weight_' + c.name)}"
-        for c in definition.comparisons
+        f"{score.told_weight_sql(c, model)} AS {name('weight_' + c.name)}" for c in definition.comparisons
     )
     scored = (
         f"SELECT *, {weights}, {score.weight_sql(definition, model)} AS alone, "
         f"{score.rival_weight_sql(definition, model)} AS rival "
-        f"FROM ({score.compared_sql(definition, relations)})"
+        f"FROM ({score.compared_sql(definition, relations, tellers=model.told)})"
     )
     guarded = score.guarded_sql("0.0", "rival", rivals=model.rivals, among=among)
     order = f"PARTITION BY record, entity ORDER BY alone + {guarded} DESC, form"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from integrated_data.engine import Engine, Held
 from integrated_data.index import context
 from integrated_data.index.explain import explain
-from integrated_data.index.matching import block, decide, prepare, score, train
+from integrated_data.index.matching import block, decide, prepare, score, tellers, train
 from integrated_data.index.matching.decide import Competing, Edges, Floats, Ints, Posterior
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import Model, assumed, check, with_rivals
@@ -48,9 +48,8 @@ class Request:
 
     `one_to_one`: no two records are one entity. Otherwise only records that are duplicates of each
     other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
-    `clean`. `known`: relation of `record_id` and `entity` that are settled already. `explain`: table
-    to make with the reasons (see `explain.explain`). `unmatched`, `without`: see `seat.Matching`.
-    `context`: see `index.context`.
+    `clean`. `explain`: table to make with the reasons (see `explain.explain`). `unmatched`, `without`:
+    see `seat.Matching`. `context`: see `index.context`.
     """
 
     records: str
@@ -58,7 +57,6 @@ class Request:
     one_to_one: bool = False
     model: Model | None = None
     cleaned: bool = False
-    known: str | None = None
     explain: str | None = None
     unmatched: str | None = None
     without: str | None = None
@@ -126,13 +124,14 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
             check(model, definition)
             model = with_rivals(model, definition, counts=version.about.rivals)
         with clock.step("score"):
-            scored = _candidates(engine, version, model=model, work=work, known=request.known)
+            scored = _candidates(engine, version, model=model, work=work)
         with clock.step("decide"):
-            competing = (
-                None if request.one_to_one else _competing(engine, definition, model=model, scored=scored, work=work)
-            )
-            sizes = (max(scored.evidence, 1), version.about.entities)
-            found = decide.posterior(scored.edges, sizes=sizes, competing=competing)
+            found = _decided(engine, version, model=model, scored=scored, request=request)
+        if request.model is None and len(version.about.sources) > 1:
+            with clock.step("sources"):
+                model = _with_tellers(engine, version, model=model, pass_one=(scored, found), work=work)
+                scored = _candidates(engine, version, model=model, work=work)
+                found = _decided(engine, version, model=model, scored=scored, request=request)
         if request.context:
             with clock.step("context"):
                 scored, found = _in_context(engine, version, model=model, pass_one=(scored, found), request=request)
@@ -162,8 +161,29 @@ def _in_context(
     if again is None:
         return pass_one
     scored = replace(scored, edges=again.edges, rule=again.rule)
-    competing = None if request.one_to_one else _competing(engine, definition, model=model, scored=scored, work=work)
-    return scored, decide.posterior(scored.edges, sizes=(max(scored.evidence, 1), among), competing=competing)
+    return scored, _decided(engine, version, model=model, scored=scored, request=request)
+
+
+def _decided(engine: Engine, version: Version, *, model: Model, scored: Scored, request: Request) -> Posterior:
+    """Probability that each candidate is the record, sharing out candidates between records."""
+    competing = None
+    if not request.one_to_one:
+        competing = _competing(engine, version.definition, model=model, scored=scored, work=f"{request.out}_work")
+    sizes = (max(scored.evidence, 1), version.about.entities)
+    return decide.posterior(scored.edges, sizes=sizes, competing=competing)
+
+
+def _with_tellers(
+    engine: Engine, version: Version, *, model: Model, pass_one: tuple[Scored, Posterior], work: str
+) -> Model:
+    """The model with how far each source of the index can be relied on (see `tellers`)."""
+    scored, found = pass_one
+    sure = (found.probability >= version.definition.policy.sure) & (scored.rule != SETTLED)
+    pairs = {"record": scored.edges.record[sure], "entity": scored.edges.entity[sure]}
+    engine.load(f"{work}_sure", Held(pa.table(pairs)))
+    model = tellers.with_tellers(engine, version.definition, model=model, sure=f"{work}_sure", work=work)
+    engine.drop(f"{work}_sure")
+    return model
 
 
 def clean(engine: Engine, definition: MatchDefinition, *, records: str, out: str) -> None:
@@ -185,7 +205,7 @@ def count(engine: Engine, relation: str, *, where: str = "TRUE") -> int:
     return int(engine.rows(f"SELECT count(*) AS n FROM {name(relation)} WHERE {where}").column("n")[0].as_py())
 
 
-def _candidates(engine: Engine, version: Version, *, model: Model, work: str, known: str | None) -> Scored:
+def _candidates(engine: Engine, version: Version, *, model: Model, work: str) -> Scored:
     """Score all candidate pairs, a chunk of records at a time; only pairs that can matter are kept."""
     definition, records = version.definition, f"{work}_records"
     total = count(engine, records)
@@ -193,7 +213,7 @@ def _candidates(engine: Engine, version: Version, *, model: Model, work: str, kn
     held = prepare.held(engine, definition, relation=records)
     silent = [c.name for c in definition.comparisons if not held.intersection(c.fields)]
     scored = score.scored_sql(
-        definition, model, compared=score.compared_sql(definition, relations, silent=silent),
+        definition, model, compared=score.compared_sql(definition, relations, silent=silent, tellers=model.told),
         among=version.about.entities, floor=float(np.log2(max(version.about.entities, 1))) - FLOOR,
     )  # fmt: skip
     parts = []
@@ -206,13 +226,6 @@ def _candidates(engine: Engine, version: Version, *, model: Model, work: str, kn
         engine.create(f"{work}_pairs", pairs)
         parts.append(engine.rows(scored))
     parts.append(_same_records(engine, version, work=work))
-    if known is not None:
-        parts.append(
-            engine.rows(
-                f"SELECT l.record, k.entity, {IDENTICAL * 2}::DOUBLE AS weight, {SETTLED}::TINYINT AS rule "
-                f"FROM {name(records)} l JOIN {name(known)} k ON k.record_id = l.record_id"
-            )
-        )
     table = pa.concat_tables(parts)
     edges, rule = _merged(table)
     return Scored(edges, rule, total, count(engine, records, where=prepare.has_evidence_sql(definition)))
@@ -266,7 +279,8 @@ def _competing(engine: Engine, definition: MatchDefinition, *, model: Model, sco
         f"{work}_own", f"SELECT *, record AS form, record AS entity{frequencies} FROM {name(f'{work}_records')}"
     )
     compared = score.compared_sql(definition, score.Relations(f"{work}_rivalling", f"{work}_records", f"{work}_own"))
-    weights = engine.rows(score.scored_sql(definition, model, compared=compared, among=scored.records, floor=-NO_FLOOR))
+    alone = replace(model, told={})
+    weights = engine.rows(score.scored_sql(definition, alone, compared=compared, among=scored.records, floor=-NO_FLOOR))
     alike = decide.duplicates(weights.column("weight").to_numpy(), scored.records)
     engine.load(
         f"{work}_best",

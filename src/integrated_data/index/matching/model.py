@@ -5,7 +5,7 @@ A model is kept as JSON beside the index it was trained against, and is never ch
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.model.errors import IndexRefusal
@@ -37,12 +37,17 @@ class RivalCounts:
 
 @dataclass(frozen=True)
 class Model:
-    """A model. `rivals`: those an average entity has in the index; `origin`: assumed or trained."""
+    """A model. `rivals`: those an average entity has in the index; `origin`: assumed or trained.
+
+    `told`: shares of matches on each level by comparison, for forms of each source that can be told
+    from others, the most reliable first (see `tellers`).
+    """
 
     index: str
     shares: dict[str, Shares]
     rivals: float = 0.0
     origin: str = "assumed"
+    told: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The model as JSON text."""
@@ -53,7 +58,8 @@ class Model:
         """A model from JSON text."""
         body = json.loads(text)
         shares = {name: Shares(tuple(s["m"]), tuple(s["u"]), tuple(s["rival"])) for name, s in body["shares"].items()}
-        return Model(**{**body, "shares": shares})
+        told = {s: {c: tuple(m) for c, m in of.items()} for s, of in body.get("told", {}).items()}
+        return Model(**{**body, "shares": shares, "told": told})
 
 
 def assumed(definition: MatchDefinition) -> Model:

@@ -7,11 +7,11 @@ the candidate is not the record itself but, say, a member of its household.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integrated_data.index.matching.definition import Comparison, MatchDefinition
 from integrated_data.index.matching.model import Model, Shares
-from integrated_data.vocabulary.sql import name
+from integrated_data.vocabulary.sql import name, text
 
 MISSING = -1
 
@@ -33,11 +33,15 @@ def level_sql(comparison: Comparison) -> str:
     return f"(CASE WHEN {comparison.missing} THEN {MISSING} {cases} ELSE {last} END)::TINYINT"
 
 
-def compared_sql(definition: MatchDefinition, relations: Relations, *, silent: Collection[str] = ()) -> str:
+def compared_sql(
+    definition: MatchDefinition, relations: Relations, *, silent: Collection[str] = (), tellers: Collection[str] = ()
+) -> str:
     """Levels of every pair: `record`, `entity`, `form`, `level_<comparison>`, `tf_<field>` of the form's values.
 
     An entity with several forms gives a row for each. `silent`: comparisons for which the records
-    hold nothing; they are passed over, and what they read of the index is not fetched.
+    hold nothing; they are passed over, and what they read of the index is not fetched. `tellers`:
+    sources of forms, the most reliable first; then `teller` is the place of the first that says the
+    form, or -1.
     """
     nothing = f"({MISSING})::TINYINT"
     levels = ", ".join(
@@ -45,10 +49,18 @@ def compared_sql(definition: MatchDefinition, relations: Relations, *, silent: C
     )
     shares = ", ".join(f"r.{frequency_column(f.name)}" for f in definition.fields if f.frequency)
     return (
-        f"SELECT p.record, p.entity, r.form, {', '.join(part for part in (levels, shares) if part)} "
+        f"SELECT p.record, p.entity, r.form, "
+        f"{', '.join(part for part in (levels, shares, _teller_sql(tellers)) if part)} "
         f"FROM {name(relations.pairs)} p JOIN {name(relations.records)} l ON l.record = p.record "
         f"JOIN {name(relations.forms)} r ON r.entity = p.entity"
     )
+
+
+def _teller_sql(tellers: Collection[str]) -> str:
+    if not tellers:
+        return ""
+    cases = " ".join(f"WHEN list_contains(r.sources, {text(source)}) THEN {i}" for i, source in enumerate(tellers))
+    return f"(CASE {cases} ELSE -1 END)::TINYINT AS teller"
 
 
 def level_column(comparison: str) -> str:
@@ -63,7 +75,20 @@ def frequency_column(field: str) -> str:
 
 def weight_sql(definition: MatchDefinition, model: Model) -> str:
     """log2 of how much likelier a pair's levels are for a match than for two entities at random."""
-    return " + ".join(comparison_weight_sql(c, model.shares[c.name]) for c in definition.comparisons)
+    return " + ".join(told_weight_sql(c, model) for c in definition.comparisons)
+
+
+def told_weight_sql(comparison: Comparison, model: Model) -> str:
+    """What one comparison adds to a pair's weight, by the source that says the form where it can be told."""
+    shares = model.shares[comparison.name]
+    whole = comparison_weight_sql(comparison, shares)
+    if not model.told:
+        return whole
+    cases = " ".join(
+        f"WHEN {i} THEN {comparison_weight_sql(comparison, replace(shares, m=of[comparison.name]))}"
+        for i, of in enumerate(model.told.values())
+    )
+    return f"(CASE teller {cases} ELSE {whole} END)"
 
 
 def rival_weight_sql(definition: MatchDefinition, model: Model) -> str:

@@ -62,7 +62,7 @@ def search(engine: Engine, version: Version, *, records: str, out: str) -> None:
         model = replace(assumed(version.definition), rivals=0.0)  # members of a household are shown too
         relations = score.Relations(f"{work}_pairs", f"{work}_records", f"{work}_index_forms")
         scored = score.scored_sql(
-            version.definition, model, compared=score.compared_sql(version.definition, relations),
+            version.definition, model, compared=score.compared_sql(version.definition, relations, tellers=model.told),
             among=version.about.entities, floor=FAINT,
         )  # fmt: skip
         engine.create(
