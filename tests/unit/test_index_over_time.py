@@ -138,6 +138,7 @@ def test_a_merge_and_a_split_by_decision_bind_every_later_version(business: Worl
     assert again not in {*first.values()}
     assert business.told(cafe) == [("created", 1), ("merged", 3), ("split", 4)]
     assert business.told(again) == [("created", 4)]
+    assert business.history(cafe).events[-1]["reason"] == "a person decided: 1"
     assert found(business, "BEAN THERE", "LS21 9ZZ") == again
     for _ in range(2):  # neither a reload nor a new source undoes it
         assert business.add("pay", PAY)["events"] == {}

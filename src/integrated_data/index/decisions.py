@@ -14,6 +14,9 @@ from integrated_data.vocabulary.sql import name
 
 Record = tuple[str, str]  # source, record id
 
+#: Decisions that a reason names.
+NAMED = 5
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -115,3 +118,12 @@ def grouped(members: Mapping[Record, int], found: Iterable[Ruling]) -> dict[Reco
             made |= dict.fromkeys(pool[cluster], group + fitting + 1)
         group += len(bins)
     return made
+
+
+def because(found: Iterable[Ruling]) -> str:
+    """Why records were grouped anew: the numbers of the decisions on entities that were not as decided."""
+    found = list(found)
+    wrong = broken(found)
+    numbers = [str(r.number) for r in found if r.entities[0] in wrong or r.entities[1] in wrong]
+    more = ", …" if len(numbers) > NAMED else ""
+    return f"a person decided: {', '.join(numbers[:NAMED])}{more}"

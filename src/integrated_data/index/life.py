@@ -46,7 +46,6 @@ EVENTS = {
 }  # fmt: skip
 
 REGROUPED = "its records were grouped anew"
-DECIDED = "a person decided"
 SILENT = "no source says it any more"
 AGAIN = "a source says it again"
 

@@ -1,6 +1,6 @@
 """Identity over time, on the loading side: an entity's history, what changed between versions, decisions on links."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import Any
 from integrated_data.acquire import contracts
 from integrated_data.control import decisions, deliveries, grants, indexes, projects
 from integrated_data.control.decisions import Side
-from integrated_data.control.indexes import IndexVersion
+from integrated_data.control.indexes import IndexVersion, LinkSet
 from integrated_data.engine import Stored
 from integrated_data.index.past import TIMES, History
 from integrated_data.index.registry import SEATS, seat_of
-from integrated_data.journey import deciding, resolving
+from integrated_data.journey import deciding, relinking, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
 from integrated_data.model.errors import IndexRefusal, UsageRefusal
@@ -25,7 +25,7 @@ from integrated_data.site.refreshing import refresh_index
 from integrated_data.site.rulings import seal
 from integrated_data.vocabulary.sql import name, text
 
-CHANGES, MEMBERS, LINKS = "changes_between", "members_of", "links_seen"
+CHANGES, MEMBERS, LINKS, LINE = "changes_between", "members_of", "links_seen", "succession_before"
 
 #: Ids that a report of changes lists of each kind.
 SHOWN = 100
@@ -138,7 +138,7 @@ def changes(site: LoadingSite, index: str, *, before: int, after: int) -> dict[s
     folders = _folder(site, old), _folder(site, new)
     try:
         found = seat.changes(site.engine, before=folders[0], after=folders[1], relation=CHANGES)
-        tables, named = _touched(site, index), _named(site)
+        tables, named = _touched(site, index, before=folders[0], after=after), _named(site)
     finally:
         site.engine.drop(CHANGES)
     pinned = _pinned(site, index)
@@ -168,26 +168,45 @@ def _named(site: LoadingSite) -> dict[str, list[str]]:
     return {row["change"]: [str(i) for i in row["ids"]] for row in rows}
 
 
-def _touched(site: LoadingSite, index: str) -> list[dict[str, Any]]:
-    """Link sets with links to what changed: records linked to any, and to entities whose key changes."""
+def _touched(site: LoadingSite, index: str, *, before: Path, after: int) -> list[dict[str, Any]]:
+    """Deliveries behind published tables with links to what changed: records linked to any of it, and to
+    entities whose key changes. A link counts as the one that stands: the newest, and by succession till then.
+    """
+    published = relinking.current(site.workshop)
     with site.store.read() as connection:
-        sets = indexes.link_sets(connection, index)
+        sets = [s for s in indexes.link_sets(connection, index) if s.index_version < after and s.delivery in published]
     kinds = ", ".join(text(e) for e in REKEYS)
+    changed = (
+        f"SELECT entity_id, bool_or(change IN ({kinds})) AS rekeyed FROM {name(CHANGES)} "
+        f"WHERE change <> {text(EntityEvent.CREATED)} GROUP BY entity_id"
+    )
+    seat_of(index).succession(site.engine, folder=before, relation=LINE)
     tables = []
-    for links in sets:
-        site.engine.load(LINKS, Stored((site.places.identified / links.place,)))
+    for delivery in dict.fromkeys(s.delivery for s in sets):
+        own = [s for s in sets if s.delivery == delivery]
         counted = site.engine.rows(
-            f"SELECT count(*) AS links, count(*) FILTER (c.rekeyed) AS rekeyed, "
-            f"count(DISTINCT c.entity_id) AS entities FROM {LINKS} AS l "
-            f"JOIN (SELECT entity_id, bool_or(change IN ({kinds})) AS rekeyed FROM {name(CHANGES)} "
-            f"WHERE change <> {text(EntityEvent.CREATED)} GROUP BY entity_id) AS c ON c.entity_id = l.entity_id"
+            "SELECT count(*) AS links, count(*) FILTER (c.rekeyed) AS rekeyed, count(DISTINCT c.entity_id) AS entities "
+            f"FROM ({_standing(site, own)}) AS l LEFT JOIN {LINE} AS n ON n.old_id = l.entity_id "
+            f"JOIN ({changed}) AS c ON c.entity_id = coalesce(n.new_id, l.entity_id)"
         ).to_pylist()[0]
-        site.engine.drop(LINKS)
         if counted["links"]:
             tables.append(
-                {"dataset": links.dataset, "delivery": links.delivery, "matched_to": links.index_version, **counted}
-            )  # fmt: skip
+                {"dataset": own[0].dataset, "delivery": delivery, "matched_to": own[0].index_version, **counted}
+            )
+    site.engine.drop(LINE, *(f"{LINKS}_{i}" for i in range(len(sets))))
     return tables
+
+
+def _standing(site: LoadingSite, sets: Sequence[LinkSet]) -> str:
+    """SELECT of record_id and entity_id of a delivery's links, each record's from its newest set."""
+    parts = []
+    for i, links in enumerate(sets):
+        site.engine.load(f"{LINKS}_{i}", Stored((site.places.identified / links.place,)))
+        parts.append(f"SELECT record_id, entity_id, {links.index_version} AS since FROM {LINKS}_{i}")
+    return (
+        f"SELECT record_id, entity_id FROM ({' UNION ALL '.join(parts)}) "
+        "QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY since DESC) = 1"
+    )
 
 
 def _granted(site: LoadingSite, dataset: str, *, key: str) -> list[Any]:

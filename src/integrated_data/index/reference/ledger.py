@@ -26,7 +26,7 @@ import pyarrow as pa
 from integrated_data.engine import Engine, Held, Stored
 from integrated_data.index import life, promote
 from integrated_data.index.build import Source
-from integrated_data.index.decisions import Ruling, broken, grouped, rulings, rulings_sql
+from integrated_data.index.decisions import Ruling, because, broken, grouped, rulings, rulings_sql
 from integrated_data.index.past import RELATIONS, Laid
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import EntityEvent, EntityStatus, IndexDefinition
@@ -244,7 +244,7 @@ def _decide(engine: Engine, loading: Loading, *, decisions: str | None) -> None:
         "ON w.entity_id = o.entity_id",
     )
     grouping = life.Grouping(f"{work}_before", f"{work}_now", f"{work}_old_entities")
-    life.regroup(engine, grouping, work=f"{work}_life", reason=life.DECIDED)
+    life.regroup(engine, grouping, work=f"{work}_life", reason=because(found))
     engine.create(
         f"{work}_moved",
         f"SELECT n.source, n.record_id, i.entity_id FROM {work}_now AS n JOIN {work}_life_ids AS i ON i.grp = n.grp",
