@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from integrated_data.control import decisions, reviews
+from integrated_data.control import decisions, releases, reviews
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
 from integrated_data.index.registry import seat_of
@@ -94,7 +94,7 @@ def oracle(case: dict[str, Any], truth: dict[int, int | None]) -> str:
 def judged(home: Path, truth: dict[int, int | None]) -> str:
     """The census's review set, every case answered by reviewers who are always right."""
     with opened(home) as site:
-        drawn = reviewing.sample(site, reviewing.SampleOrder("census", draw=Draw(140, 5, 0.1)))
+        drawn = reviewing.sample(site, reviewing.SampleOrder("census", draw=Draw(90, 5, 0.1)))
         for person in ("ann", "ben"):
             case = reviewing.next_case(site, person, reason="sample of the census")
             while case is not None:
@@ -125,7 +125,7 @@ def test_a_reviewer_at_the_command_line(home: Path, judged: str, truth: dict[int
 
 def test_the_same_seed_draws_the_same_cases(home: Path, judged: str) -> None:
     with opened(home) as site:
-        order = reviewing.SampleOrder("census", draw=Draw(140, 5, 0.1))
+        order = reviewing.SampleOrder("census", draw=Draw(90, 5, 0.1))
         assert reviewing.sample(site, order)["set"] == judged
 
 
@@ -190,6 +190,26 @@ def test_rival_links_on_the_same_sample(home: Path, judged: str, truth: dict[int
     assert compared["against_ours"]["ours_only"] > 100
 
 
+def test_published_weights_add_up_to_everybody(home: Path) -> None:
+    with opened(home) as site:
+        with site.store.read() as connection:
+            release = releases.get(connection, "census")
+        site.engine.load("t", Stored(site.lake.files("census", release.snapshot), sealed=False))
+        sums = site.engine.rows(
+            "SELECT sex, count(*) AS n, sum(person_link_weight) AS w FROM t GROUP BY sex ORDER BY sex"
+        ).to_pylist()
+        unlinked = site.engine.rows(
+            "SELECT count(person_link_weight) AS n FROM t "
+            "WHERE person_entity IS NULL OR person_link_method LIKE 'provisional%'"
+        ).to_pylist()
+    assert [r["w"] for r in sums] == [pytest.approx(r["n"], rel=0.01) for r in sums]
+    assert unlinked == [{"n": 0}]
+    assert release.entry["links"]["demographic"]["weights"]["groups"] == ["sex", "age_band", "area"]
+    assert {"name": "person_link_weight", "meaning": "link weight"}.items() <= next(
+        v.items() for v in release.entry["variables"] if v["name"] == "person_link_weight"
+    )
+
+
 def test_overview_and_export(home: Path, judged: str, tmp_path: Path) -> None:
     with opened(home) as site:
         rows = measuring.overview(site, index="demographic")
@@ -200,7 +220,7 @@ def test_overview_and_export(home: Path, judged: str, tmp_path: Path) -> None:
         reviewing.export(site, judged, out=out)
     table = pq.read_table(out)
     assert table.column_names == ["number", "record", "stratum", "options", "state", "answer", "answers"]
-    assert table.num_rows == 140
+    assert table.num_rows == 90
     assert "Calibration" in ids(home, "reference", "quality", "census").out
 
 

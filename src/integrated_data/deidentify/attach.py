@@ -14,13 +14,15 @@ from integrated_data.vocabulary.marks import ROW
 class Attachment:
     """The links of one index: a relation with LINK_COLUMNS by row number, and what it publishes.
 
-    `attributes`: a relation (entity_id, one column per published attribute), e.g. area codes.
+    `attributes`: a relation (entity_id, one column per published attribute), e.g. area codes. `weights`:
+    a relation (record, weight) of linked records, that makes up for links that are missing.
     """
 
     definition: IndexDefinition
     links: str
     attributes: str | None = None
     published: tuple[str, ...] = ()
+    weights: str | None = None
 
 
 def published_columns(contract: Contract, withheld: frozenset[str]) -> tuple[Column, ...]:
@@ -46,8 +48,9 @@ def published_sql(
     """SELECT of what is published: `good` is the SQL condition, over `c`, of a row that broke no rule.
 
     Each index adds `<key>_entity` (BIGINT; NULL where no link was accepted), `<key>_link_probability`
-    and `<key>_link_method`, and its published attributes. The row number of the delivery comes last:
-    by it a link that is decided anew finds its row. No reader ever has it.
+    and `<key>_link_method`, `<key>_link_weight` where there are weights, and its published attributes.
+    The row number of the delivery comes last: by it a link that is decided anew finds its row. No
+    reader ever has it.
     """
     derived = derived_sql(contract)
     parts = [f"c.{sql.name(c.name)}" for c in published_columns(contract, withheld)]
@@ -62,6 +65,9 @@ def published_sql(
             f"{link}.method AS {sql.name(key + '_link_method')}",
         ]
         joins.append(f"LEFT JOIN {sql.name(attachment.links)} {link} ON {link}.record_id = c.{ROW}")
+        if attachment.weights is not None and f"{key}_link_weight" not in taken:
+            parts.append(f"w{number}.weight AS {sql.name(key + '_link_weight')}")
+            joins.append(f"LEFT JOIN {sql.name(attachment.weights)} w{number} ON w{number}.record = c.{ROW}")
         if attachment.attributes is not None:
             for column in attachment.published:
                 parts.append(f"{attribute}.{sql.name(column)} AS {sql.name(_free(column, key, taken=taken))}")

@@ -15,6 +15,7 @@ from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.journey import provisional
 from integrated_data.journey.binding import bind
+from integrated_data.journey.weighing import weigh_links, weights_place
 from integrated_data.journey.workshop import Facts, Load, Workshop
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.delivery import Delivery
@@ -58,6 +59,7 @@ def match_delivery(
             put = provisional.Put(delivery, use, records, RECORDS, LINKS, UNMATCHED, place, models)
             links, found = provisional.PLACED, provisional.place(workshop, put)
         workshop.engine.save(f"SELECT * FROM {links}", folder / f"links-{use.index}.parquet")
+        report |= weigh_links(workshop, contract, index=use.index, links=links, folder=folder, good=good)
         workshop.engine.drop(LINKS, RECORDS, UNMATCHED, provisional.PLACED)
         made[use.index] = {"version": version.version, "report": report | found.pop("report", {}), **found}
     return made
@@ -106,7 +108,11 @@ def attachments(workshop: Workshop, made: Mapping[str, Facts], *, folder: Path) 
         seat = seat_of(index)
         place = version_folder(workshop.places.indexes, index, version=facts["version"])
         columns = seat.published(workshop.engine, folder=place, relation=attributes)
-        found.append(Attachment(seat.definition, links, attributes if columns else None, columns))
+        weights = None
+        if weights_place(folder, index).exists():
+            weights = f"weights_{index}"
+            workshop.engine.load(weights, Stored((weights_place(folder, index),)))
+        found.append(Attachment(seat.definition, links, attributes if columns else None, columns, weights))
     return found
 
 

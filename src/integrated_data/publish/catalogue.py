@@ -63,6 +63,7 @@ def _removed(contract: Contract, columns: Mapping[str, str]) -> list[str]:
 def _added(name: str) -> str:
     for suffix, meaning in (
         ("_entity", "entity"), ("_link_probability", "link probability"), ("_link_method", "link method"),
+        ("_link_weight", "link weight"),
     ):  # fmt: skip
         if name.endswith(suffix):
             return meaning
