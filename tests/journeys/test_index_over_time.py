@@ -156,6 +156,12 @@ def test_decisions_can_hold_at_once(home: Path) -> None:
     made = told(ids(home, *apply))
     assert (made["version"], made["events"]) == (5, {"absorbed": 1, "merged": 1})
     refused(ids(home, "reference", "apply", "geography"), "name themselves")
+    cafe, owner, gone = entity(home, 3, "merged"), entity(home, 5, "merged"), entity(home, 5, "absorbed")
+    apart = told(ids(home, "reference", "decide", "business", "--cannot", cafe, owner, "--reason", "r", "--json"))
+    assert (apart["already_so"], apart["takes_effect"]) == (True, "nothing to change")
+    refused(
+        ids(home, "reference", "decide", "business", "--must", cafe, gone, "--reason", "r"), "ids reference history"
+    )
 
 
 def test_identified_values_are_shown_for_a_reason_and_every_look_is_audited(home: Path) -> None:
