@@ -1,12 +1,18 @@
 """Judges of what is said: dates, classifications, quantities, codes and words."""
 
+import re
 from dataclasses import replace
 
 from integrated_data.acquire.look import READABLE, Guess, Look, all_but_noise, numeric, read_as_numbers
 from integrated_data.acquire.moments import READ, READ_BIRTH, moments_of
 from integrated_data.model.meanings import Kind, Meaning
 
-REFERENCES = (Meaning.RECORD_ID, Meaning.PERSON_REFERENCE, Meaning.ORGANISATION_REFERENCE)
+REFERENCES = (
+    Meaning.RECORD_ID, Meaning.PERSON_REFERENCE, Meaning.ORGANISATION_REFERENCE, Meaning.SUCCESSOR,
+    Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP,
+)  # fmt: skip
+#: Shapes of a quarter of a year: `2024 Q3`, `2024Q3`, `Q3 2024` (see `detect.shape_sql`).
+QUARTER = re.compile(r"9999[ _/-]?A+ ?9|A+ ?9[ _/-]?9999")
 #: Confidence in the type of a column in which some values cannot be read: below `validate.rules.SURE`,
 #: so that they are noted and their rows not quarantined.
 NOISY = 0.85
@@ -36,6 +42,17 @@ def date(look: Look) -> Guess | None:
         return Guess(Meaning.EVENT_DATE, min(noisy, 0.95 if expected else 0.9), kind, moments.layouts)
     note = "a date that no heading explains may be a date of birth"
     return Guess(Meaning.EVENT_DATE, 0.65, kind, moments.layouts, note)
+
+
+def quarter(look: Look) -> Guess | None:
+    """A quarter of a year."""
+    shaped = sum(part for shape, part in look.evidence.shapes if QUARTER.fullmatch(shape))
+    return Guess(Meaning.QUARTER, 0.95) if look.hint(Meaning.QUARTER) and shaped >= READABLE else None
+
+
+def status(look: Look) -> Guess | None:
+    """Whether an organisation is active."""
+    return Guess(Meaning.ORGANISATION_STATUS, 0.9) if look.hint(Meaning.ORGANISATION_STATUS) and look.few else None
 
 
 def classification(look: Look) -> Guess | None:

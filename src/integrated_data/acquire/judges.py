@@ -37,7 +37,7 @@ def _only_codes(look: Look) -> Guess | None:
 
 JUDGES: tuple[Judge, ...] = (
     _empty, _only_codes, identity.number_of_a_person, identity.place, identity.birth_part, content.date,
-    identity.organisation_number, identity.sex, content.classification, identity.name,
+    content.quarter, identity.organisation_number, identity.sex, content.classification, identity.name,
     identity.organisation_name, identity.address, content.survey, content.reference, content.free_text,
-    content.quantity, content.code,
+    content.status, content.quantity, content.code,
 )  # fmt: skip

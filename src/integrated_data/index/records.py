@@ -33,6 +33,12 @@ _USED = (
 )  # fmt: skip
 
 
+#: Meanings that tell nobody apart, and when or of what state the rest is said.
+_SAID = (
+    Meaning.EFFECTIVE_FROM, Meaning.EFFECTIVE_TO, Meaning.QUARTER, Meaning.ORGANISATION_STATUS, Meaning.SUCCESSOR,
+    Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP,
+)  # fmt: skip
+
 #: Indexes that read an address as one text; the others take its parts as they were delivered.
 _WHOLE_ADDRESS = ("demographic",)
 
@@ -78,6 +84,10 @@ def records_of(
             why="No column of its contract has a meaning that tells entities apart",
             next_step="Give the columns their meanings in the contract, or leave the index out",
         )
+    for meaning in _SAID:
+        said = tuple(c for c in chosen if c.meaning is meaning)
+        if said:
+            columns[meaning] = _column_sql(meaning, said)
     for column in chosen:
         carried = column.meaning in _CARRIED or column.name in also or column.name.lower() in _CARRIED_NAMES
         if carried and column.name.lower() not in (*columns, "record_id"):

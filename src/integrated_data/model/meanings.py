@@ -58,6 +58,10 @@ class Meaning(StrEnum):
     TRADING_NAME = "trading_name"
     ORGANISATION_REFERENCE = "organisation_reference"  # e.g. a practice or PAYE reference
     COMPANY_NUMBER = "company_number"
+    ORGANISATION_STATUS = "organisation_status"  # active, ceased, dissolved
+    SUCCESSOR = "successor"  # number of the organisation that took this one over
+    STATISTICAL_UNIT = "statistical_unit"  # number of the enterprise that a legal unit belongs to
+    STATISTICAL_GROUP = "statistical_group"  # number of the enterprise group
     INDUSTRY_CODE = "industry_code"  # SIC 2007
     INDUSTRY_TEXT = "industry_text"
     OCCUPATION_CODE = "occupation_code"  # SOC 2010 or 2020
@@ -68,6 +72,7 @@ class Meaning(StrEnum):
     EFFECTIVE_FROM = "effective_from"  # first day on which what the row says was so
     EFFECTIVE_TO = "effective_to"  # last day
     MONTH = "month"  # mmyyyy and the like, standardised to the first of the month
+    QUARTER = "quarter"  # 2024 Q3 and the like
     YEAR = "year"
     COUNT = "count"
     MEASURE = "measure"
@@ -91,7 +96,7 @@ DIRECT_IDENTIFIERS = frozenset(
         Meaning.ADDRESS_LINE, Meaning.ADDRESS_FLAT, Meaning.ADDRESS_BUILDING, Meaning.ADDRESS_STREET,
         Meaning.ADDRESS_LOCALITY, Meaning.POSTCODE, Meaning.UPRN, Meaning.LATITUDE, Meaning.LONGITUDE,
         Meaning.ORGANISATION_NAME, Meaning.TRADING_NAME, Meaning.ORGANISATION_REFERENCE,
-        Meaning.COMPANY_NUMBER,
+        Meaning.COMPANY_NUMBER, Meaning.SUCCESSOR, Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP,
     }
 )  # fmt: skip
 

@@ -259,6 +259,12 @@ class Rates:
     trading_style: float = 0.16  # businesses that trade under another name; guess
     register_sic_wrong: float = 0.03  # self-classified codes; guess after published re-coding studies
     register_dead: float = 0.05  # enterprises on the register that have ceased: guess
+    #: small companies that are part of a larger one's enterprise (an enterprise of several legal units): guess
+    enterprise_of_several: float = 0.05
+    #: larger companies that belong to an enterprise group: guess
+    enterprise_group: float = 0.08
+    #: of these legal units, those that leave their enterprise in a quarter: guess
+    enterprise_changed: float = 0.06
     #: how forms are filled in: postcodes without a blank, names in capitals; guesses
     census_postcode_tight: float = 0.08
     census_capitals: float = 0.20

@@ -10,8 +10,9 @@ the engine, learns the weights (see `weights`) and turns them into probabilities
 of a record share with "not in the index" (see `matching.decide`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ import pyarrow as pa
 from integrated_data.engine import Engine
 from integrated_data.index.reference import likeness
 from integrated_data.index.reference.assign import Floats, Ints, assign
+from integrated_data.index.reference.ledger import Loading
 from integrated_data.index.reference.weights import (
     Aspect,
     Edges,
@@ -72,7 +74,9 @@ class Alike:
     apart.
     `keys`: fields that bring candidates in one by one, up to `crowded` of them. `implied`: records
     that follow from those of a source. `parents(forms)`: `entity_id`, `parent_id`. `unknown`: how
-    much a word counts that no text of the index holds.
+    much a word counts that no text of the index holds. `also`: what else a load writes into the version's
+    folder, each with counts for its report. `happened(engine, folder, entity_id=…, events=…)`: an entity's
+    events with those among them.
     """
 
     index: IndexDefinition
@@ -98,6 +102,8 @@ class Alike:
     common: int = 100
     enough: str = "FALSE"
     unknown: float = 1.0
+    also: tuple[Callable[[Engine, Loading], Mapping[str, int]], ...] = ()
+    happened: Callable[..., Sequence[Mapping[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ as the word they are nearest to, legal forms and trading styles are set apart. A
 the place, a move by the name. Assumed shares are guesses; learning replaces them (see `weights`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from integrated_data.engine import Engine
+from integrated_data.index.reference import continuity, units
 from integrated_data.index.reference.alike import Alike
 from integrated_data.index.reference.assign import Floats
-from integrated_data.index.reference.registers import RegisterIndex
+from integrated_data.index.reference.ledger import Loading
+from integrated_data.index.reference.registers import WORK, RegisterIndex
 from integrated_data.index.reference.weights import Aspect
 from integrated_data.model.linkage import Band, IndexDefinition
 from integrated_data.model.meanings import Meaning
@@ -25,7 +28,9 @@ INDEX = IndexDefinition(
     key="business",
     attributes=(
         Meaning.ORGANISATION_NAME, Meaning.TRADING_NAME, Meaning.ORGANISATION_REFERENCE,
-        Meaning.COMPANY_NUMBER, Meaning.INDUSTRY_CODE, Meaning.ADDRESS, Meaning.POSTCODE,
+        Meaning.COMPANY_NUMBER, Meaning.INDUSTRY_CODE, Meaning.ORGANISATION_STATUS, Meaning.SUCCESSOR, Meaning.ADDRESS,
+        Meaning.ADDRESS_LINE, Meaning.ADDRESS_FLAT, Meaning.ADDRESS_BUILDING, Meaning.ADDRESS_STREET,
+        Meaning.ADDRESS_LOCALITY, Meaning.ADDRESS_TOWN, Meaning.POSTCODE,
     ),
     provisional=True,
 )  # fmt: skip
@@ -42,8 +47,21 @@ _FIELDS = ("company", "reference", "plain", "squashed", "legal", "place", "code"
 _PARTS = ("address_line", "address_flat", "address_building", "address_street", "address_locality", "address_town")
 
 
+_REGISTERED = organisations.registered_name_sql("title")
+_STYLE = f"coalesce({organisations.plain_sql('style')}, {organisations.trading_style_sql('title')})"
+
+
 def _forms_sql(records: str, columns: Mapping[str, str]) -> str:
-    """One row per name of a record (registered, trading): `record_id` and the fields."""
+    """One row per name of a record (registered, trading, former): `record_id` and the fields."""
+    return _described_sql(records, columns, names=(_REGISTERED, _STYLE, organisations.former_name_sql("title")))
+
+
+def _standing_forms_sql(records: str, columns: Mapping[str, str]) -> str:
+    """The same without former names: what a business is called now."""
+    return _described_sql(records, columns, names=(_REGISTERED, _STYLE))
+
+
+def _described_sql(records: str, columns: Mapping[str, str], *, names: Sequence[str]) -> str:
 
     def given(column: str) -> str:
         return f"{name(column)}::VARCHAR" if column in columns else "NULL::VARCHAR"
@@ -54,10 +72,7 @@ def _forms_sql(records: str, columns: Mapping[str, str]) -> str:
         f"CASE WHEN regexp_full_match({company}, '[0-9]+') THEN lpad({company}, 8, '0') ELSE nullif({company}, '') END"
     )
     lines = f"coalesce({given('address')}, nullif(concat_ws(', ', {parts}), ''))"
-    styles = (
-        f"[{organisations.registered_name_sql('title')}, coalesce({organisations.plain_sql('style')}, "
-        f"{organisations.trading_style_sql('title')})]"
-    )
+    styles = f"[{', '.join(names)}]"
     shed = organisations.without_legal_form_sql("written")
     legal = organisations.legal_form_code_sql(organisations.legal_form_sql("written"))
     return f"""
@@ -127,7 +142,8 @@ _LEVELS = {
     "both_names": "-1",
     "reference": "CASE WHEN l.reference IS NULL OR r.reference IS NULL THEN -1 "
                  "WHEN l.reference = r.reference THEN 0 ELSE 1 END",
-    "company": "CASE WHEN l.company IS NULL OR r.company IS NULL THEN -1 WHEN l.company = r.company THEN 0 ELSE 1 END",
+    "company": "CASE WHEN l.company IS NULL OR r.company IS NULL THEN -1 WHEN l.company = r.company THEN 0 "
+               "WHEN damerau_levenshtein(l.company, r.company) = 1 THEN 1 ELSE 2 END",
     "name": f"CASE WHEN l.plain IS NULL OR r.plain IS NULL THEN -1 WHEN l.plain = r.plain AND r.namesakes <= 2 THEN 0 "
             "WHEN l.plain = r.plain OR like_name > 0.995 THEN 1 "
             f"{_stepped('like_name', _NAME_STEPS, start=2)} ELSE 12 END",
@@ -147,7 +163,8 @@ _BOTH = """CASE WHEN count(DISTINCT number) OVER (PARTITION BY record) < 2 THEN 
 _ASPECTS = (
     # offices number on their own: another number says little, the same one much
     Aspect("reference", (0.5, 0.5), (1e-5, 1.0), hard=(0, 1)),
-    Aspect("company", (0.97, 0.03), (1e-6, 1.0), hard=(0, 1)),
+    # same, a slip apart, another: hard rule, for another number is another legal unit, whatever it is called
+    Aspect("company", (0.97, 0.03, 1e-18), (1e-6, 1e-5, 1.0), hard=(0, 1, 2)),
     Aspect(
         "name",
         (0.45, 0.2, 0.04, 0.04, 0.04, 0.03, 0.03, 0.03, 0.03, 0.02, 0.02, 0.02, 0.05),
@@ -164,11 +181,12 @@ _ASPECTS = (
 )
 
 #: Records of one source that are one legal unit: the same company number, else the same number that the
-#: source itself gives, else the same name and place.
-_SAME = "md5(concat_ws('|', plain, code, coalesce(code, place)))"
+#: source itself gives, else the same name and place; one without a name stays alone.
+_SAME = "CASE WHEN plain IS NOT NULL THEN md5(concat_ws('|', plain, code, coalesce(code, place))) END"
+_ONE_NUMBER = f"min(company) OVER (PARTITION BY {_SAME}) = max(company) OVER (PARTITION BY {_SAME})"
 _MATE = (
-    f"coalesce(company, CASE WHEN min(company) OVER (PARTITION BY {_SAME}) = max(company) OVER (PARTITION BY {_SAME}) "
-    f"THEN min(company) OVER (PARTITION BY {_SAME}) END, 'by reference ' || reference, {_SAME})"
+    f"coalesce(company, CASE WHEN plain IS NOT NULL AND {_ONE_NUMBER} THEN min(company) OVER (PARTITION BY {_SAME}) "
+    f"END, 'by reference ' || reference, {_SAME})"
 )
 
 _METHODS = """CASE WHEN e.level_company = 0 THEN 'company number'
@@ -186,6 +204,11 @@ def _bands(best: Floats, _second: Floats) -> npt.NDArray[np.str_]:
     return np.where(best >= ACCEPT, Band.ACCEPT, np.where(best >= CLERICAL, Band.CLERICAL, Band.NONE))
 
 
+def _lived(engine: Engine, loading: Loading) -> dict[str, int]:
+    """What the source's new word, held against its last, says happened to businesses."""
+    return continuity.record(engine, loading, describe=_standing_forms_sql, forms=f"{WORK}_all_forms")
+
+
 ALIKE = Alike(
     index=INDEX, fields=_FIELDS, forms=_forms_sql, words=_words_sql, candidates=_candidates_sql,
     levels=_LEVELS, aspects=_ASPECTS, texts={"name": 10, "place": 10}, mate=_MATE,
@@ -194,6 +217,7 @@ ALIKE = Alike(
     together={"both_names": _BOTH}, rivals=("code", "sector", "district"),
     # a name alone may be any firm's of that name
     enough="company IS NOT NULL OR reference IS NOT NULL OR (plain IS NOT NULL AND coalesce(code, place) IS NOT NULL)",
+    also=(_lived, units.record), happened=continuity.among,
 )  # fmt: skip
 
 

@@ -19,13 +19,13 @@ import pyarrow as pa
 from integrated_data.engine import Engine, Held, Stored
 from integrated_data.index.build import LoadReport, Source
 from integrated_data.index.link import NO_EVIDENCE, SAME_RECORD, Clock, LinkReport, Request
-from integrated_data.index.past import Laid, Remembering
+from integrated_data.index.past import History, Laid, Remembering
 from integrated_data.index.reference import alike, ledger, strangers
 from integrated_data.index.reference.alike import Alike, Known, Scored, count
 from integrated_data.index.reference.ledger import Edition, Loading
 from integrated_data.index.reference.weights import Others, Rivals, Weights, assumed
 from integrated_data.index.seat import Addition, Matching, Tools
-from integrated_data.model.linkage import Band, IndexDefinition
+from integrated_data.model.linkage import Band, EntityStatus, IndexDefinition
 from integrated_data.vocabulary.sql import name, text
 
 FILES = ("forms", "words", "frequencies")
@@ -54,7 +54,7 @@ class RegisterIndex(Remembering):
         )  # fmt: skip
         loading = Loading(self.definition, before, source, folder, WORK)
         edition, report = add_source(tools.engine, self.alike, loading=loading, decisions=addition.decisions)
-        return report.to_dict() | {"events": edition.about["events"]}
+        return report.to_dict() | {"events": edition.about["events"], **edition.about["also"]}
 
     def match(self, tools: Tools, matching: Matching, *, folder: Path) -> dict[str, Any]:
         """See `Seat.match`. The weights that a dataset's first delivery taught are kept and used again."""
@@ -80,6 +80,13 @@ class RegisterIndex(Remembering):
     def members(self, engine: Engine, *, folder: Path, relation: str) -> None:
         """See `Seat.members`."""
         ledger.members(engine, self.definition, folder=folder, relation=relation)
+
+    def history(self, engine: Engine, *, folder: Path, entity_id: int) -> History | None:
+        """See `Seat.history`; what the definition tells of an entity's life stands among its events."""
+        found = super().history(engine, folder=folder, entity_id=entity_id)
+        if found is None or self.alike.happened is None:
+            return found
+        return replace(found, events=self.alike.happened(engine, folder, entity_id=entity_id, events=found.events))
 
     def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
         """See `Seat.laid`."""
@@ -212,7 +219,8 @@ def _place(engine: Engine, definition: Alike, *, previous: Edition | None, sourc
     mates = f"SELECT record, ({'record' if source.one_to_one else definition.mate})::VARCHAR AS mate FROM {WORK}_forms"
     engine.create(
         f"{WORK}_placed",
-        f"SELECT r.record_id, r.print, coalesce(s.entity_id, f.entity_id) AS entity_id, m.mate, "
+        f"SELECT r.record_id, r.print, coalesce(s.entity_id, f.entity_id) AS entity_id, "
+        "coalesce(m.mate, 'alone ' || r.record_id::VARCHAR) AS mate, "
         f"s.entity_id IS NOT NULL AS known FROM {WORK}_records AS r "
         f"JOIN (SELECT record, min(mate) AS mate FROM ({mates}) GROUP BY record) AS m ON m.record = r.record "
         f"LEFT JOIN {WORK}_settled AS s ON s.record_id = r.record_id "
@@ -243,7 +251,11 @@ def _write(engine: Engine, definition: Alike, *, loading: Loading) -> dict[str, 
         engine.save(f"SELECT * FROM {table}", loading.folder / f"{file}.parquet", sealed=True)
     if definition.parents is not None:
         engine.save(definition.parents(tables[0]), loading.folder / f"{PARENTS}.parquet", sealed=True)
-    return {**written, "forms": size, "others": asdict(others)}
+    also: dict[str, int] = {}
+    if loading.source.status is EntityStatus.CURRENT:  # deliveries say nothing about the register
+        for further in definition.also:
+            also |= further(engine, loading)
+    return {**written, "forms": size, "others": asdict(others), "also": also}
 
 
 def _moved_forms(engine: Engine, definition: Alike) -> str:

@@ -5,19 +5,24 @@ import pyarrow as pa
 
 from integrated_data.specimen import identifiers
 from integrated_data.specimen.addresses import PREMISES
-from integrated_data.specimen.businesses import LEGAL_STATUS, industries
+from integrated_data.specimen.businesses import LEGAL_STATUS, PUBLIC_COMPANY, industries
 from integrated_data.specimen.chance import Ints, happens, pick, stream
 from integrated_data.specimen.country import Country
 from integrated_data.specimen.delivery import Sheet, truth_of
 from integrated_data.specimen.recording import folded_or_none
 from integrated_data.specimen.text import Text, choose, column, dates, join
 
+#: Quarters of which the structure of enterprises is delivered, in order.
+QUARTERS = ("2020 Q2", "2020 Q3", "2020 Q4", "2021 Q1")
+#: Enterprises of a group, on average: guess.
+_GROUP_SIZE = 3
+
 #: Employees of a local unit: guess; a business of more than twice as many has several.
 _UNIT_STAFF = 40
 
 
 def deliver_businesses(country: Country) -> tuple[Sheet, ...]:
-    """Return `business_register.csv` and `local_units.csv`."""
+    """Return `business_register.csv`, `local_units.csv` and `enterprise_structure.csv`."""
     rng = stream(country.seed, "business_register")
     firms, places, rates = country.businesses, country.addresses, country.rates
     order = rng.permutation(len(firms))
@@ -48,6 +53,7 @@ def deliver_businesses(country: Country) -> tuple[Sheet, ...]:
     return (
         Sheet("business_register.csv", "comma", table, "enterprise_ref", truth, "business_register"),
         units,
+        _structure(country, order=order, ids=ids),
     )
 
 
@@ -78,6 +84,47 @@ def _local_units(rng: np.random.Generator, country: Country, *, order: Ints, ids
     })  # fmt: skip
     truth = truth_of(refs, business_id=order[parent], address_id=address)
     return Sheet("local_units.csv", "comma", table, "local_unit_ref", truth, "local_units")
+
+
+def _structure(country: Country, *, order: Ints, ids: Text) -> Sheet:
+    """Say of every legal unit, quarter by quarter, which enterprise and which enterprise group it belongs to."""
+    rng = stream(country.seed, "enterprise_structure")
+    firms, rates = country.businesses, country.rates
+    rows = len(firms)
+    reference = ids.take(np.argsort(order))
+    company = firms.legal_status <= PUBLIC_COMPANY
+    heads = np.flatnonzero(company & (firms.size > np.median(firms.size)))
+    can_follow = np.flatnonzero(company & (firms.size <= np.median(firms.size)))
+    grouped = heads[happens(rng, rates.enterprise_group, rows=len(heads))]
+    group = np.full(rows, -1, dtype=np.int64)
+    group[grouped] = rng.permutation(np.arange(len(grouped)) // _GROUP_SIZE)
+    groups = identifiers.record_ids(rng, max(1, len(grouped)), prefix="G")
+    leader = np.arange(rows)
+    wanted = round(rates.enterprise_of_several * len(can_follow))
+    sheets, truths = [], []
+    for quarter in QUARTERS:
+        following = can_follow[leader[can_follow] != can_follow]
+        leaving = following[happens(rng, rates.enterprise_changed, rows=len(following))]
+        leader[leaving] = leaving
+        alone = can_follow[leader[can_follow] == can_follow]
+        joining = rng.permutation(alone)[: wanted - (len(can_follow) - len(alone))]
+        leader[joining] = heads[rng.integers(0, len(heads), len(joining))]
+        shown = rng.permutation(rows)
+        above = group[leader[shown]]
+        sheets.append(pa.table({
+            "company_number": firms.company_number.take(shown),
+            "business_name": folded_or_none(firms.name.take(shown)),
+            "postcode": country.addresses.postcode_text.take(firms.address[shown]),
+            "statistical_unit": reference.take(leader[shown]),
+            "enterprise_group": groups.take(pa.array(above, mask=above < 0)),
+            "quarter": column([quarter] * rows),
+        }))  # fmt: skip
+        truths.append(pa.table({"business_id": shown, "enterprise_business_id": leader[shown]}))
+    table, truth = pa.concat_tables(sheets), pa.concat_tables(truths)
+    refs = identifiers.record_ids(rng, len(table), prefix="L")
+    known = truth_of(refs, **{c: truth[c] for c in truth.column_names})
+    table = table.add_column(0, "structure_row_id", refs)
+    return Sheet("enterprise_structure.csv", "comma", table, "structure_row_id", known, "enterprise_structure")
 
 
 def deliver_addresses(country: Country) -> tuple[Sheet, ...]:
