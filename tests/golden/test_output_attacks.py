@@ -75,6 +75,30 @@ def test_a_title_that_could_name_somebody_is_read_by_people(world: World, title:
     assert world.check(world.ask(COUNT, title=title)).lane is Lane.REVIEW
 
 
+def claims() -> pa.Table:
+    """Two offices in two years: one has nine people of the register and six who are in deliveries only."""
+    groups = [(9, "A", 2020, "exact"), (6, "A", 2020, "provisional: new"), (20, "A", 2021, "exact"),
+              (20, "B", 2020, "exact"), (20, "B", 2021, "exact"), (1, "B", 2021, "provisional: same")]  # fmt: skip
+    told = [(office, year, method) for count, office, year, method in groups for _ in range(count)]
+    rows = [(n, office, year, 99 if n == len(told) - 1 else 10) for n, (office, year, _) in enumerate(told)]
+    return people(*rows, columns="office year amount").append_column(
+        "person_link_method", pa.array([t[2] for t in told])
+    )
+
+
+def test_provisional_people_add_nothing_to_the_minimum_and_count_in_differences(
+    engine: DuckDB, store: Store, tmp_path: Path
+) -> None:
+    parser = DuckDBParser()
+    world = World(store, engine, parser, tmp_path / "outputs", {"claims": claims()})
+    count = "SELECT office, year, count(*) AS n FROM claims GROUP BY office, year"
+    left = world.released(count)["table.csv"].split()
+    assert left == ["office,year,n", "A,2020,[c]", "A,2021,20", "B,2020,20", "B,2021,21"]
+    without = "SELECT office, year, count(*) AS n FROM claims WHERE amount <> 99 GROUP BY office, year"
+    assert world.checked(without).lane is Lane.REVIEW, "one provisional person is the difference"
+    parser.close()
+
+
 def test_the_question_of_the_demo_is_proven_still() -> None:
     link = ("person_key", "person_link_probability", "person_link_method")
     columns = {

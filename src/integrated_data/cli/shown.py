@@ -36,7 +36,8 @@ def links(reports: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         {
             "index": index, "records": report.get("records"), "accepted": report.get("accepted"),
-            "clerical": report.get("clerical"), "expected_precision": _below_one(report.get("expected_precision")),
+            "provisional": report.get("provisional"), "clerical": report.get("clerical"),
+            "expected_precision": _below_one(report.get("expected_precision")),
             "expected_recall": _below_one(report.get("expected_recall")),
             "commonest_methods": [f"{method} {n:,}" for method, n in list(report.get("methods", {}).items())[:METHODS]],
         }
