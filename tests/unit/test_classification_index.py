@@ -10,6 +10,8 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.classification import CLASSIFICATION
+from integrated_data.index.reference.correspondences import crosswalk
+from integrated_data.index.reference.crosswalk import Crosswalk
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import LINK_COLUMNS
@@ -97,9 +99,9 @@ def test_many_phrases_of_a_code_are_one_entity_below_its_parents(engine: DuckDB,
 def test_later_sources_keep_earlier_schemes_and_their_ids(engine: DuckDB, three: Path) -> None:
     first, last = codes(engine, three.with_name("v1")), codes(engine, three)
     assert {key: last[key] for key in first} == first
-    assert {scheme for scheme, _ in last} == {"SIC 2007", "SOC", "ICD-10"}
+    assert {scheme for scheme, _ in last} == {"SIC 2007", "SOC 2020", "ICD-10"}
     assert {("ICD-10", c) for c in ("V", "F32", "XI", "K52", "X", "J44", "J440")} <= set(last)
-    assert {("SOC", c) for c in ("2", "22", "221", "2211")} <= set(last)
+    assert {("SOC 2020", c) for c in ("2", "22", "221", "2211")} <= set(last)
 
 
 def test_a_source_that_comes_again_changes_no_id(engine: DuckDB, three: Path) -> None:
@@ -171,3 +173,76 @@ def test_a_source_without_codes_is_refused(engine: DuckDB, tmp_path: Path) -> No
 def test_a_version_that_is_not_there_is_refused(engine: DuckDB, tmp_path: Path) -> None:
     with pytest.raises(IndexRefusal, match="not there"):
         CLASSIFICATION.published(engine, folder=tmp_path / "none", relation="known")
+
+
+VERSIONS = """
+    record_id | soc2010 | soc2020 | occupation_text
+    1         | 2136    | 2134    | Programmer
+    2         | 2136    | 2134    | Software developer
+    3         | 2136    | 2133    | Systems designer
+    4         | 7111    | 7111    | Sales assistant
+"""
+
+
+def weights(engine: DuckDB, folder: Path, source: str, target: str) -> list[tuple[str, str, float]]:
+    crosswalk(engine, folder, asked=Crosswalk(source, target), relation="weights")
+    rows = engine.rows("SELECT * FROM weights ORDER BY from_code, to_code").to_pylist()
+    return [(r["from_code"], r["to_code"], round(r["weight"], 3)) for r in rows]
+
+
+def test_versions_are_schemes_of_their_own_with_weights_between_them(engine: DuckDB, tmp_path: Path) -> None:
+    report = add(engine, "both", VERSIONS, folder=tmp_path / "v1")
+    assert report["schemes"] == ["SOC 2020", "SOC 2010"]
+    known = codes(engine, tmp_path / "v1")
+    assert known["SOC 2010", "7111"] != known["SOC 2020", "7111"]
+    assert ("SOC 2010", "2134") not in known
+    assert weights(engine, tmp_path / "v1", "SOC 2010", "SOC 2020") == [
+        ("2136", "2133", 0.333), ("2136", "2134", 0.667), ("7111", "7111", 1.0),
+    ]  # fmt: skip
+    assert weights(engine, tmp_path / "v1", "soc2020", "soc2010")[0] == ("2133", "2136", 1.0)
+    asked = "record_id | soc2010 | occupation_text\n1 | 2136 | .\n2 | . | programmer\n3 | 2134 | ."
+    assert matched(engine, asked, folder=tmp_path / "v1") == [
+        ("1", "2136", "accept", "code"), ("2", "2136", "accept", "known phrase"), ("3", None, "none", "code not known"),
+    ]  # fmt: skip
+
+
+def test_without_a_heading_the_codes_tell_the_version(engine: DuckDB, tmp_path: Path) -> None:
+    add(engine, "both", VERSIONS, folder=tmp_path / "v1")
+    report = add(
+        engine, "older", "record_id | occupation_code\n1 | 2136", folder=tmp_path / "v2", previous=tmp_path / "v1"
+    )
+    assert report["schemes"] == ["SOC 2010 (by its codes)"]
+
+
+def test_a_crosswalk_that_nobody_delivered_is_refused(engine: DuckDB, three: Path, tmp_path: Path) -> None:
+    with pytest.raises(IndexRefusal, match="no crosswalk from SIC 2003 to SIC 2007"):
+        weights(engine, three, "SIC 2003", "SIC 2007")
+    with pytest.raises(IndexRefusal, match="no classification the index knows"):
+        weights(engine, three, "SOC 1990", "SOC 2020")
+    shares = "record_id | soc2010 | soc2020 | weight\n1 | 2136 | 2134 | 0.7\n2 | 2136 | 2133 | 0.3"
+    add(engine, "shares", shares, folder=tmp_path / "v9")
+    assert weights(engine, tmp_path / "v9", "SOC 2010", "SOC 2020") == [("2136", "2133", 0.3), ("2136", "2134", 0.7)]
+
+
+def test_the_line_of_each_code_is_published_level_by_level(engine: DuckDB, three: Path) -> None:
+    CLASSIFICATION.published(engine, folder=three, relation="known")
+    rows = engine.rows("SELECT COLUMNS('level') FROM known WHERE classification_code IN ('01110', 'J440') ORDER BY ALL")
+    assert [list(row.values()) for row in rows.to_pylist()] == [
+        ["A", "01", "011", "0111", "01110", None], ["X", "J44", "J440", None, None, None],
+    ]  # fmt: skip
+
+
+def test_every_classification_of_a_record_is_explained(engine: DuckDB, three: Path) -> None:
+    asked = """
+        record_id | industry_text    | occupation_code | condition_code
+        1         | growing cereal   | 7111            | K52.9
+    """
+    engine.load("asked", Held(drawn(asked)))
+    report = CLASSIFICATION.match(Tools(engine, NoTrainer()), Matching("asked", "links", explain="why"), folder=three)
+    assert report["explained"]
+    rows = engine.rows("SELECT scheme, code, comparison, level FROM why WHERE place = 1").to_pylist()
+    assert {(r["scheme"], r["code"], r["comparison"]) for r in rows} >= {
+        ("SIC 2007", "01110", "word"), ("SIC 2007", "01110", "entry"), ("SOC 2020", "7111", "code"),
+        ("ICD-10", "K52", "code"),
+    }  # fmt: skip
+    assert "growing of cereals" in {r["level"] for r in rows if r["comparison"] == "entry"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from integrated_data.control import indexes
 from integrated_data.index.records import records_of
-from integrated_data.index.reference import area_lookups
+from integrated_data.index.reference import area_lookups, correspondences
 from integrated_data.index.reference.crosswalk import Crosswalk, Table, carried_sql, totals_sql, unknown_sql
 from integrated_data.journey import checking
 from integrated_data.journey.linking import version_folder
@@ -24,7 +24,7 @@ from integrated_data.vocabulary.sql import name
 
 WEIGHTS, CARRIED, FOUND, RECORDS = "crosswalk_weights", "crosswalk_carried", "area_found", "area_records"
 #: How each index makes a crosswalk.
-MAKERS = {"geography": area_lookups.crosswalk}
+MAKERS = {"geography": area_lookups.crosswalk, "classification": correspondences.crosswalk}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Trained coders as files of an index version, one set of rows for each classification scheme.
 
-    features.parquet  scheme, feature, place, rarity
-    weights.parquet   scheme, feature (place), code, weight
-    vectors.parquet   scheme, phrase (number), code, feature (place), value
+    entries.parquet  scheme, number, phrase, code: what was learned from, in order
+    weights.parquet  scheme, part, feature, column, weight: regressions, by words, letters and levels above
 
-Coefficients are numbers without personal data; they stand in `about.json`.
+What else a coder holds is counted again from its entries. Coefficients are numbers without personal data;
+they stand in `about.json`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +15,24 @@ import pyarrow as pa
 from scipy import sparse
 
 from integrated_data.engine import Engine, Held, Stored
-from integrated_data.index.reference.coder import Coder, Floats
+from integrated_data.index.reference.coder import PARTS, Coder, restored
+from integrated_data.index.reference.schemes import line_sql
 from integrated_data.vocabulary.sql import name, text, texts
 
-FILES = ("features", "weights", "vectors")
-_SCHEME, _PLACE = ("scheme", pa.string()), ("feature", pa.int32())
-_EMPTY = {
-    "features": pa.schema([_SCHEME, ("feature", pa.string()), ("place", pa.int32()), ("rarity", pa.float32())]),
-    "weights": pa.schema([_SCHEME, _PLACE, ("code", pa.string()), ("weight", pa.float32())]),
-    "vectors": pa.schema([_SCHEME, ("phrase", pa.int32()), ("code", pa.string()), _PLACE, ("value", pa.float32())]),
+_SCHEME = ("scheme", pa.string())
+_FILES = {
+    "entries": pa.schema([_SCHEME, ("number", pa.int32()), ("phrase", pa.string()), ("code", pa.string())]),
+    "weights": pa.schema(
+        [_SCHEME, ("part", pa.int32()), ("feature", pa.int32()), ("column", pa.int32()), ("weight", pa.float32())]
+    ),
 }
 
 
 def save(engine: Engine, coders: dict[str, Coder], *, old: Path | None, changed: Sequence[str], folder: Path) -> None:
     """Write the coders of the schemes that changed, and carry those of the others over from `old`."""
-    for file in FILES:
+    for file, schema in _FILES.items():
         fresh = [_rows(scheme, coder)[file] for scheme, coder in coders.items()]
-        engine.load("coder_fresh", Held(pa.concat_tables([_EMPTY[file].empty_table(), *fresh])))
+        engine.load("coder_fresh", Held(pa.concat_tables([schema.empty_table(), *fresh])))
         rows = "SELECT * FROM coder_fresh"
         if old is not None:
             engine.load("coder_old", Stored((old / f"{file}.parquet",)))
@@ -43,51 +44,58 @@ def save(engine: Engine, coders: dict[str, Coder], *, old: Path | None, changed:
 def load(engine: Engine, folder: Path, *, scheme: str, coefficients: Sequence[float]) -> Coder:
     """The coder of one scheme."""
     found: dict[str, pa.Table] = {}
-    for file in FILES:
+    for file in (*_FILES, "codes"):
         engine.load("coder_file", Stored((folder / f"{file}.parquet",)))
-        found[file] = engine.rows(f"SELECT * EXCLUDE (scheme) FROM {name('coder_file')} WHERE scheme = {text(scheme)}")
+        if file == "codes":
+            above = lines(engine, "coder_file", scheme=scheme)
+        else:
+            order = " ORDER BY number" if file == "entries" else ""
+            found[file] = engine.rows(
+                f"SELECT * EXCLUDE (scheme) FROM {name('coder_file')} WHERE scheme = {text(scheme)}{order}"
+            )
         engine.drop("coder_file")
-    features, weights, vectors = (found[file] for file in FILES)
-    places = features["place"].to_numpy()
-    rarity = np.zeros(len(places), dtype=np.float32)
-    rarity[places] = features["rarity"].to_numpy()
-    number, first = np.unique(vectors["phrase"].to_numpy(), return_index=True)
-    named = np.array(vectors["code"].to_pylist(), dtype=str)[first]
-    codes, labels = np.unique(named, return_inverse=True)
-    columns = np.searchsorted(codes, np.array(weights["code"].to_pylist(), dtype=str))
-    size = (len(rarity), len(codes))
-    row = np.searchsorted(number, vectors["phrase"].to_numpy())
-    return Coder(
-        features=dict(zip(features["feature"].to_pylist(), places.tolist(), strict=True)),
-        rarity=rarity,
-        codes=tuple(codes.tolist()),
-        weights=sparse.csr_matrix((weights["weight"].to_numpy(), (weights["feature"].to_numpy(), columns)), size),
-        phrases=sparse.csr_matrix(
-            (vectors["value"].to_numpy(), (row, vectors["feature"].to_numpy())), (len(number), len(rarity))
-        ),
-        labels=labels.astype(np.int64),
-        coefficients=tuple(coefficients),
-    )
+    entries, weights = found["entries"], found["weights"]
+    pairs = list(zip(entries["phrase"].to_pylist(), entries["code"].to_pylist(), strict=True))
+    return restored(pairs, _matrices(weights), lines=above, coefficients=coefficients)
+
+
+def lines(engine: Engine, codes: str, *, scheme: str) -> Mapping[str, Sequence[str]]:
+    """Of each code of a scheme those above it, the nearest first. `codes`: entity_id, scheme, code, parent."""
+    rows = engine.rows(f"SELECT code, line FROM ({line_sql(codes)}) WHERE scheme = {text(scheme)}").to_pylist()
+    return {row["code"]: row["line"][-2::-1] for row in rows}
 
 
 def _rows(scheme: str, coder: Coder) -> dict[str, pa.Table]:
-    codes = np.array(coder.codes)
-    weights, vectors = coder.weights.tocoo(), coder.phrases.tocoo()
-    columns = {
-        "features": (list(coder.features), np.fromiter(coder.features.values(), dtype=np.int32), _places(coder)),
-        "weights": (weights.row, codes[weights.col], weights.data),
-        "vectors": (vectors.row, codes[coder.labels[vectors.row]], vectors.col, vectors.data),
+    learned = coder.learned
+    codes = [coder.codes[label] for label in learned.labels.tolist()]
+    parts = [m.tocoo() for m in (*learned.weights, *learned.above)]
+    held = {
+        "entries": (np.arange(len(codes)), coder.entries, codes),
+        "weights": (
+            np.concatenate([np.full(len(m.data), part) for part, m in enumerate(parts)]),
+            np.concatenate([m.row for m in parts]),
+            np.concatenate([m.col for m in parts]),
+            np.concatenate([m.data for m in parts]),
+        ),
     }
     return {
         file: pa.table(
-            [pa.array([scheme] * len(held[0]), pa.string()), *(
-                pa.array(values).cast(field.type) for values, field in zip(held, list(_EMPTY[file])[1:], strict=True)
+            [pa.array([scheme] * len(values[0]), pa.string()), *(
+                pa.array(value).cast(field.type) for value, field in zip(values, list(_FILES[file])[1:], strict=True)
             )],
-            schema=_EMPTY[file],
+            schema=_FILES[file],
         )
-        for file, held in columns.items()
+        for file, values in held.items()
     }  # fmt: skip
 
 
-def _places(coder: Coder) -> Floats:
-    return coder.rarity[np.fromiter(coder.features.values(), dtype=np.int64)]
+def _matrices(weights: pa.Table) -> list[sparse.coo_matrix]:
+    """The regressions in order; `restored` gives each its shape."""
+    part = weights["part"].to_numpy()
+    columns = [weights[c].to_numpy() for c in ("weight", "feature", "column")]
+    found = []
+    for number in range(PARTS):
+        value, feature, column = (c[part == number] for c in columns)
+        size = (int(feature.max(initial=0)) + 1, int(column.max(initial=0)) + 1)
+        found.append(sparse.coo_matrix((value, (feature, column)), size))
+    return found
