@@ -121,3 +121,5 @@ def test_a_decision_stands_above_the_model_and_outlives_a_rebuild(index: Index, 
     assert (index.entity("health", "lee") == index.entity("tax", "lee")) is one
     index.load("tax", said | {"sex": None}, decisions="decided")
     assert (index.entity("health", "lee") == index.entity("tax", "lee")) is one
+    index.load("school", *people(3))  # the decision was withdrawn
+    assert (index.entity("health", "lee") == index.entity("tax", "lee")) is not one

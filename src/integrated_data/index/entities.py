@@ -68,8 +68,8 @@ def regroup(engine: Engine, definition: MatchDefinition, *, basis: Basis, compar
     """Make `<work>_grouped` (record, grp) and `<work>_edges` (low, high, weight).
 
     Reads `<work>_current` with `entity` (of the version before, or NULL), `<work>_touched`,
-    `<work>_old_edges` and `<work>_decided` (low, high, kind). A group that was not touched keeps its
-    entity's number, others get higher ones.
+    `<work>_old_edges`, `<work>_decided` and `<work>_old_decided` (low, high, kind). A group that was
+    not touched keeps its entity's number, others get higher ones.
     """
     records, bonds = _records(engine, single=basis.single, work=work)
     old = _placed(records, _old(engine, work))
@@ -79,7 +79,7 @@ def regroup(engine: Engine, definition: MatchDefinition, *, basis: Basis, compar
     edges = old.of(stands).and_also(new.of(new.weight >= WEAKEST))
     dirty = records.touched | (records.entity < 0)
     gone = old.of(~stands)
-    for end in (gone.left, gone.right, bonds.must.left, bonds.must.right, bonds.cannot.left, bonds.cannot.right):
+    for end in (gone.left, gone.right, *_turned(engine, records, work=work)):
         dirty[end[end >= 0]] = True
     sure = _sure(definition)
     strong = old.of(lasting).and_also(edges)
@@ -118,6 +118,14 @@ def _records(engine: Engine, *, single: frozenset[str], work: str) -> tuple[_Rec
     here = (bound.left >= 0) & (bound.right >= 0)
     must, cannot = bound.of(here & (kinds == LinkDecision.MUST)), bound.of(here & (kinds == LinkDecision.CANNOT))
     return records, Bonds(records.source, np.array([s in single for s in named], dtype=bool), must, cannot)
+
+
+def _turned(engine: Engine, records: _Records, *, work: str) -> tuple[Ints, Ints]:
+    """Records about which people decided something that they had not, or withdrew it."""
+    old, new = (f"SELECT low, high, kind FROM {name(f'{work}_{which}')}" for which in ("old_decided", "decided"))
+    table = engine.rows(f"(({old}) EXCEPT ({new})) UNION ALL (({new}) EXCEPT ({old}))")
+    pairs_turned = _placed(records, _weighed(table, weight=np.zeros(len(table))))
+    return pairs_turned.left, pairs_turned.right
 
 
 def _old(engine: Engine, work: str) -> Weighed:

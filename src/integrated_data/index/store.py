@@ -10,6 +10,7 @@
                         fields, tf_<field>; sorted by entity
     keys.parquet        kind, key, entity; sorted
     edges.parquet       low, high, weight: pairs of records that may be one entity (see `entities`)
+    decided.parquet     low, high, kind: what people had decided about pairs of records
     frequencies.parquet field, value, share: kept with the basis (see `matching.basis`)
     events.parquet      what became of entities (see `life`)
     basis.json          what the index judges its own records by; holds no personal data
@@ -33,7 +34,7 @@ from integrated_data.index.matching.model import RivalCounts
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.vocabulary.sql import name
 
-FILES = ("entities", "records", "former", "attributes", "forms", "keys", "edges")
+FILES = ("entities", "records", "former", "attributes", "forms", "keys", "edges", "decided")
 FREQUENCIES, BASIS = "frequencies.parquet", "basis.json"
 FORMAT = 2
 

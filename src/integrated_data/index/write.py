@@ -40,6 +40,7 @@ def load_previous(engine: Engine, definition: MatchDefinition, *, previous: Vers
         "forms": "0::BIGINT AS form, 0::BIGINT AS entity, [''] AS sources, FALSE AS former, "
         f"0::BIGINT AS print{fields}",
         "edges": "0::BIGINT AS low, 0::BIGINT AS high, 0.0::DOUBLE AS weight",
+        "decided": "0::BIGINT AS low, 0::BIGINT AS high, '' AS kind",
     }
     for file, columns in empty.items():
         engine.create(f"{work}_old_{file}", f"SELECT {columns} FROM {name(f'{work}_records')} LIMIT 0")
@@ -66,6 +67,7 @@ def version(
         "forms": f"SELECT * FROM {WORK}_forms ORDER BY entity",
         "keys": f"SELECT * FROM {WORK}_keys",
         "edges": f"SELECT low, high, weight FROM {WORK}_edges ORDER BY low, high",
+        "decided": f"SELECT low, high, kind FROM {WORK}_decided ORDER BY ALL",
         "frequencies": f"SELECT field, value, share FROM {WORK}_frequencies ORDER BY field, value",
     }
     for file, sql in statements.items():

@@ -31,7 +31,7 @@ REACH = 8.0
 NO_FLOOR = -1e6
 
 #: Records whose pairs are looked for at a time.
-CHUNK = 500_000
+CHUNK = 2_000_000
 
 #: Tables that are left behind.
 TABLES = (
