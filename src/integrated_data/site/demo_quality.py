@@ -4,7 +4,6 @@ Precision: accepted links that are right. Recall: records whose entity is in the
 Links to provisional entities count as not linked. Wilson intervals at 95 %.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
+from integrated_data.index.quality.intervals import wilson
 from integrated_data.index.registry import seat_of
 from integrated_data.journey.linking import version_folder
 from integrated_data.model.linkage import PROVISIONAL
@@ -56,16 +56,8 @@ def rate(part: int, whole: int) -> str:
     """A share with its 95 % interval (Wilson, 1927)."""
     if not whole:
         return "none"
-    low, high = wilson(part, whole)
+    low, high = wilson(part / whole, whole)
     return f"{part / whole:.4f} ({low:.4f}–{high:.4f})"
-
-
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """Wilson's score interval of a share, at 95 %."""
-    z, p = 1.96, part / whole
-    centre = (p + z * z / (2 * whole)) / (1 + z * z / whole)
-    spread = z * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole)) / (1 + z * z / whole)
-    return centre - spread, min(1.0, centre + spread)
 
 
 def measure(site: LoadingSite, truth: Path) -> list[dict[str, Any]]:

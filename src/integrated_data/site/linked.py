@@ -71,6 +71,7 @@ def _read(site: LoadingSite, links: indexes.LinkSet) -> Linked:
 def frame(site: LoadingSite, links: Linked) -> tuple[str, ...]:
     """Make relations RECORDS, LINKS and FRAME of a link set; returns its group columns."""
     load_records(site, links)
+    site.engine.drop(FRAME)  # it may be the view of another set's file
     site.engine.load(LINKS, Stored((links.place,)))
     columns = dict(groups.group_columns(links.contract, at=links.received))
     relation = _with_region(site, links, columns=columns)

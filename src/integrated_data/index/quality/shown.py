@@ -1,6 +1,6 @@
 """What a reviewer is shown of a case: the fields that matching compares, side by side, and nothing more.
 
-Numbers of a person are not shown, only whether they agree. Fields that are empty everywhere are left out.
+Numbers of a person are not shown, only whether they agree. Fields that cannot be compared are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,15 +76,15 @@ def first_records(engine: Engine, version: Version, *, entities: Sequence[int]) 
 
 
 def side_by_side(first: Values, others: Sequence[Values]) -> list[Line]:
-    """The lines of a case, in the order of fields."""
+    """The lines of a case, in the order of fields: those that the first record and another hold."""
     lines = []
     for field in dict.fromkeys([*first, *(f for other in others for f in other)]):
         said = [record.get(field, ()) for record in (first, *others)]
-        if not any(said):
+        if not said[0] or not any(said[1:]):  # nothing to compare
             continue
-        alike = [not said[0] or not s or _agrees(said[0], s) for s in said]
+        alike = [not s or _agrees(said[0], s) for s in said]
         if field in AGREEMENT_ONLY:
-            texts = ["held" if said[0] else "", *(_agreement(said[0], s) for s in said[1:])]
+            texts = ["held", *(_agreement(said[0], s) for s in said[1:])]
         else:
             texts = [" / ".join(s) for s in said]
         lines.append(Line(field, tuple(texts), tuple(not a for a in alike)))
@@ -104,8 +104,8 @@ def _plain(value: str) -> str:
 
 
 def _agreement(first: Sequence[str], other: Sequence[str]) -> str:
-    if not first or not other:
-        return "held" if other else ""
+    if not other:
+        return ""
     if _agrees(first, other):
         return "the same"
     nearly = any(_one_off(_plain(a), _plain(b)) for a in first for b in other)
