@@ -12,8 +12,11 @@ from integrated_data.access.gateway import Question
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects, releases
 from integrated_data.engine import Stored
+from integrated_data.model.access import ProjectState
 from integrated_data.model.errors import UsageRefusal
+from integrated_data.model.linkage import LinkDecision
 from integrated_data.model.meanings import Meaning
+from integrated_data.site import identity
 from integrated_data.site import projects as provisioning
 from integrated_data.site.analysis import open_analysis
 from integrated_data.site.loading import LoadingSite
@@ -37,6 +40,8 @@ FIRM = {
     "record_id": Meaning.RECORD_ID, "organisation_name": Meaning.ORGANISATION_NAME,
     "organisation_reference": Meaning.ORGANISATION_REFERENCE,
 }  # fmt: skip
+
+NEWCOMER = {"record_id": "F9", "organisation_name": "Elderflower Press Ltd", "organisation_reference": "120/AB9"}
 
 
 def jobs(*, until: str | None) -> list[Row]:
@@ -83,6 +88,15 @@ def approved(site: LoadingSite, *datasets: str) -> None:
     }  # fmt: skip
     projects.add_person(site.store, accredit.read_person(yaml.safe_dump(person)), by="accreditor")
     projects.add_project(site.store, apply.read_project(yaml.safe_dump(project)), by="ada")
+
+
+def apply_pinned(site: LoadingSite) -> None:
+    """The same project again, with its keys of businesses pinned."""
+    with site.store.read() as connection:
+        same = projects.get_project(connection, "P-1")
+    pinned = replace(same, id="P-pinned", index_versions={"business": 1}, state=ProjectState.PROPOSED)
+    projects.add_project(site.store, pinned, by="ada")
+    assert provisioning.decide_and_provision(site, "P-pinned", by="approver")[0].allowed
 
 
 WORKED = """
@@ -161,6 +175,39 @@ def people_in(site: LoadingSite) -> set[int]:
         release = releases.get(connection, "association_person_business")
     site.engine.load("edges", Stored(site.lake.files(release.dataset, release.snapshot), sealed=False))
     return set(site.engine.rows("SELECT person_entity FROM edges")["person_entity"].to_pylist())
+
+
+def test_edges_follow_a_merge_of_the_firms_they_join(service: Service) -> None:
+    with service.open() as site:
+        service.feed(site, "demographic", source="register", rows=LISTED, meanings=PERSON)
+        service.feed(site, "business", source="firms", rows=FIRMS, meanings=FIRM)
+        service.deliver(site, JOBS, jobs(until="2020-06-30"))
+        approved(site, "pay", "association_person_business")
+        provisioning.decide_and_provision(site, "P-1", by="approver")
+        apply_pinned(site)
+    before, after = worked(service.places, "2020-06-30", "2020-07-01")
+    assert before[0]["business_key"] != after[0]["business_key"]
+
+    with service.open() as site:
+        identity.decide(
+            site, "business", kind=LinkDecision.MUST, sides=("firms:F0", "firms:F1"), by="steward", reason="one firm"
+        )
+        told = service.feed(site, "business", source="firms", rows=[*FIRMS, NEWCOMER], meanings=FIRM)
+        (done,) = told["refreshed"]
+        assert {g["dataset"] for g in done["grants"]} == {"association_person_business"}, "pay has no key of firms"
+        with site.store.read() as connection:
+            entry = releases.get(connection, "association_person_business").entry
+        assert entry["rows"] == 300, "two spells that follow each other with one firm are one"
+        (pinned,) = (site.places.projects / "P-pinned").rglob("association*/*.parquet")
+        site.engine.load("pinned", Stored((pinned,), sealed=False))
+        keys = site.engine.rows("SELECT count(DISTINCT business_key) AS n FROM pinned")["n"][0].as_py()
+        assert keys == 2, "the pinned project keeps the edges it was granted"
+        told = service.deliver(site, JOBS, jobs(until="2020-07-31"))["projects_refreshed"]
+        kept = {r["dataset"] for r in told if r["project"] == "P-pinned" and "kept" in r}
+        assert kept == {"association_person_business"}
+    before, after = worked(service.places, "2020-06-30", "2020-07-01")
+    assert before == after
+    assert [row["people"] for row in after] == [300]
 
 
 def releases_of(site: LoadingSite, dataset: str) -> list[int]:

@@ -25,7 +25,7 @@ def bind(workshop: Workshop, records: Records, *, index: str, folder: Path, link
 
     Returns how many links they changed and the counts by band; nothing where no decision concerns them.
     """
-    decided = _decided(workshop.rulings(index=index), records.dataset)
+    decided = decided_on(workshop.rulings(index=index), dataset=records.dataset)
     if records.own is None or decided.num_rows == 0:
         return {}
     engine = workshop.engine
@@ -44,7 +44,7 @@ def bind(workshop: Workshop, records: Records, *, index: str, folder: Path, link
         engine.drop(_DECIDED, _MEMBERS, _BOUND)
 
 
-def _decided(rulings: pa.Table, dataset: str) -> pa.Table:
+def decided_on(rulings: pa.Table, *, dataset: str) -> pa.Table:
     """Decisions on records of a dataset: own_id, kind, source, record_id (the side that is in the index)."""
     rows = []
     for r in rulings.to_pylist():

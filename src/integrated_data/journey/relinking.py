@@ -2,8 +2,9 @@
 
 A record that was linked to an entity which lost records to another one may be either of the two. It
 is matched again, from its sealed row and with the model of its dataset, to the version that split
-the entity; the links found are a set of their own beside the first one, which stays as it was.
-Entities that merged need none of this: succession answers for them.
+the entity; the links found are a set of their own beside the first one, which stays as it was. So
+are the links of records on which a person decided since. Entities that merged need none of this:
+succession answers for them.
 """
 
 import shutil
@@ -16,20 +17,22 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, indexes, releases
 from integrated_data.control.indexes import LinkSet
 from integrated_data.control.store import Change
-from integrated_data.engine import Stored
+from integrated_data.engine import Held, Stored
 from integrated_data.index import life
-from integrated_data.index.records import records_of
+from integrated_data.index.records import Records, records_of
 from integrated_data.journey import checking, resolving
+from integrated_data.journey.binding import bind, decided_on
 from integrated_data.journey.linking import LINKS, match_records, models_folder, version_folder
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.errors import DeliveryRefusal
-from integrated_data.model.linkage import Band, EntityEvent
+from integrated_data.model.linkage import LINK_COLUMNS, Band, EntityEvent
 from integrated_data.vocabulary.marks import ROW
-from integrated_data.vocabulary.sql import name, text
+from integrated_data.vocabulary.sql import name, names, text
 
-#: Tables of the links a delivery stands with, and of its records in doubt.
-STANDING, AGAIN = "standing_links", "matched_again"
+#: Tables of the links a delivery stands with, of its records in doubt, and of links that people changed.
+STANDING, AGAIN, DECIDED = "standing_links", "matched_again", "links_decided"
+_NAMED, _UNBOUND = "records_decided_on", "links_before_decision"
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class Touched:
     """What an index version does to one delivery of a current release.
 
     `merged`: linked records whose entity another one stands for from this version on; `again`: records
-    that must be matched again.
+    that must be matched again; `decided`: others whose link is not as people decided.
     """
 
     dataset: str
     delivery: str
     merged: int
     again: int
+    decided: int
 
 
 def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
@@ -51,7 +55,8 @@ def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
     folder = version_folder(workshop.places.indexes, index, version=version)
     resolving.load_events(workshop.engine, index, folder=folder)
     try:
-        if not _count(workshop, f"SELECT * FROM {resolving.EVENTS} WHERE event IN ({_TURNS})"):
+        turned = _count(workshop, f"SELECT * FROM {resolving.EVENTS} WHERE event IN ({_TURNS})")
+        if not turned and not workshop.rulings(index=index).num_rows:
             return []
         found = [
             _touched(workshop, release.dataset, sets=sets, version=version)
@@ -59,7 +64,7 @@ def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
         ]
     finally:
         workshop.engine.drop(resolving.EVENTS)
-    return [one for one in found if one.merged or one.again]
+    return [one for one in found if one.merged or one.again or one.decided]
 
 
 _TURNS = ", ".join(text(event) for event in (EntityEvent.ABSORBED, EntityEvent.SPLIT))
@@ -91,10 +96,13 @@ def _touched(workshop: Workshop, dataset: str, *, sets: list[LinkSet], version: 
     _load_standing(workshop, sets)
     try:
         merged = _count(workshop, f"SELECT * FROM {STANDING} SEMI JOIN ({_merging_sql(version)}) USING (entity_id)")
-        again = _count(workshop, _again_sql(sets))
+        workshop.engine.create(AGAIN, _again_sql(sets))
+        again = _count(workshop, f"SELECT * FROM {AGAIN}")
+        _load_decided(workshop, sets[0], version=version)
+        decided = _count(workshop, f"SELECT * FROM {DECIDED}")
     finally:
-        workshop.engine.drop(STANDING)
-    return Touched(dataset, sets[0].delivery, merged, again)
+        workshop.engine.drop(DECIDED, AGAIN, STANDING)
+    return Touched(dataset, sets[0].delivery, merged, again, decided)
 
 
 def _count(workshop: Workshop, select: str) -> int:
@@ -102,7 +110,7 @@ def _count(workshop: Workshop, select: str) -> int:
 
 
 def _load_standing(workshop: Workshop, sets: list[LinkSet]) -> None:
-    """Table STANDING (record_id, entity_id, since) of accepted links: each record's from its newest set."""
+    """Table STANDING (LINK_COLUMNS, since): each record's link, from its newest set."""
     engine = workshop.engine
     parts: list[str] = []
     newer: list[str] = []
@@ -111,10 +119,7 @@ def _load_standing(workshop: Workshop, sets: list[LinkSet]) -> None:
         for one, view in reversed(list(zip(sets, views, strict=True))):
             engine.load(view, Stored((resolving.place_of(workshop, one),)))
             passed = " ".join(f"ANTI JOIN {name(n)} USING (record_id)" for n in newer)
-            parts.append(
-                f"SELECT record_id, entity_id, {one.index_version} AS since FROM {name(view)} {passed} "
-                "WHERE entity_id IS NOT NULL"
-            )
+            parts.append(f"SELECT {names(LINK_COLUMNS)}, {one.index_version} AS since FROM {name(view)} {passed}")
             newer.append(view)
         engine.create(STANDING, " UNION ALL ".join(parts))
     finally:
@@ -139,54 +144,96 @@ def _again_sql(sets: list[LinkSet]) -> str:
     )
 
 
-def relink(
-    workshop: Workshop, index: str, *, version: int, delivery: str
-) -> tuple[Facts, Callable[[Change], None]]:  # fmt: skip
-    """Match a delivery's records in doubt to a version again and save their links; they count once written down.
+def _load_decided(workshop: Workshop, links: LinkSet, *, version: int) -> None:
+    """Table DECIDED (LINK_COLUMNS): links that a decision changes, of records not in AGAIN.
 
-    Doing it twice leaves the same.
+    `links`: any set of the delivery. Decisions are held against STANDING as `version` has it.
     """
-    with workshop.store.read() as connection:
-        known = indexes.links_of(connection, delivery, index=index)
-        dataset = deliveries.get(connection, delivery).dataset
-        body = deliveries.contract_body(
-            connection, dataset, version=deliveries.contract_version(connection, delivery)
-        )  # fmt: skip
-    sets = [s for s in known if s.index_version < version]
-    folder = version_folder(workshop.places.indexes, index, version=version)
-    resolving.load_events(workshop.engine, index, folder=folder)
+    engine, columns = workshop.engine, names(LINK_COLUMNS)
+    folder = version_folder(workshop.places.indexes, links.index, version=version)
+    ruled = decided_on(workshop.rulings(index=links.index), dataset=links.dataset)
+    records = _records(workshop, links.index, delivery=links.delivery) if ruled.num_rows else None
+    if records is None or records.own is None:
+        engine.create(DECIDED, f"SELECT {columns} FROM {STANDING} WHERE FALSE")
+        return
     try:
-        _load_standing(workshop, sets)
-        workshop.engine.create(AGAIN, _again_sql(sets))
-        contract = contracts.parse(body or "")
-        place = f"deliveries/{delivery}/links-{index}-v{version:04d}.parquet"
-        report = _match(workshop, contract, index=index, folder=folder, delivery=delivery)
-        rows = workshop.engine.save(_kept_sql(_use(contract, index)), workshop.places.deliveries.parent / place)
+        engine.load(_NAMED, Held(ruled.select(["own_id"])))
+        engine.create(
+            _UNBOUND,
+            f"SELECT {columns} FROM (SELECT s.* REPLACE (coalesce(n.new_id, s.entity_id) AS entity_id) "
+            f"FROM {STANDING} AS s LEFT JOIN ({life.succession_sql(resolving.EVENTS)}) AS n ON n.old_id = s.entity_id) "
+            f"SEMI JOIN (SELECT record_id FROM ({records.own}) SEMI JOIN {_NAMED} USING (own_id)) USING (record_id) "
+            f"ANTI JOIN {AGAIN} USING (record_id)",
+        )
+        engine.create(DECIDED, f"SELECT * FROM {_UNBOUND}")
+        bind(workshop, records, index=links.index, folder=folder, links=DECIDED)
+        engine.create(DECIDED, f"SELECT {columns} FROM {DECIDED} EXCEPT SELECT {columns} FROM {_UNBOUND}")
     finally:
-        workshop.engine.drop(LINKS, AGAIN, STANDING, resolving.EVENTS)
-    facts: Facts = {"delivery": delivery, "dataset": dataset, "records": rows, "report": report}
-
-    def write(change: Change) -> None:
-        about = {"index_version": version, "place": place, "report": report, "whole": False}
-        indexes.save_links(change, delivery=delivery, dataset=dataset, index=index, about=about)
-
-    return facts, write
+        engine.drop(_UNBOUND, _NAMED)
 
 
-def _match(workshop: Workshop, contract: Contract, *, index: str, folder: Path, delivery: str) -> Facts:
-    """Make table LINKS of the records in AGAIN, by the stored model of their dataset.
-
-    Where no stored model fits, one is trained on the whole delivery: a few records teach nothing.
-    """
+def _records(workshop: Workshop, index: str, *, delivery: str) -> Records:
+    """A delivery's good rows as the index matches them, from the sealed checked file."""
     checked = workshop.places.deliveries / delivery / "checked.parquet"
     if not checked.exists():
         raise DeliveryRefusal(
             f"The checked rows of delivery {delivery} are not there, so its records cannot be matched again",
             next_step="Restore them from a backup, or deliver the dataset again",
         )
+    contract = _contract(workshop, delivery)
     checking.load_good(workshop.engine, contract, place=checked)
-    use, models = _use(contract, index), models_folder(workshop, index, dataset=contract.dataset)
-    records = records_of(contract, use, relation=checking.GOOD, record_id=ROW)
+    return records_of(contract, _use(contract, index), relation=checking.GOOD, record_id=ROW)
+
+
+def _contract(workshop: Workshop, delivery: str) -> Contract:
+    with workshop.store.read() as connection:
+        dataset, version = (
+            deliveries.get(connection, delivery).dataset,
+            deliveries.contract_version(connection, delivery),
+        )
+        return contracts.parse(deliveries.contract_body(connection, dataset, version=version) or "")
+
+
+def relink(
+    workshop: Workshop, index: str, *, version: int, delivery: str
+) -> tuple[Facts, Callable[[Change], None]]:  # fmt: skip
+    """Match a delivery's records in doubt to a version again and save their links, and those that people
+    changed; they count once written down. Doing it twice leaves the same.
+    """
+    with workshop.store.read() as connection:
+        sets = [s for s in indexes.links_of(connection, delivery, index=index) if s.index_version < version]
+    folder = version_folder(workshop.places.indexes, index, version=version)
+    resolving.load_events(workshop.engine, index, folder=folder)
+    place = f"deliveries/{delivery}/links-{index}-v{version:04d}.parquet"
+    try:
+        _load_standing(workshop, sets)
+        workshop.engine.create(AGAIN, _again_sql(sets))
+        _load_decided(workshop, sets[0], version=version)
+        use = _use(_contract(workshop, delivery), index)
+        report = _match(workshop, sets[0], use=use, folder=folder)
+        decided = f"SELECT {names(LINK_COLUMNS)} FROM {DECIDED}"
+        rows = workshop.engine.save(f"{_kept_sql(use)} UNION ALL {decided}", workshop.places.deliveries.parent / place)
+    finally:
+        workshop.engine.drop(LINKS, DECIDED, AGAIN, STANDING, resolving.EVENTS)
+    facts: Facts = {"delivery": delivery, "dataset": sets[0].dataset, "records": rows, "report": report}
+
+    def write(change: Change) -> None:
+        about = {"index_version": version, "place": place, "report": report, "whole": False}
+        indexes.save_links(change, delivery=delivery, dataset=sets[0].dataset, index=index, about=about)
+
+    return facts, write
+
+
+def _match(workshop: Workshop, links: LinkSet, *, use: IndexUse, folder: Path) -> Facts:
+    """Make table LINKS of the records in AGAIN, by the stored model of their dataset.
+
+    Where no stored model fits, one is trained on the whole delivery: a few records teach nothing.
+    """
+    if not _count(workshop, f"SELECT * FROM {AGAIN}"):
+        workshop.engine.create(LINKS, f"SELECT {names(LINK_COLUMNS)} FROM {DECIDED} WHERE FALSE")
+        return {"records": 0}
+    records = _records(workshop, links.index, delivery=links.delivery)
+    models = models_folder(workshop, links.index, dataset=links.dataset)
     doubtful = f"SELECT * FROM ({records.sql}) SEMI JOIN {AGAIN} USING (record_id)"
     with tempfile.TemporaryDirectory(prefix="relink-", dir=workshop.places.scratch) as aside:
         tried = Path(aside) / "models"
@@ -204,7 +251,7 @@ def _use(contract: Contract, index: str) -> IndexUse:
 
 def _kept_sql(use: IndexUse) -> str:
     """The links of the records in AGAIN; where no two records may be one entity, none that another record holds."""
-    links = f"SELECT * FROM {LINKS} SEMI JOIN {AGAIN} USING (record_id)"
+    links = f"SELECT {names(LINK_COLUMNS)} FROM {LINKS} SEMI JOIN {AGAIN} USING (record_id)"
     if not use.one_to_one:
         return links
     held = f"SELECT entity_id FROM {STANDING} ANTI JOIN {AGAIN} USING (record_id)"

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import sqlalchemy as sa
 
 from integrated_data.approve.answers import RELINKED, Answer
-from integrated_data.control import indexes
+from integrated_data.control import indexes, releases
 from integrated_data.control.indexes import LinkSet
 from integrated_data.control.store import Store
 from integrated_data.engine import Engine, Stored
@@ -77,7 +78,8 @@ def answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path
     """What the links of published files to an index are in one of its versions."""
     with workshop.store.read() as connection:
         sets = {f: indexes.links_of(connection, workshop.lake.delivery_of(f), index=index) for f in files}
-    later = frozenset(f for f, known in sets.items() if known and known[0].index_version > version)
+        linked = {f: _linked_to(connection, workshop.lake.delivery_of(f), index=index, known=sets[f]) for f in files}
+    later = frozenset(f for f, first in linked.items() if first is not None and first > version)
     relinked: dict[Path, pa.Table] = {}
     rests_on: list[str] = []
     for file, known in sets.items():
@@ -87,6 +89,18 @@ def answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path
             rests_on += [s.place for s in laid]
     folder = version_folder(workshop.places.indexes, index, version=version)
     return Answer(version, succession(workshop.engine, index, folder=folder), relinked, later, tuple(rests_on))
+
+
+def _linked_to(connection: sa.Connection, delivery: str, *, index: str, known: Sequence[LinkSet]) -> int | None:
+    """The version of an index from which the ids of a published file hold; None where it has none of it.
+
+    A table that the service derived says itself from which version its ids are.
+    """
+    if known:
+        return known[0].index_version
+    release = releases.of_delivery(connection, delivery)
+    found = release.entry.get("as_of", {}).get(index) if release is not None else None
+    return int(found) if found is not None else None
 
 
 def overlay(workshop: Workshop, sets: Sequence[LinkSet]) -> pa.Table:

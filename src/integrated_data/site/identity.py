@@ -236,7 +236,7 @@ def decide(
     delivered = any(side.entity is None for side in found)
     holds = not delivered and (found[0].entity == found[1].entity) == (kind is LinkDecision.MUST)
     when = (
-        "with the next delivery of the dataset" if delivered
+        "with the next version of the index, and for every delivery from now on" if delivered
         else f"with the next version of the index; at once by: ids reference apply {index}"
     )  # fmt: skip
     return {

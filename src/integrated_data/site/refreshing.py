@@ -65,7 +65,7 @@ def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
     jobs.take(site.store, job.id, kind="refresh", subject=job.subject, actor=site.actor)
     try:
         touched = _step(site, job, step="plan", work=lambda: _plan(site, job))["touched"]
-        again = [t["delivery"] for t in touched if t["again"]]
+        again = [t["delivery"] for t in touched if t["again"] or t["decided"]]
         relinked = []
         for number, delivery in enumerate(again, 1):
             progress(f"matching again {number} of {len(again)}")
