@@ -93,7 +93,7 @@ def _linked(workshop: Workshop, index: str, *, version: int) -> list[tuple[relea
 
 
 def _touched(workshop: Workshop, dataset: str, *, sets: list[LinkSet], version: int) -> Touched:
-    _load_standing(workshop, sets)
+    made = _load_standing(workshop, sets)
     try:
         merged = _count(workshop, f"SELECT * FROM {STANDING} SEMI JOIN ({_merging_sql(version)}) USING (entity_id)")
         workshop.engine.create(AGAIN, _again_sql(sets))
@@ -101,7 +101,7 @@ def _touched(workshop: Workshop, dataset: str, *, sets: list[LinkSet], version: 
         _load_decided(workshop, sets[0], version=version)
         decided = _count(workshop, f"SELECT * FROM {DECIDED}")
     finally:
-        workshop.engine.drop(DECIDED, AGAIN, STANDING)
+        workshop.engine.drop(DECIDED, AGAIN, *reversed(made))
     return Touched(dataset, sets[0].delivery, merged, again, decided)
 
 
@@ -109,21 +109,20 @@ def _count(workshop: Workshop, select: str) -> int:
     return int(workshop.engine.rows(f"SELECT count(*) AS n FROM ({select})")["n"][0].as_py())
 
 
-def _load_standing(workshop: Workshop, sets: list[LinkSet]) -> None:
-    """Table STANDING (LINK_COLUMNS, since): each record's link, from its newest set."""
-    engine = workshop.engine
+def _load_standing(workshop: Workshop, sets: list[LinkSet]) -> list[str]:
+    """View STANDING (LINK_COLUMNS, since): each record's link, from its newest set; nothing is copied.
+
+    Returns what it made, to be dropped from the end.
+    """
     parts: list[str] = []
-    newer: list[str] = []
-    views = [f"{STANDING}_{s.index_version}" for s in sets]
-    try:
-        for one, view in reversed(list(zip(sets, views, strict=True))):
-            engine.load(view, Stored((resolving.place_of(workshop, one),)))
-            passed = " ".join(f"ANTI JOIN {name(n)} USING (record_id)" for n in newer)
-            parts.append(f"SELECT {names(LINK_COLUMNS)}, {one.index_version} AS since FROM {name(view)} {passed}")
-            newer.append(view)
-        engine.create(STANDING, " UNION ALL ".join(parts))
-    finally:
-        engine.drop(*views)
+    made: list[str] = []
+    for one in reversed(sets):
+        passed = " ".join(f"ANTI JOIN {name(newer)} USING (record_id)" for newer in made)
+        made.append(f"{STANDING}_{one.index_version}")
+        workshop.engine.load(made[-1], Stored((resolving.place_of(workshop, one),)))
+        parts.append(f"SELECT {names(LINK_COLUMNS)}, {one.index_version} AS since FROM {name(made[-1])} {passed}")
+    workshop.engine.view(STANDING, " UNION ALL ".join(parts))
+    return [*made, STANDING]
 
 
 def _merging_sql(version: int) -> str:
@@ -205,8 +204,9 @@ def relink(
     folder = version_folder(workshop.places.indexes, index, version=version)
     resolving.load_events(workshop.engine, index, folder=folder)
     place = f"deliveries/{delivery}/links-{index}-v{version:04d}.parquet"
+    made: list[str] = []
     try:
-        _load_standing(workshop, sets)
+        made += _load_standing(workshop, sets)
         workshop.engine.create(AGAIN, _again_sql(sets))
         _load_decided(workshop, sets[0], version=version)
         use = _use(_contract(workshop, delivery), index)
@@ -214,7 +214,7 @@ def relink(
         decided = f"SELECT {names(LINK_COLUMNS)} FROM {DECIDED}"
         rows = workshop.engine.save(f"{_kept_sql(use)} UNION ALL {decided}", workshop.places.deliveries.parent / place)
     finally:
-        workshop.engine.drop(LINKS, DECIDED, AGAIN, STANDING, resolving.EVENTS)
+        workshop.engine.drop(LINKS, DECIDED, AGAIN, *reversed(made), resolving.EVENTS)
     facts: Facts = {"delivery": delivery, "dataset": sets[0].dataset, "records": rows, "report": report}
 
     def write(change: Change) -> None:
