@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import sqlalchemy as sa
 
 from integrated_data.approve.answers import RELINKED, Answer
 from integrated_data.control import indexes, releases
@@ -78,7 +77,7 @@ def answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path
     """What the links of published files to an index are in one of its versions."""
     with workshop.store.read() as connection:
         sets = {f: indexes.links_of(connection, workshop.lake.delivery_of(f), index=index) for f in files}
-        linked = {f: _linked_to(connection, workshop.lake.delivery_of(f), index=index, known=sets[f]) for f in files}
+    linked = {f: _linked_to(workshop, f, index=index, known=sets[f]) for f in files}
     later = frozenset(f for f, first in linked.items() if first is not None and first > version)
     relinked: dict[Path, pa.Table] = {}
     rests_on: list[str] = []
@@ -91,14 +90,15 @@ def answer(workshop: Workshop, index: str, *, version: int, files: Sequence[Path
     return Answer(version, succession(workshop.engine, index, folder=folder), relinked, later, tuple(rests_on))
 
 
-def _linked_to(connection: sa.Connection, delivery: str, *, index: str, known: Sequence[LinkSet]) -> int | None:
+def _linked_to(workshop: Workshop, file: Path, *, index: str, known: Sequence[LinkSet]) -> int | None:
     """The version of an index from which the ids of a published file hold; None where it has none of it.
 
     A table that the service derived says itself from which version its ids are.
     """
     if known:
         return known[0].index_version
-    release = releases.of_delivery(connection, delivery)
+    with workshop.store.read() as connection:
+        release = releases.of_delivery(connection, workshop.lake.delivery_of(file))
     found = release.entry.get("as_of", {}).get(index) if release is not None else None
     return int(found) if found is not None else None
 
