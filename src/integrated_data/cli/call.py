@@ -50,6 +50,9 @@ class Matched:
         datetime | None,
         typer.Option("--as-at", formats=["%Y-%m-%d"], help="The version known when this day was over (UTC)."),
     ] = None
+    secret: Annotated[
+        Path | None, typer.Option("--secret", help="The shared secret: the file was made by ids encode.")
+    ] = None
 
 
 def taking(command: Callable[..., None]) -> Callable[..., None]:

@@ -222,6 +222,7 @@ def match(
     call: Call,
 ) -> None:
     """Match a file to an index in bulk; changes no index."""
+    from integrated_data.site.encoding import match_encoded_file
     from integrated_data.site.references import MatchOrder, match_file
 
     if out.suffix != ".parquet":
@@ -231,7 +232,10 @@ def match(
         matched.as_at.date() if matched.as_at else None,
     )  # fmt: skip
     with opened_loading(call.home) as site, steps() as step:
-        report = match_file(site, order, progress=step)
+        if matched.secret is not None:
+            report = match_encoded_file(site, order, secret_file=matched.secret)
+        else:
+            report = match_file(site, order, progress=step)
     shown.facts(report, title=f"Matched to the {index} index", json_out=call.json)
 
 

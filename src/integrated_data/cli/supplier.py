@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, taking
+from integrated_data.cli.call import Call, Reading, taking
 from integrated_data.cli.opened import opened_loading
 from integrated_data.cli.progress import steps
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
 from integrated_data.site.settings import from_environment
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
@@ -23,6 +23,7 @@ contract = typer.Typer(help="Contracts: the supplier's kit, needs no installatio
 def add_to(app: typer.Typer) -> None:
     """Add the supplier's commands."""
     app.add_typer(contract, name="contract")
+    app.command()(taking(encode))
     app.command()(taking(deliver))
 
 
@@ -91,6 +92,26 @@ def contract_check(
         shown.facts({k: report[k] for k in kept if k in report}, title="Check")
     if report["verdict"] != "would be accepted":
         raise typer.Exit(1)
+
+
+def encode(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file whose records are encoded.")],
+    *,
+    secret: Annotated[Path, typer.Option(help="File of the secret shared with the service: 32 random bytes or more.")],
+    out: Annotated[Path, typer.Option(help="ENC.parquet to write.")],
+    reading: Reading,
+    call: Call,
+) -> None:
+    """Encode people's identifiers under a shared secret, so that records are matched and no name is handed in."""
+    from integrated_data.site.encoding import EncodeOrder, encode_file
+    from integrated_data.site.kit import open_kit
+
+    if out.suffix != ".parquet":
+        raise UsageRefusal("Encodings are written as Parquet", next_step="Let --out end in .parquet")
+    order = EncodeOrder(file, out, secret, reading.id_column, reading.contract)
+    with open_kit(from_environment()) as kit, steps("encoding"):
+        report = encode_file(kit, order)
+    shown.facts(report, title="Encoded", json_out=call.json)
 
 
 def deliver(
