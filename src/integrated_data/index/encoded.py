@@ -98,8 +98,9 @@ def weights(pairs: Floats, strangers: Floats) -> tuple[Floats, float]:
 
 
 def _histogram(dice: Floats) -> Floats:
-    counted = np.bincount(_step(dice), minlength=STEPS).astype(np.float64)
-    return counted / max(counted.sum(), 1.0)
+    counted: Floats = np.bincount(_step(dice), minlength=STEPS).astype(np.float64)
+    shares: Floats = counted / max(float(counted.sum()), 1.0)
+    return shares
 
 
 def _step(dice: Floats) -> Ints:
