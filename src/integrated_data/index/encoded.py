@@ -59,7 +59,12 @@ def match_encoded(
         with clock.step("write"):
             clerical = version.definition.policy.clerical
             bands = np.where(probability >= accepted, Band.ACCEPT, np.where(probability >= clerical, Band.CLERICAL, ""))
-            _write(engine, edges, chosen=chosen, probability=probability, bands=bands, work=work, names=(records, out))
+            best = {
+                "record": edges.record[chosen], "entity": edges.entity[chosen], "probability": probability,
+                "band": pa.array(bands.tolist(), pa.string()),
+            }  # fmt: skip
+            engine.load(f"{work}_best", Held(pa.table(best)))
+            engine.create(out, _links_sql(records, work=work))
         sure = probability[bands == Band.ACCEPT]
         return LinkReport(
             records=_count(engine, f"{records}_ids"),
@@ -159,18 +164,10 @@ def _strangers_sql(work: str) -> str:
     )
 
 
-def _write(
-    engine: Engine, edges: Edges, *, chosen: Ints, probability: Floats, bands: object, work: str, names: tuple[str, str]
-) -> None:
-    records, out = names
-    best = {
-        "record": edges.record[chosen], "entity": edges.entity[chosen], "probability": probability,
-        "band": pa.array(np.asarray(bands).tolist(), pa.string()),
-    }  # fmt: skip
-    engine.load(f"{work}_best", Held(pa.table(best)))
+def _links_sql(records: str, *, work: str) -> str:
+    """One row per record, with the columns of a link table."""
     accept, clerical, none = text(Band.ACCEPT), text(Band.CLERICAL), text(Band.NONE)
-    engine.create(
-        out,
+    return (
         f"SELECT i.record_id, CASE WHEN b.band = {accept} THEN e.entity_id END AS entity_id, "
         f"CASE WHEN b.band = {clerical} THEN e.entity_id END AS candidate_id, "
         f"coalesce(b.probability, 0.0) AS probability, "
@@ -178,7 +175,7 @@ def _write(
         f"CASE WHEN f.record IS NULL THEN {text(NOTHING)} ELSE {text(METHOD)} END AS method "
         f"FROM {name(f'{records}_ids')} i LEFT JOIN {name(f'{records}_filters')} f ON f.record = i.record "
         f"LEFT JOIN {name(f'{work}_best')} b ON b.record = i.record "
-        f"LEFT JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity ORDER BY i.record",
+        f"LEFT JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity ORDER BY i.record"
     )
 
 
