@@ -173,10 +173,10 @@ def _pieces_sql(told: str) -> str:
 
 def _values_sql(cleaned: str, number: str) -> str:
     """Rows of record, value: what is signed; a record with a missing part has no value of that kind."""
-    return " UNION ALL ".join(_value_sql(kind, parts, cleaned, number) for kind, parts in enumerate(SIGNED))
+    return " UNION ALL ".join(_value_sql(kind, parts, cleaned=cleaned, number=number) for kind, parts in enumerate(SIGNED))
 
 
-def _value_sql(kind: int, parts: Sequence[str], cleaned: str, number: str) -> str:
+def _value_sql(kind: int, parts: Sequence[str], *, cleaned: str, number: str) -> str:
     joined = " || '|' || ".join(f"({part})::VARCHAR" for part in parts)
     present = " AND ".join(f"({part}) IS NOT NULL" for part in parts)
     return f"SELECT {name(number)} AS record, '{kind}|' || {joined} AS value FROM {name(cleaned)} WHERE {present}"
