@@ -173,7 +173,9 @@ def _pieces_sql(told: str) -> str:
 
 def _values_sql(cleaned: str, number: str) -> str:
     """Rows of record, value: what is signed; a record with a missing part has no value of that kind."""
-    return " UNION ALL ".join(_value_sql(kind, parts, cleaned=cleaned, number=number) for kind, parts in enumerate(SIGNED))
+    return " UNION ALL ".join(
+        _value_sql(kind, parts, cleaned=cleaned, number=number) for kind, parts in enumerate(SIGNED)
+    )
 
 
 def _value_sql(kind: int, parts: Sequence[str], *, cleaned: str, number: str) -> str:
