@@ -4,6 +4,7 @@ Rooms are handed an `Engine` and speak DuckDB's dialect to it; they never open o
 Adapters live in `engines/`; only `site/` imports them.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -72,6 +73,10 @@ class Engine(Protocol):
 
     def rows(self, sql: str) -> pa.Table:
         """Run a SELECT to its end and return its rows."""
+        ...
+
+    def prepare(self, sql: str) -> Callable[[Sequence[str | None]], pa.Table]:
+        """Plan a SELECT once for many runs; `$1`, `$2` … stand for texts that each run gives."""
         ...
 
     def columns(self, table: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,18 @@ class DuckDB:
         """See `engine.Engine.rows`."""
         with _reading():
             return self.connection.execute(self._ready(sql)).to_arrow_table()
+
+    def prepare(self, sql: str) -> Callable[[Sequence[str | None]], pa.Table]:
+        """See `engine.Engine.prepare`."""
+        planned = f"planned_{uuid.uuid4().hex}"
+        self.connection.execute(f"PREPARE {planned} AS {sql}").fetchall()
+
+        def run(values: Sequence[str | None]) -> pa.Table:
+            given = ", ".join("NULL" if value is None else text(value) for value in values)
+            with _reading():
+                return self.connection.execute(f"EXECUTE {planned}({given})").to_arrow_table()
+
+        return run
 
     def columns(self, table: str) -> dict[str, str]:
         """See `engine.Engine.columns`."""

@@ -147,7 +147,12 @@ _PART_OF = (
 )
 
 
+#: Pairs that may be one; for the others no likeness of words makes up.
+_MAY = f"(l.uprn = r.uprn OR coalesce({_ONE_HOUSE} AND {_ONE_FLAT} AND NOT {_PART_OF}, FALSE))"
+
+
 def _candidates_sql(left: str, right: str) -> tuple[str, ...]:
+    # most that share a postcode are neighbours
     apart = f"{_ONE_HOUSE} AND {_ONE_FLAT}"
     return tuple(
         likeness.by_key_sql(left, right, key=key, crowded=CROWDED, also="TRUE" if key == ("uprn",) else apart)
@@ -298,7 +303,8 @@ ALIKE = Alike(
     index=INDEX, fields=_FIELDS, forms=_forms_sql, words=_words_sql, candidates=_candidates_sql,
     levels=_LEVELS, aspects=_ASPECTS, texts={"building": 10, "line": 15, "door": 10},
     likes={"line": _LIKE_LINE}, mate=_MATE, group="NULL", methods=_METHODS,
-    bands=_bands, rivals=("code", "sector", "district"), keys=_KEYS, crowded=CROWDED, unknown=0.5, known=_RELATED,
+    bands=_bands, rivals=("code", "sector", "district"), keys=_KEYS, crowded=CROWDED, unknown=0.5,
+    known=_RELATED, may=_MAY,
     implied=Implied(_buildings_sql, BUILDING), parents=_parents_sql,
     # a number or name within a postcode, or within a street of a town
     enough="uprn IS NOT NULL OR (coalesce(house, building) IS NOT NULL AND (code IS NOT NULL OR "

@@ -74,7 +74,8 @@ class Alike:
     apart.
     `keys`: fields that bring candidates in one by one, up to `crowded` of them. `implied`: records
     that follow from those of a source. `parents(forms)`: `entity_id`, `parent_id`. `unknown`: how
-    much a word counts that no text of the index holds. `also`: what else a load writes into the version's
+    much a word counts that no text of the index holds. `may`: condition over `l` and `r`; pairs that
+    fail it are never one, so they are not compared. `also`: what else a load writes into the version's
     folder, each with counts for its report. `happened(engine, folder, entity_id=…, events=…)`: an entity's
     events with those among them.
     """
@@ -102,6 +103,7 @@ class Alike:
     common: int = 100
     enough: str = "FALSE"
     unknown: float = 1.0
+    may: str = "TRUE"
     also: tuple[Callable[[Engine, Loading], Mapping[str, int]], ...] = ()
     happened: Callable[..., Sequence[Mapping[str, Any]]] | None = None
 
@@ -201,12 +203,17 @@ def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: s
         likeness.by_words_sql(words, known.words, aspect=text, common=alike.common, top=top)
         for text, top in alike.texts.items()
     ]
+    found = " UNION ".join(f"SELECT record, form FROM ({select})" for select in selects)
+    pairs = (
+        f"SELECT p.record, p.form FROM ({found}) AS p JOIN {forms} AS l ON l.number = p.record "
+        f"JOIN {known.forms} AS r ON r.number = p.form WHERE {alike.may}"
+    )
     if settled is not None:
-        selects.append(
-            f"SELECT l.number AS record, r.number AS form FROM {settled} AS k "
+        pairs += (
+            f" UNION SELECT l.number AS record, r.number AS form FROM {settled} AS k "
             f"JOIN {forms} AS l ON l.record = k.record JOIN {known.forms} AS r ON r.entity_id = k.entity_id"
         )
-    engine.create(f"{work}_pairs", " UNION ".join(f"SELECT record, form FROM ({select})" for select in selects))
+    engine.create(f"{work}_pairs", pairs)
     levels = levels_sql(alike, known, pairs=f"{work}_pairs", forms=forms, words=words)
     is_settled = "FALSE" if settled is None else f"(record, entity_id) IN (SELECT (record, entity_id) FROM {settled})"
     engine.create(f"{work}_edges", f"SELECT *, {is_settled} AS settled FROM ({best_sql(alike, levels)})")
