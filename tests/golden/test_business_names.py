@@ -97,6 +97,10 @@ THE | - | -
 ***
 - | - | -
 """
+NUMBERS = {
+    "1234567": "01234567", "01234567": "01234567", "SC1234": "SC001234", "sc 001234": "SC001234",
+    "OC300001": "OC300001", "GB-COH-05853746": "05853746", "IP10002R": "IP10002R", "R1": "R0000001", "-": None,
+}  # fmt: skip
 CASES = [tuple(case.splitlines()) for case in GOLDEN.strip().split("\n\n")]
 
 
@@ -115,3 +119,9 @@ def test_names_have_one_form(engine: DuckDB, written: str, expected: str) -> Non
         f"SELECT (SELECT string_agg(word, ' ' ORDER BY position) FROM ({words})) AS words, form, style FROM given"
     ).to_pylist()[0]
     assert " | ".join(value or "-" for value in found.values()) == expected
+
+
+@pytest.mark.parametrize(("written", "expected"), NUMBERS.items())
+def test_company_numbers_have_one_form(engine: DuckDB, written: str, expected: str | None) -> None:
+    found = engine.rows(f"SELECT {organisations.company_number_sql('n')} AS n FROM (SELECT {text(written)} AS n)")
+    assert found["n"].to_pylist() == [expected]

@@ -47,12 +47,14 @@ class Register:
     def __init__(self, engine: DuckDB, folder: Path) -> None:
         self.engine, self.folder, self.versions = engine, folder, 0
 
-    def load(self, picture: str, *, source: str = "register", day: str = "2024-01-01") -> dict[str, Any]:
+    def load(
+        self, picture: str, *, source: str = "register", day: str = "2024-01-01", numbered: bool = False
+    ) -> dict[str, Any]:
         self.engine.load("delivered", Held(drawn(picture)))
         previous = self.folder / str(self.versions) if self.versions else None
         self.versions += 1
         self.day = f"{day}T00:00:00+00:00"
-        addition = Addition(source, "delivered", self.day)
+        addition = Addition(source, "delivered", self.day, numbered=numbered)
         tools = Tools(self.engine, NoTrainer())
         return BUSINESS.add(tools, addition, previous=previous, folder=self.folder / str(self.versions))
 
@@ -190,6 +192,18 @@ def test_a_history_tells_events_without_names(register: Register) -> None:
     assert [(e["event"], e["version"]) for e in found.events] == [("created", 1), ("renamed", 2)]
     assert "SMITH" not in str(found.events)
     assert found.events[1]["reason"] == "another name (before: register, 2024-01-01)"
+
+
+def test_rows_of_a_file_without_numbers_are_known_by_what_they_say(engine: DuckDB, tmp_path: Path) -> None:
+    register = Register(engine, tmp_path / "index")
+    head, *rows = [line.strip() for line in BEFORE.strip().splitlines()]
+    register.load("\n".join([head, *rows]), numbered=True)
+    before = {row.split("|", 1)[1].strip(): register.ids()[row.split("|")[0].strip()] for row in rows}
+    turned = [f"{number} | {row.split('|', 1)[1].strip()}" for number, row in enumerate(reversed(rows), 1)]
+    report = register.load("\n".join([head, *turned]), day="2025-01-01", numbered=True)
+    assert (report["known"], report["renamed"], report["ceased"]) == (5, 0, 0)
+    after = {row.split("|", 1)[1].strip(): register.ids()[row.split("|")[0].strip()] for row in turned}
+    assert after == before
 
 
 def test_one_number_with_two_names_at_one_time_is_kept_and_said(engine: DuckDB, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,7 @@ def add_to(_app: typer.Typer) -> None:
     reference.command("decide")(reference_decide)
     reference.command("decisions")(reference_decisions)
     reference.command("apply")(reference_apply)
+    reference.command("units")(reference_units)
 
 
 @taking
@@ -152,3 +154,22 @@ def reference_apply(index: Index, call: Call) -> None:
     with opened_loading(call.home) as site:
         made = identity.apply_decisions(site, index)
     shown.facts(made, title=f"{index} index", json_out=call.json)
+
+
+@taking
+def reference_units(
+    as_at: Annotated[str, typer.Argument(metavar="QUARTER", help="A quarter, as 2024 Q3 (its last day), or a day.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="UNITS.parquet to write, a row per legal unit: a file of the identified zone.")
+    ] = None,
+    call: Call,
+) -> None:
+    """Show to how many enterprises and groups legal units belonged in a quarter; with --out, each to which."""
+    from integrated_data.site import enterprises
+
+    if out is not None and out.suffix != ".parquet":
+        raise UsageRefusal("The units are written as Parquet", next_step="Let --out end in .parquet")
+    with opened_loading(call.home) as site:
+        found = enterprises.as_at(site, as_at, out=out)
+    shown.facts(found, title="Statistical units", json_out=call.json)

@@ -36,7 +36,7 @@ class Addition:
     makes. `beside`: the version of the index that they are provisional to: its models, and how common values
     are in it, count for them.
     `met`: relation of `record_id` and `entity_id`: provisional entities, not of the version before, that
-    records were found to be.
+    records were found to be. `numbered`: record ids are rows of the file: they say nothing of the next one.
     """
 
     source: str
@@ -49,6 +49,7 @@ class Addition:
     status: EntityStatus = EntityStatus.CURRENT
     beside: Path | None = None
     met: str | None = None
+    numbered: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ class Source:
     known; `recorded_at`: when the service came to know, ISO 8601. `one_to_one`: no two of its records
     are one entity. `decisions`: relation of what people decided (see `index.decisions`), or None.
     `basis`: what to judge by; None means the basis of the version before, and learning where that is
-    silent. `anew`: every pair is weighed anew, whatever the delivery touches. `settled`, `status`, `met`:
-    see `seat.Addition`.
+    silent. `anew`: every pair is weighed anew, whatever the delivery touches. `settled`, `status`, `met`,
+    `numbered`: see `seat.Addition`.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Source:
     settled: str | None = None
     status: EntityStatus = EntityStatus.CURRENT
     met: str | None = None
+    numbered: bool = False
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ def feed_index(
     workshop.engine.view(RECORDS, records.sql)
     workshop.engine.load(DECISIONS, Held(workshop.rulings(index=index)))
     recorded_at = workshop.store.now().isoformat(timespec="seconds")
-    addition = Addition(source, RECORDS, recorded_at, records.columns, decisions=DECISIONS)
+    numbered = load.feed.id_column is None and not contract.meaning(Meaning.RECORD_ID)
+    addition = Addition(source, RECORDS, recorded_at, records.columns, decisions=DECISIONS, numbered=numbered)
     previous = version_folder(workshop.places.indexes, index, version=before.version) if before else None
     tools = Tools(workshop.engine, workshop.linker)
     if seat_of(index).definition.provisional:

@@ -153,6 +153,18 @@ def legal_form_code_sql(words: str) -> str:
     return f"CASE {words} {cases} END"
 
 
+def company_number_sql(column: str) -> str:
+    """A company number in eight characters, `01234567` or `SC001234`, or `GB-COH-` before it."""
+    bare = f"regexp_replace(regexp_replace(upper({column}), '[^A-Z0-9]', '', 'g'), '^GBCOH', '')"
+    letters = f"regexp_extract({bare}, '^([A-Z]{{0,2}})', 1)"
+    digits = f"regexp_extract({bare}, '([0-9]+)$', 1)"
+    return (
+        f"CASE WHEN regexp_full_match({bare}, '[A-Z]{{0,2}}[0-9]{{1,8}}') "
+        f"THEN {letters} || lpad({digits}, greatest(8 - length({letters}), length({digits}))::INTEGER, '0') "
+        f"ELSE nullif({bare}, '') END"
+    )
+
+
 def singular_sql(word: str) -> str:
     """A word without its plural S: SERVICES is SERVICE, INDUSTRIES is INDUSTRY, GLASS stays."""
     return (

@@ -67,10 +67,7 @@ def _described_sql(records: str, columns: Mapping[str, str], *, names: Sequence[
         return f"{name(column)}::VARCHAR" if column in columns else "NULL::VARCHAR"
 
     parts = ", ".join(given(c) for c in _PARTS)
-    company = "regexp_replace(upper(company), '[^A-Z0-9]', '', 'g')"
-    padded = (
-        f"CASE WHEN regexp_full_match({company}, '[0-9]+') THEN lpad({company}, 8, '0') ELSE nullif({company}, '') END"
-    )
+    padded = organisations.company_number_sql("company")
     lines = f"coalesce({given('address')}, nullif(concat_ws(', ', {parts}), ''))"
     styles = f"[{', '.join(names)}]"
     shed = organisations.without_legal_form_sql("written")

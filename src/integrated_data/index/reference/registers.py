@@ -50,7 +50,7 @@ class RegisterIndex(Remembering):
         before = ledger.open_edition(self.definition, previous) if previous else None
         source = Source(
             addition.source, addition.records, addition.recorded_at, addition.one_to_one,
-            settled=addition.settled, status=addition.status, met=addition.met,
+            settled=addition.settled, status=addition.status, met=addition.met, numbered=addition.numbered,
         )  # fmt: skip
         loading = Loading(self.definition, before, source, folder, WORK)
         edition, report = add_source(tools.engine, self.alike, loading=loading, decisions=addition.decisions)
@@ -205,10 +205,12 @@ def match(
 def _place(engine: Engine, definition: Alike, *, previous: Edition | None, source: Source) -> LinkReport | None:
     """Table `register_placed`: record_id, print, entity_id (or NULL), mate, known."""
     report, found = None, "SELECT NULL AS record_id, NULL::BIGINT AS entity_id WHERE FALSE"
+    same = "o.print = r.print" if source.numbered else "o.record_id = r.record_id::VARCHAR"
     engine.create(
         f"{WORK}_settled",
-        f"SELECT r.record_id, r.record, o.entity_id FROM {WORK}_records AS r JOIN {WORK}_old_records AS o "
-        f"ON o.record_id = r.record_id::VARCHAR AND o.source = {text(source.name)}",
+        f"SELECT r.record_id, any_value(r.record) AS record, min(o.entity_id) AS entity_id FROM {WORK}_records AS r "
+        f"JOIN {WORK}_old_records AS o ON {same} AND o.source = {text(source.name)} "
+        "GROUP BY r.record_id HAVING count(DISTINCT o.entity_id) = 1",
     )
     if source.settled is not None:
         found = f"SELECT record_id, entity_id FROM {name(source.settled)}"
