@@ -265,3 +265,11 @@ def test_records_of_every_source_are_members(index: Index) -> None:
     assert [tuple(r.values()) for r in rows.to_pylist()] == [
         ("directory", "0", 1), ("directory", "1", 1), ("shapes", "0", 1), ("shapes", "1", 1),
     ]  # fmt: skip
+
+
+def test_weights_by_overlap_of_polygons_that_were_put_right(engine: DuckDB, tmp_path: Path) -> None:
+    index = Index(engine, tmp_path)
+    bow = "POLYGON((-1 52, -0.9 52.1, -0.9 52, -1 52.1, -1 52))"
+    index.add("old", {"lsoa11cd": [WEST], "wkt": [bow]}, "lsoa11cd")
+    index.add("new", {"lsoa21cd": [EAST], "geometry": [geojson(square(-1.0, 52.0))]}, "lsoa21cd")
+    assert index.crosswalk("lsoa_2011", "lsoa_2021") == ("area", [(WEST, EAST, 1.0)])

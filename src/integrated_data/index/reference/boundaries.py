@@ -94,10 +94,12 @@ def shapes_sql(boundaries: str, *, column: str) -> str:
     level, year = level_and_year(column)
     when = "boundary_year IS NULL" if year is None else f"boundary_year = {year}"
     grid = f"ST_Transform(area, {text(_DEGREES)}, {text(_METRES)}, true)"
+    valid = "CASE WHEN ST_IsValid(turned) THEN turned ELSE ST_CollectionExtract(ST_MakeValid(turned), 3) END"
     return (
-        f"SELECT *, ST_Buffer(shape, {TOLERANCE}, 2) AS near FROM (SELECT *, {grid} AS shape FROM ("
+        f"SELECT *, ST_Buffer(shape, {TOLERANCE}, 2) AS near FROM ("
+        f"SELECT area_code, area, {valid} AS shape FROM (SELECT *, {grid} AS turned FROM ("
         f"SELECT area_code, ST_GeomFromWKB(wkb) AS area FROM {name(boundaries)} "
-        f"WHERE level = {text(level or '')} AND {when}))"
+        f"WHERE level = {text(level or '')} AND {when})))"
     )
 
 
@@ -131,6 +133,7 @@ def overlaps_sql(source: str, target: str) -> str:
     return f"""
         WITH met AS (
             SELECT a.area_code AS from_code, b.area_code AS to_code, ST_Area(a.shape) AS whole,
-                   ST_Area(ST_Intersection(a.shape, b.shape)) AS size
+                   coalesce(TRY(ST_Area(ST_Intersection(a.shape, b.shape))),
+                            TRY(ST_Area(ST_Intersection(ST_Buffer(a.shape, 0), ST_Buffer(b.shape, 0)))), 0.0) AS size
             FROM {name(source)} AS a JOIN {name(target)} AS b ON ST_Intersects(a.shape, b.shape))
         SELECT from_code, to_code, size FROM met WHERE size > {SLIVER} * whole"""
