@@ -75,8 +75,12 @@ class Engine(Protocol):
         """Run a SELECT to its end and return its rows."""
         ...
 
-    def prepare(self, sql: str) -> Callable[[Sequence[str | None]], pa.Table]:
-        """Plan a SELECT once for many runs; `$1`, `$2` … stand for texts that each run gives."""
+    def prepare(self, sql: str, types: Sequence[str] = ()) -> Callable[[Sequence[object]], pa.Table]:
+        """Plan a SELECT with parameters `$1`, `$2`, … once; what is returned runs it with their values.
+
+        Values are text, whole numbers, lists of them, or None. `types` of the parameters, where told, keep
+        the plan from being made anew; a plan goes when the engine does.
+        """
         ...
 
     def columns(self, table: str) -> dict[str, str]:

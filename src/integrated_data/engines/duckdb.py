@@ -114,13 +114,15 @@ class DuckDB:
         with _reading():
             return self.connection.execute(self._ready(sql)).to_arrow_table()
 
-    def prepare(self, sql: str) -> Callable[[Sequence[str | None]], pa.Table]:
+    def prepare(self, sql: str, types: Sequence[str] = ()) -> Callable[[Sequence[object]], pa.Table]:
         """See `engine.Engine.prepare`."""
         planned = f"planned_{uuid.uuid4().hex}"
         self.connection.execute(f"PREPARE {planned} AS {sql}").fetchall()
 
-        def run(values: Sequence[str | None]) -> pa.Table:
-            given = ", ".join("NULL" if value is None else text(value) for value in values)
+        def run(values: Sequence[object]) -> pa.Table:
+            # a value of another type than the parameter's is planned anew each time
+            told = [f"{_literal(v)}::{kind}" for v, kind in zip(values, types, strict=True)] if types else None
+            given = ", ".join(told if told is not None else map(_literal, values))
             with _reading():
                 return self.connection.execute(f"EXECUTE {planned}({given})").to_arrow_table()
 
@@ -179,6 +181,18 @@ def _reading() -> Iterator[None]:
             why="Its line ends or quotation marks break off inside a row",
             next_step="Write the file again with one kind of line end and closed quotation marks",
         ) from None
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool() | int() | float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_literal, value))}]"
+        case _:
+            return text(str(value))
 
 
 def _flush(place: Path) -> None:

@@ -1,6 +1,7 @@
 """An index whose records are matched by a trained model (`index/matching`), in its seat."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,13 @@ def _model_place(engine: Engine, matching: Matching, *, definition: MatchDefinit
     """Where the model is kept for these columns and this definition: weights of others do not apply."""
     if matching.models is None:
         return None
-    about = ",".join([*sorted(engine.columns(matching.records)), repr(definition)])
-    return matching.models / f"{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
+    return matching.models / model_name(definition, engine.columns(matching.records))
+
+
+def model_name(definition: MatchDefinition, columns: Iterable[str]) -> str:
+    """Name of the file of a model for records with those columns (`record_id` too) and that definition."""
+    about = ",".join([*sorted(columns), repr(definition)])
+    return f"{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
 
 
 def _keep(place: Path, model: Model) -> None:

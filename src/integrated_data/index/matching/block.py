@@ -32,6 +32,22 @@ def _key_sql(kind: int, key: Key, *, chosen: str, number: str) -> str:
     return f"SELECT {kind}::TINYINT AS kind, {hashed} AS key, number FROM ({source}) WHERE {present}"
 
 
+def row_keys_sql(definition: MatchDefinition) -> str:
+    """The same keys as an expression over one cleaned row: for every kind in turn the list of its keys."""
+    return f"[{', '.join(_row_key_sql(kind, key) for kind, key in enumerate(definition.keys))}]"
+
+
+def _row_key_sql(kind: int, key: Key) -> str:
+    present = " AND ".join(f"({part}) IS NOT NULL" for part in key.parts)
+    if key.each:
+        own = ", ".join([str(kind), *key.parts[:-1], "part"])
+        elements = f"list_filter({key.parts[-1]}, lambda part: part IS NOT NULL)"
+        listed = f"list_transform({elements}, lambda part: (hash({own}) >> 1)::BIGINT)"
+    else:
+        listed = f"[(hash({kind}, {', '.join(key.parts)}) >> 1)::BIGINT]"
+    return f"CASE WHEN {present} THEN {listed} ELSE []::BIGINT[] END"
+
+
 def stored_keys_sql(definition: MatchDefinition, keys: str, *, entities: str) -> str:
     """Keys as an index keeps them: `kind`, `key`, `entity`, sorted; too common ones are cut.
 

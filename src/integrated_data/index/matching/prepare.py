@@ -10,7 +10,7 @@ from integrated_data.index.matching.definition import Field, MatchDefinition
 from integrated_data.vocabulary.sql import name
 
 #: Types of the columns of a records relation that are not text.
-_TYPES = {"date_of_birth": "DATE", "birth_day": "INTEGER", "birth_month": "INTEGER", "birth_year": "INTEGER"}
+TYPES = {"date_of_birth": "DATE", "birth_day": "INTEGER", "birth_month": "INTEGER", "birth_year": "INTEGER"}
 
 
 def kept(definition: MatchDefinition) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _words(field: Field) -> set[str]:
 
 
 def _delivered(column: str, columns: Collection[str]) -> str:
-    kind = _TYPES.get(column, "VARCHAR")
+    kind = TYPES.get(column, "VARCHAR")
     value = f"{name(column)}::{kind}" if column in columns else f"NULL::{kind}"
     return f"{value} AS {name('in_' + column)}"
 

@@ -1,0 +1,66 @@
+"""The matching service for single records: an index held open, on the loading side; nothing is written.
+
+with open_loading(places, settings) as site:
+    matcher = open_index(site, settings, index="demographic")
+    answer = matcher.match({"given_name": "…", "family_name": "…", "date_of_birth": "…", "postcode": "…"})
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from integrated_data.control import indexes
+from integrated_data.index.matched import MatchedIndex, model_name
+from integrated_data.index.matching.model import Model, assumed
+from integrated_data.index.registry import seat_of
+from integrated_data.index.single import Matcher, Weighing, open_matcher
+from integrated_data.index.store import Version, open_version
+from integrated_data.journey.linking import version_folder
+from integrated_data.model.errors import IndexRefusal
+from integrated_data.site.loading import LoadingSite, open_engine
+from integrated_data.site.settings import Settings
+
+
+@contextmanager
+def open_index(
+    site: LoadingSite, settings: Settings, *, index: str, version: int | None = None, dataset: str | None = None
+) -> Iterator[Matcher]:
+    """Hold a version of an index open (the newest, unless told) for one record after another.
+
+    `dataset`: whose stored model decides, for records with the columns it was trained on. Otherwise the
+    model that the index judges its own newest source by decides, or the weights its definition assumes; every
+    answer says which. Refuses an index that holds nothing, and one that is matched by other means.
+    """
+    seat = seat_of(index)
+    if not isinstance(seat, MatchedIndex):
+        raise IndexRefusal(
+            f"The {index} index is not held open for single records here",
+            why="It is matched by rules of its own, not by a trained model",
+            next_step=f"Match a file of one row: ids match {index} FILE; for addresses use site.finding",
+        )
+    with site.store.read() as connection:
+        found = indexes.get(connection, index, version=version)
+    opened = open_version(seat.matching, version_folder(site.places.indexes, index, version=found.version))
+    models = site.places.indexes / index / "models" / dataset if dataset else None
+
+    def weighing(columns: frozenset[str]) -> Weighing:
+        return _weighing(opened, models, columns=columns)
+
+    alone = replace(settings, threads=1)
+    engine = open_engine(alone, site.places, sealer=site.sealer, parquet_key=site.vault.parquet_key())
+    try:
+        yield open_matcher(engine, opened, weighing=weighing, work="held")
+    finally:
+        engine.close()
+
+
+def _weighing(version: Version, models: Path | None, *, columns: frozenset[str]) -> Weighing:
+    definition, basis = version.definition, version.basis()
+    place = models / model_name(definition, columns | {"record_id"}) if models else None
+    if place is not None and place.exists():
+        return Weighing(Model.from_json(place.read_text("utf-8")), "the dataset's stored model")
+    kept = basis.model(len(basis.sources) - 1, definition)
+    if kept.origin == "trained":
+        return Weighing(kept, "the model kept with the index version, trained on its newest source")
+    return Weighing(assumed(definition), "assumed by the index's definition: nothing was trained")
