@@ -13,7 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import linking, report
-from integrated_data.index.registry import seat_of
+from integrated_data.index.registry import SEATS
 from integrated_data.journey.linking import version_folder
 from integrated_data.site.encoding import EncodeOrder, encode_file, match_encoded_file
 from integrated_data.site.installation import create
@@ -77,7 +77,7 @@ def _row(what: str, done: linking.Timed, folder: Path, truth: tuple[str, str]) -
     places = Places(folder / "home")
     with open_loading(places, _settings()) as site:
         version = version_folder(places.indexes, "demographic", version=1)
-        seat_of("demographic").members(site.engine, folder=version, relation="members")
+        SEATS.of("demographic").members(site.engine, folder=version, relation="members")
         site.engine.create(
             "truly",
             f"SELECT DISTINCT m.entity_id, t.person_id FROM members m JOIN '{truth[0]}' t ON t.record_id = m.record_id",

@@ -10,7 +10,7 @@ import pytest
 from integrated_data.control import indexes
 from integrated_data.control.store import Store
 from integrated_data.engine import Stored
-from integrated_data.index.registry import seat_of
+from integrated_data.index.registry import SEATS
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
 from integrated_data.model.errors import IndexRefusal
@@ -32,7 +32,7 @@ def members(site: LoadingSite, index: str = "demographic") -> dict[str, tuple[in
     with site.store.read() as connection:
         version = indexes.get(connection, index).version
     folder = version_folder(site.places.indexes, index, version=version)
-    seat_of(index).members(site.engine, folder=folder, relation="them")
+    SEATS.of(index).members(site.engine, folder=folder, relation="them")
     site.engine.load("entities", Stored((folder / "entities.parquet",)))
     rows = site.engine.rows("SELECT t.record_id, e.entity_id, e.status FROM them t JOIN entities e USING (entity_id)")
     return {r["record_id"]: (r["entity_id"], r["status"]) for r in rows.to_pylist()}

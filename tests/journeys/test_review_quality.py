@@ -14,7 +14,7 @@ import pytest
 from integrated_data.control import decisions, releases, reviews
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
-from integrated_data.index.registry import seat_of
+from integrated_data.index.registry import SEATS
 from integrated_data.journey.binding import METHOD
 from integrated_data.journey.linking import version_folder
 from integrated_data.model.errors import IndexRefusal
@@ -75,7 +75,7 @@ def truth(home: Path) -> dict[int, int | None]:
     with opened(home) as site:
         links = linked.link_set(site, "census", index="demographic")
         folder = version_folder(site.places.indexes, "demographic", version=links.index_version)
-        seat_of("demographic").members(site.engine, folder=folder, relation="members")
+        SEATS.of("demographic").members(site.engine, folder=folder, relation="members")
         own = {r["record_id"]: r["entity_id"] for r in site.engine.rows("SELECT * FROM members").to_pylist()}
         site.engine.load(
             "rows", Stored((site.places.deliveries / links.delivery / "checked.parquet",), row_column="_row")

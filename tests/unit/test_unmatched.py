@@ -10,7 +10,7 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.index import promote
 from integrated_data.index.matching.train import Estimates, Task
-from integrated_data.index.registry import SEATS, seat_of
+from integrated_data.index.registry import SEATS
 from integrated_data.index.seat import Addition, Matching, Tools
 
 
@@ -79,7 +79,7 @@ ADDRESSES = """
 def test_what_says_enough_to_be_told_apart(
     engine: DuckDB, tmp_path: Path, index: str, known: str, delivered: str, enough: Sequence[str]
 ) -> None:
-    seat, tools = seat_of(index), Tools(engine, Untrained())
+    seat, tools = SEATS.of(index), Tools(engine, Untrained())
     engine.load("listed", Held(drawn(known)))
     seat.add(tools, Addition("list", "listed", "2024-01-01T00:00:00Z"), previous=None, folder=tmp_path / "1")
     engine.load("asked", Held(drawn(delivered)))

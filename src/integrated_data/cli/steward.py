@@ -15,7 +15,8 @@ from integrated_data.control import deliveries, indexes
 from integrated_data.model.errors import UsageRefusal
 
 Index = Annotated[
-    str, typer.Argument(metavar="INDEX", help="demographic, business, address, geography, classification.")
+    str,
+    typer.Argument(metavar="INDEX", help="demographic, business, address, geography, classification, or one defined."),
 ]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit chain.")]
 DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id.")]
@@ -52,6 +53,19 @@ def reference_load(
     shown.facts(report, title=f"{index} index", json_out=call.json)
 
 
+@reference.command("define")
+@taking
+def reference_define(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The description of the index, in YAML.")], call: Call
+) -> None:
+    """Define an index of one's own by a file; then load, match and name it in contracts as any other."""
+    from integrated_data.site.defining import define_index
+
+    with opened_store(call.home) as (places, store):
+        made = define_index(places, store, file=file, by=call.actor)
+    shown.facts(made, title="Index defined", json_out=call.json)
+
+
 @reference.command("show")
 @taking
 def reference_show(
@@ -71,11 +85,10 @@ def reference_show(
 @taking
 def reference_refresh(index: Index, call: Call) -> None:
     """Renew the grants that merges and splits touch, where that was left unfinished."""
-    from integrated_data.index.registry import seat_of
     from integrated_data.site.refreshing import refresh_index
 
-    seat_of(index)
     with opened_loading(call.home) as site, steps() as step:
+        site.seats.of(index)
         done = refresh_index(site, index, progress=step)
     shown.table(done, title=f"Refreshed after versions of the {index} index", json_out=call.json)
 
@@ -93,13 +106,13 @@ def reference_quality(
     call: Call,
 ) -> None:
     """Show how good links are: counted, and estimated from judged samples, by group."""
-    from integrated_data.index.registry import SEATS
     from integrated_data.site import measuring
 
-    if compare is not None and (subject is None or subject in SEATS):
-        raise UsageRefusal("Rival links are compared for one dataset", next_step="Name the dataset before --compare")
     with opened_loading(call.home) as site:
-        if subject is None or subject in SEATS:
+        if subject is None or subject in site.seats:
+            if compare is not None:
+                step = "Name the dataset before --compare"
+                raise UsageRefusal("Rival links are compared for one dataset", next_step=step)
             rows = measuring.overview(site, index=subject)
             shown.table(rows, title="Link quality", json_out=call.json)
             return

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from integrated_data.model.contract import Column, Contract, IndexUse
 from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.linkage import IndexDefinition
 from integrated_data.model.meanings import Kind, Meaning
 from integrated_data.vocabulary.sql import name
 from integrated_data.vocabulary.whole_names import parts_sql
@@ -59,6 +60,11 @@ class Records:
     columns: Mapping[str, tuple[str, ...]]
     dataset: str = ""
     own: str | None = None
+
+
+def named(contract: Contract, index: IndexDefinition) -> list[str]:
+    """Columns that an index takes for its attributes by their names."""
+    return [c.name for c in contract.columns if index.named and c.name.lower() in index.attributes]
 
 
 def records_of(

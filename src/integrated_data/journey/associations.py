@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from integrated_data.approve.answers import answered
 from integrated_data.control import deliveries, indexes, jobs, releases
 from integrated_data.control.releases import Release
 from integrated_data.engine import Held, Stored
-from integrated_data.index.registry import SEATS
 from integrated_data.journey import resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
@@ -64,7 +64,7 @@ def made_from(workshop: Workshop, datasets: Collection[str]) -> frozenset[str]:
 def _turned(workshop: Workshop, association: Association) -> dict[str, int]:
     """By index, the newest version in which entities merged or split."""
     turned = {}
-    for index in filter(None, map(resolving.index_of, association.keys)):
+    for index in filter(None, map(partial(resolving.index_of, workshop.seats), association.keys)):
         with workshop.store.read() as connection:
             version = indexes.current(connection, index)
         if version is None:
@@ -116,7 +116,7 @@ def _publish(
 def _succeed(workshop: Workshop, association: Association) -> None:
     """Entities that were absorbed give way to those that stand for them, in ROWS."""
     for end, key in zip(("l", "r"), association.keys, strict=True):
-        index = resolving.index_of(key)
+        index = resolving.index_of(workshop.seats, key)
         with workshop.store.read() as connection:
             version = indexes.current(connection, index) if index else None
         if index is None or version is None:
@@ -169,7 +169,7 @@ def _load(workshop: Workshop, association: Association, *, place: Path, relation
     columns = set(workshop.engine.columns(relation))
     answers = {}
     for key in association.keys:
-        index = resolving.index_of(key)
+        index = resolving.index_of(workshop.seats, key)
         with workshop.store.read() as connection:
             version = indexes.current(connection, index) if index else None
         if index is not None and version is not None and f"{key}_entity" in columns:
@@ -180,7 +180,7 @@ def _load(workshop: Workshop, association: Association, *, place: Path, relation
 
 def _attributes(workshop: Workshop, association: Association) -> tuple[str, ...]:
     """View `attributes` of what the right end's index publishes; returns its columns."""
-    seat = next(seat for seat in SEATS.values() if seat.definition.key == association.keys[1])
+    seat = next(seat for seat in workshop.seats.values() if seat.definition.key == association.keys[1])
     with workshop.store.read() as connection:
         version = indexes.current(connection, seat.definition.name)
     if version is None:

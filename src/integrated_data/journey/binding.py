@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from integrated_data.engine import Held
 from integrated_data.index.records import Records
-from integrated_data.index.registry import seat_of
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.linkage import Band, LinkDecision
 from integrated_data.vocabulary.sql import name, text
@@ -31,7 +30,7 @@ def bind(workshop: Workshop, records: Records, *, index: str, folder: Path, link
     engine = workshop.engine
     try:
         engine.load(_DECIDED, Held(decided))
-        seat_of(index).members(engine, folder=folder, relation=_MEMBERS)
+        workshop.seats.of(index).members(engine, folder=folder, relation=_MEMBERS)
         engine.create(_BOUND, _bound_sql(records.own, links))
         changed = engine.rows(f"SELECT count(*) AS n FROM {_BOUND} WHERE changed")["n"][0].as_py()
         engine.create(links, f"SELECT * EXCLUDE (changed) FROM {_BOUND}")

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from integrated_data.control import indexes
 from integrated_data.engine import Held
-from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Tools
 from integrated_data.journey.linking import DECISIONS, RECORDS, version_folder
 from integrated_data.journey.workshop import Facts, Workshop
@@ -33,7 +32,7 @@ def apply_decisions(workshop: Workshop, index: str) -> Facts:
     previous = version_folder(workshop.places.indexes, index, version=before.version)
     try:
         tools = Tools(engine, workshop.linker)
-        report = seat_of(index).add(tools, addition, previous=previous, folder=place)
+        report = workshop.seats.of(index).add(tools, addition, previous=previous, folder=place)
     finally:
         engine.drop(RECORDS, DECISIONS)
     if not report["events"] and not report["created"]:

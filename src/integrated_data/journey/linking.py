@@ -10,8 +10,7 @@ from integrated_data.control import indexes
 from integrated_data.control.store import Change
 from integrated_data.deidentify.attach import Attachment
 from integrated_data.engine import Held, Stored
-from integrated_data.index.records import Records, records_of
-from integrated_data.index.registry import seat_of
+from integrated_data.index.records import Records, named, records_of
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.journey import provisional
 from integrated_data.journey.binding import bind
@@ -49,9 +48,9 @@ def match_delivery(
         if version is None:
             continue
         place = version_folder(workshop.places.indexes, use.index, version=version.version)
-        records = records_of(contract, use, relation=good, record_id=ROW)
+        records = records_by_row(workshop, contract, use=use, good=good)
         models = models_folder(workshop, use.index, dataset=contract.dataset)
-        fills = seat_of(use.index).definition.provisional
+        fills = workshop.seats.of(use.index).definition.provisional
         links, found = LINKS, Facts()
         report = match_records(workshop, records, use=use, folder=place, models=models, unmatched=fills)
         if fills:
@@ -77,7 +76,7 @@ def match_records(
     wanted = UNMATCHED if unmatched else None
     matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns, unmatched=wanted)
     try:
-        report = seat_of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
+        report = workshop.seats.of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
         return report | bind(workshop, records, index=use.index, folder=folder, links=LINKS)
     finally:
         workshop.engine.drop(RECORDS)
@@ -86,6 +85,12 @@ def match_records(
 def models_folder(workshop: Workshop, index: str, *, dataset: str) -> Path:
     """Where the match models of a dataset are kept and found again."""
     return workshop.places.indexes / index / "models" / dataset
+
+
+def records_by_row(workshop: Workshop, contract: Contract, *, use: IndexUse, good: str) -> Records:
+    """The good rows of a delivery as an index matches them, numbered as they were delivered."""
+    own = named(contract, workshop.seats.of(use.index).definition)
+    return records_of(contract, use, relation=good, record_id=ROW, also=own)
 
 
 def write_links(change: Change, workshop: Workshop, *, delivery: Delivery, made: Mapping[str, Facts]) -> None:
@@ -105,7 +110,7 @@ def attachments(workshop: Workshop, made: Mapping[str, Facts], *, folder: Path) 
     for index, facts in made.items():
         links, attributes = f"links_{index}", f"attributes_{index}"
         workshop.engine.load(links, Stored((folder / f"links-{index}.parquet",)))
-        seat = seat_of(index)
+        seat = workshop.seats.of(index)
         place = version_folder(workshop.places.indexes, index, version=facts["version"])
         columns = seat.published(workshop.engine, folder=place, relation=attributes)
         weights = None
@@ -128,7 +133,9 @@ def feed_index(
     place = version_folder(workshop.places.indexes, index, version=version)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)  # what a killed build left: no record names it
-    also = [c.name for c in contract.columns] if index in WHOLE else []
+    also = (
+        [c.name for c in contract.columns] if index in WHOLE else named(contract, workshop.seats.of(index).definition)
+    )
     records = records_of(contract, IndexUse(index), relation=good, record_id=_record_id(load, contract), also=also)
     workshop.engine.view(RECORDS, records.sql)
     workshop.engine.load(DECISIONS, Held(workshop.rulings(index=index)))
@@ -137,9 +144,9 @@ def feed_index(
     addition = Addition(source, RECORDS, recorded_at, records.columns, decisions=DECISIONS, numbered=numbered)
     previous = version_folder(workshop.places.indexes, index, version=before.version) if before else None
     tools = Tools(workshop.engine, workshop.linker)
-    if seat_of(index).definition.provisional:
+    if workshop.seats.of(index).definition.provisional:
         addition = provisional.meet(workshop, index, addition=addition, beside=previous)
-    report = seat_of(index).add(tools, addition, previous=previous, folder=place)
+    report = workshop.seats.of(index).add(tools, addition, previous=previous, folder=place)
     workshop.engine.drop(RECORDS, DECISIONS, *([addition.met] if addition.met else []))
     facts: Facts = {"index": index, "version": version, "report": report}
 

@@ -16,7 +16,6 @@ from integrated_data.control import indexes
 from integrated_data.control.store import Change
 from integrated_data.engine import Engine, Stored
 from integrated_data.index.records import Records
-from integrated_data.index.registry import seat_of
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.contract import IndexUse
@@ -125,7 +124,7 @@ def _match(workshop: Workshop, index: str, *, matching: Matching, version: int, 
         engine.load(f"{_GONE}_index", Stored((beside / "entities.parquet",)))
         gone = f"SELECT c.entity_id FROM {_GONE}_chain AS c SEMI JOIN {_GONE}_index AS i USING (entity_id)"
     engine.create(_GONE, gone)
-    seat_of(index).match(Tools(engine, workshop.linker), matching, folder=folder)
+    workshop.seats.of(index).match(Tools(engine, workshop.linker), matching, folder=folder)
     engine.drop(f"{_GONE}_chain", f"{_GONE}_index")
 
 
@@ -158,8 +157,8 @@ def _enter(workshop: Workshop, put: Put, *, base: int) -> int:
         put.use.one_to_one, settled=_SETTLED, status=EntityStatus.PROVISIONAL, beside=put.folder,
     )  # fmt: skip
     previous = chain_folder(places, index, version=base) if base else None
-    report = seat_of(index).add(Tools(engine, workshop.linker), addition, previous=previous, folder=aside)
-    seat_of(index).members(engine, folder=aside, relation=_MEMBERS)
+    report = workshop.seats.of(index).add(Tools(engine, workshop.linker), addition, previous=previous, folder=aside)
+    workshop.seats.of(index).members(engine, folder=aside, relation=_MEMBERS)
     return int(report["created"])
 
 

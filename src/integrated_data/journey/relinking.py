@@ -19,15 +19,14 @@ from integrated_data.control.indexes import LinkSet
 from integrated_data.control.store import Change
 from integrated_data.engine import Held, Stored
 from integrated_data.index import life
-from integrated_data.index.records import Records, records_of
+from integrated_data.index.records import Records
 from integrated_data.journey import checking, resolving
 from integrated_data.journey.binding import bind, decided_on
-from integrated_data.journey.linking import LINKS, match_records, models_folder, version_folder
+from integrated_data.journey.linking import LINKS, match_records, models_folder, records_by_row, version_folder
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.linkage import LINK_COLUMNS, Band, EntityEvent
-from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import name, names, text
 
 #: Tables of the links a delivery stands with, of its records in doubt, and of links that people changed.
@@ -181,7 +180,7 @@ def _records(workshop: Workshop, index: str, *, delivery: str) -> Records:
         )
     contract = _contract(workshop, delivery)
     checking.load_good(workshop.engine, contract, place=checked)
-    return records_of(contract, _use(contract, index), relation=checking.GOOD, record_id=ROW)
+    return records_by_row(workshop, contract, use=_use(contract, index), good=checking.GOOD)
 
 
 def _contract(workshop: Workshop, delivery: str) -> Contract:

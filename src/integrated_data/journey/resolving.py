@@ -11,7 +11,7 @@ from integrated_data.control.indexes import LinkSet
 from integrated_data.control.store import Store
 from integrated_data.engine import Engine, Stored
 from integrated_data.index import life
-from integrated_data.index.registry import SEATS
+from integrated_data.index.registry import Seats
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.access import DatasetRequest, Project
@@ -22,9 +22,9 @@ from integrated_data.vocabulary import sql
 EVENTS, OVERLAY = "version_events", "link_overlay"
 
 
-def index_of(key: str) -> str | None:
+def index_of(seats: Seats, key: str) -> str | None:
     """The index whose ids a key of that name stands for, or None."""
-    return next((index for index, seat in SEATS.items() if seat.definition.key == key), None)
+    return next((index for index, seat in seats.items() if seat.definition.key == key), None)
 
 
 def pinned(project: Project, index: str) -> bool:
@@ -46,9 +46,9 @@ def wanted(store: Store, project: Project, *, index: str) -> int | None:
     return newest.version if newest is not None else None
 
 
-def check_pins(store: Store, project: Project) -> None:
+def check_pins(store: Store, seats: Seats, *, project: Project) -> None:
     """Refuse pins that cannot be kept, and pins of an index by which the project asks for no key."""
-    asked = {index for r in project.datasets for key in r.keys if (index := index_of(key)) is not None}
+    asked = {index for r in project.datasets for key in r.keys if (index := index_of(seats, key)) is not None}
     idle = sorted(set(project.index_versions) - asked)
     if idle:
         raise AgreementRefusal(
@@ -66,7 +66,7 @@ def answers(
     """Of every key that a project asks of a dataset, what the published links are in the version it wants."""
     found: dict[str, Answer] = {}
     for key in request.keys:
-        index = index_of(key)
+        index = index_of(workshop.seats, key)
         version = wanted(workshop.store, project, index=index) if index is not None else None
         if index is not None and version is not None:
             found[key] = answer(workshop, index, version=version, files=files)
@@ -155,6 +155,6 @@ def load_events(engine: Engine, index: str, *, folder: Path) -> None:
     life.load(engine, folder if (folder / life.FILE).exists() else None, relation=EVENTS)
 
 
-def kept_back(project: Project, found: Mapping[str, Answer]) -> bool:
+def kept_back(seats: Seats, project: Project, *, found: Mapping[str, Answer]) -> bool:
     """Whether a project keeps its old copy of a dataset: it pins versions, and the new release was linked later."""
-    return any(answer.later and pinned(project, index_of(key) or "") for key, answer in found.items())
+    return any(answer.later and pinned(project, index_of(seats, key) or "") for key, answer in found.items())

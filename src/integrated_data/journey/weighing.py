@@ -4,7 +4,6 @@ from pathlib import Path
 
 from integrated_data.index.quality import design, groups
 from integrated_data.index.quality.weights import weigh
-from integrated_data.index.registry import seat_of
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.meanings import Meaning
@@ -25,7 +24,7 @@ def weigh_links(workshop: Workshop, contract: Contract, *, index: str, links: st
     For indexes of which analysts see the key alone: where attributes are published (areas, codes), it is
     they that are analysed. Groups are those by which quality is shown, and the postcode's area.
     """
-    if seat_of(index).definition.publishes:
+    if workshop.seats.of(index).definition.publishes:
         return {}
     engine = workshop.engine
     columns = dict(groups.group_columns(contract, at=workshop.store.now().date()))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from integrated_data.control.store import Change, Store
 from integrated_data.engine import Engine, Sealer
 from integrated_data.index.matching.train import Trainer
+from integrated_data.index.registry import Seats
 from integrated_data.lake import Lake
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import Delivery
@@ -52,7 +53,7 @@ class Rulings(Protocol):
 @dataclass(frozen=True)
 class Workshop:
     """What the wiring hands to every stage. `linker` trains match models (see `index`); `rulings` gives what
-    people decided about an index (see `index.decisions`)."""
+    people decided about an index (see `index.decisions`); `seats` are the installation's indexes."""
 
     places: Folders
     store: Store
@@ -62,6 +63,7 @@ class Workshop:
     linker: Trainer
     actor: str
     rulings: Rulings
+    seats: Seats
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from integrated_data.model.meanings import Meaning
-
 
 class Band(StrEnum):
     """What is decided about a record's best candidate."""
@@ -53,20 +51,24 @@ class IndexDefinition:
     """What an index is: configuration, so that a further index needs no code.
 
     `key` names the entity column in published tables (`<key>_entity`) and, translated per
-    project, in views (`<key>_key`). `attributes` are the meanings an index keeps of an entity.
+    project, in views (`<key>_key`). `attributes` are what an index keeps, most by meaning, of an entity.
     `publishes` are the attributes that may enter published tables (area codes, not names).
     `provisional`: a record that is not found is a real thing that the index does not know yet, and gets
     a provisional entity; of a list that is complete by definition (codes, areas) nothing is missing.
-    `coded`: its entities name themselves (codes, postcodes), so that nobody decides who is who.
+    `named`: a column whose name is that of an attribute is taken for it, whatever it means.
+    `one_to_one`: of a file without a contract, no two records are one entity. `coded`: its entities
+    name themselves (codes, postcodes), so that nobody decides who is who.
     """
 
     name: str
     title: str
     key: str
-    attributes: tuple[Meaning, ...]
+    attributes: tuple[str, ...]
     publishes: tuple[str, ...] = ()
     provisional: bool = False
     coded: bool = False
+    named: bool = False
+    one_to_one: bool = False
 
 
 #: Columns of every link table, in order: `ids match` and the stages both write exactly these.

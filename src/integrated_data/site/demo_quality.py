@@ -12,7 +12,6 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
 from integrated_data.index.quality.intervals import wilson
-from integrated_data.index.registry import seat_of
 from integrated_data.journey.linking import version_folder
 from integrated_data.model.linkage import PROVISIONAL
 from integrated_data.model.meanings import Meaning
@@ -94,7 +93,7 @@ def _links(site: LoadingSite, index: str, *, dataset: str, truth: Path) -> int:
 
 def _members(site: LoadingSite, index: str, *, source: str, truth: Path, column: str) -> None:
     """Make relation `members`: entity_id and what the truth says it is."""
-    seat_of(index).members(site.engine, folder=_version(site, index), relation="of_members")
+    site.seats.of(index).members(site.engine, folder=_version(site, index), relation="of_members")
     site.engine.load("of_source", Stored((truth / f"{source}.parquet",), sealed=False))
     site.engine.create(
         "members",
@@ -131,7 +130,7 @@ def _worst_groups(site: LoadingSite, column: str, *, truth: Path) -> list[dict[s
 def _geography(site: LoadingSite, truth: Path) -> dict[str, Any]:
     """Small areas of census records against the true area of their address."""
     records = _links(site, "geography", dataset="census", truth=truth)
-    seat_of("geography").published(site.engine, folder=_version(site, "geography"), relation="of_areas")
+    site.seats.of("geography").published(site.engine, folder=_version(site, "geography"), relation="of_areas")
     site.engine.load("of_addresses", Stored((truth / "addresses.parquet",), sealed=False))
     site.engine.load("of_outputs", Stored((truth / "areas.parquet",), sealed=False))
     row = site.engine.rows(
@@ -149,7 +148,7 @@ def _classification(site: LoadingSite, truth: Path) -> dict[str, Any]:
     """Industry codes of survey respondents' words against their true industry."""
     records = _links(site, "classification", dataset="labour_force_survey", truth=truth)
     relation = "of_codes"
-    seat_of("classification").published(site.engine, folder=_version(site, "classification"), relation=relation)
+    site.seats.of("classification").published(site.engine, folder=_version(site, "classification"), relation=relation)
     row = site.engine.rows(
         "SELECT count(j.entity_id) AS accepted, count(*) FILTER (c.classification_code = j.sic_code) AS right_, "
         f"count(j.sic_code) AS present FROM judged j LEFT JOIN {relation} c ON c.entity_id = j.entity_id "

@@ -22,7 +22,6 @@ from integrated_data.index.encoded import match_encoded
 from integrated_data.index.matched import MatchedIndex
 from integrated_data.index.records import records_of
 from integrated_data.index.reference import demographic
-from integrated_data.index.registry import seat_of
 from integrated_data.index.store import open_version
 from integrated_data.journey import checking
 from integrated_data.journey.linking import version_folder
@@ -106,7 +105,7 @@ def _record_id(contract: Contract, wanted: str | None) -> str:
 
 def match_encoded_file(site: LoadingSite, order: MatchOrder, *, secret_file: Path) -> dict[str, Any]:
     """Match an encoded file to an index of people and write one link per record; changes no index."""
-    secret, seat = read_secret(secret_file), seat_of(order.index)
+    secret, seat = read_secret(secret_file), site.seats.of(order.index)
     if not isinstance(seat, MatchedIndex) or seat.matching is not demographic.DEFINITION:
         raise IndexRefusal(
             f"Encoded records cannot be matched to the {order.index} index",

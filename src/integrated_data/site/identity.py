@@ -12,7 +12,6 @@ from integrated_data.control.decisions import Side
 from integrated_data.control.indexes import IndexVersion, LinkSet
 from integrated_data.engine import Stored
 from integrated_data.index.past import TIMES, History
-from integrated_data.index.registry import SEATS, seat_of
 from integrated_data.journey import deciding, relinking, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.provisional import chain_of
@@ -78,11 +77,11 @@ def _found(site: LoadingSite, entity_id: int, *, as_at: date | None) -> tuple[st
     An entity that an index took over from its provisional ones is there for the days before.
     """
     with site.store.read() as connection:
-        every = [*((i, i) for i in SEATS), *((chain_of(i), i) for i in SEATS)]
+        every = [*((i, i) for i in site.seats), *((chain_of(i), i) for i in site.seats)]
         newest = {line: (of, v) for line, of in every if (v := indexes.current(connection, line)) is not None}
     refusals: list[IndexRefusal] = []
     for line, (of, current) in newest.items():
-        found = seat_of(of).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
+        found = site.seats.of(of).history(site.engine, folder=_folder(site, current), entity_id=entity_id)
         if found is not None and as_at is None:
             return line, current, found
         if found is None or as_at is None:
@@ -105,7 +104,7 @@ def _then(site: LoadingSite, line: str, *, found: History, as_at: date) -> tuple
     with site.store.read() as connection:
         version = indexes.as_at(connection, line, day=as_at, today=site.store.now().date())
     index = line.split(".", maxsplit=1)[0]
-    then = seat_of(index).history(site.engine, folder=_folder(site, version), entity_id=found.entity_id)
+    then = site.seats.of(index).history(site.engine, folder=_folder(site, version), entity_id=found.entity_id)
     if then is None:
         raise IndexRefusal(
             f"The {index} index did not know this entity as at {as_at}",
@@ -131,7 +130,7 @@ def _folder(site: LoadingSite, version: IndexVersion) -> Path:
 
 def changes(site: LoadingSite, index: str, *, before: int, after: int) -> dict[str, Any]:
     """What changed between two versions, and which published tables and projects hold links to what changed."""
-    seat = seat_of(index)
+    seat = site.seats.of(index)
     with site.store.read() as connection:
         old = indexes.get(connection, index, version=before)
         new = indexes.get(connection, index, version=after)
@@ -180,7 +179,7 @@ def _touched(site: LoadingSite, index: str, *, before: Path, after: int) -> list
         f"SELECT entity_id, bool_or(change IN ({kinds})) AS rekeyed FROM {name(CHANGES)} "
         f"WHERE change <> {text(EntityEvent.CREATED)} GROUP BY entity_id"
     )
-    seat_of(index).succession(site.engine, folder=before, relation=LINE)
+    site.seats.of(index).succession(site.engine, folder=before, relation=LINE)
     tables = []
     for delivery in dict.fromkeys(s.delivery for s in sets):
         own = [s for s in sets if s.delivery == delivery]
@@ -222,10 +221,10 @@ def decide(
     A side is `SOURCE:RECORD` or `DATASET:RECORD`, or the id of an entity, which stands for the first of its
     records. One side at least is in the index.
     """
-    _check_decidable(index)
+    _check_decidable(site, index)
     with site.store.read() as connection:
         version = indexes.get(connection, index)
-    seat_of(index).members(site.engine, folder=_folder(site, version), relation=MEMBERS)
+    site.seats.of(index).members(site.engine, folder=_folder(site, version), relation=MEMBERS)
     try:
         found = tuple(_side(site, index, side=side) for side in sides)
     finally:
@@ -247,13 +246,13 @@ def decide(
 
 def apply_decisions(site: LoadingSite, index: str) -> dict[str, Any]:
     """Make a version in which every decision holds, and renew the grants it touches; none where all holds."""
-    _check_decidable(index)
+    _check_decidable(site, index)
     made = deciding.apply_decisions(site.workshop, index)
     return made | {"refreshed": refresh_index(site, index) if made["version"] is not None else []}
 
 
-def _check_decidable(index: str) -> None:
-    if seat_of(index).definition.coded:
+def _check_decidable(site: LoadingSite, index: str) -> None:
+    if site.seats.of(index).definition.coded:
         raise IndexRefusal(
             f"Nobody decides who is who in the {index} index",
             why="Its entities name themselves",
@@ -298,7 +297,7 @@ def _not_there(index: str) -> IndexRefusal:
 
 def decided(site: LoadingSite, index: str) -> list[dict[str, Any]]:
     """Decisions that bind an index: numbers, entities, who, why and when; no record ids."""
-    seat_of(index)
+    site.seats.of(index)
     with site.store.read() as connection:
         known = decisions.of_index(connection, index)
     return [

@@ -11,11 +11,10 @@ from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
 from integrated_data.index.matched import MatchedIndex
 from integrated_data.index.quality import design, groups
-from integrated_data.index.records import Records, records_of
-from integrated_data.index.registry import seat_of
+from integrated_data.index.records import Records
 from integrated_data.index.store import Version, open_version
 from integrated_data.journey import checking
-from integrated_data.journey.linking import version_folder
+from integrated_data.journey.linking import records_by_row, version_folder
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.site.loading import LoadingSite
@@ -87,7 +86,7 @@ def load_records(site: LoadingSite, links: Linked) -> Records:
     place = site.places.deliveries / links.delivery / "checked.parquet"
     checking.load_good(site.engine, links.contract, place=place)
     use = next((u for u in links.contract.indexes if u.index == links.index), IndexUse(links.index))
-    records = records_of(links.contract, use, relation=checking.GOOD, record_id=ROW)
+    records = records_by_row(site.workshop, links.contract, use=use, good=checking.GOOD)
     site.engine.view(RECORDS, records.sql)
     return records
 
@@ -102,7 +101,7 @@ def _with_region(site: LoadingSite, links: Linked, *, columns: dict[str, str]) -
     if not found:
         return checking.GOOD
     folder = version_folder(site.places.indexes, "geography", version=found[0].index_version)
-    held = seat_of("geography").published(site.engine, folder=folder, relation="review_areas")
+    held = site.seats.of("geography").published(site.engine, folder=folder, relation="review_areas")
     regions = [c for c in held if c.startswith("region")]
     if not regions:
         return checking.GOOD
@@ -119,7 +118,7 @@ def _with_region(site: LoadingSite, links: Linked, *, columns: dict[str, str]) -
 
 def version_of(site: LoadingSite, links: Linked) -> Version:
     """The index version that a link set was made with; refuses an index whose links are not judged by pairs."""
-    seat = seat_of(links.index)
+    seat = site.seats.of(links.index)
     if not isinstance(seat, MatchedIndex):
         raise IndexRefusal(
             f"Links to the {links.index} index cannot be reviewed record by record",

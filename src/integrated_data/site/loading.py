@@ -9,8 +9,10 @@ from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.index.matching.train import Trainer
+from integrated_data.index.registry import SEATS, Seats
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
+from integrated_data.site.defining import read_definitions
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.rulings import rulings
 from integrated_data.site.settings import Settings
@@ -30,12 +32,15 @@ class LoadingSite:
     vault: Vault
     linker: Trainer
     actor: str
+    seats: Seats
 
     @property
     def workshop(self) -> Workshop:
         """What the stages of a journey work with."""
         decided = partial(rulings, self.vault, self.store)
-        return Workshop(self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor, decided)
+        return Workshop(
+            self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor, decided, self.seats
+        )
 
 
 @contextmanager
@@ -46,8 +51,9 @@ def open_loading(places: Places, settings: Settings) -> Iterator[LoadingSite]:
     sealer = FileSealer(vault.derive("landed"))
     engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
     try:
+        seats = SEATS.joined_by(read_definitions(places))
         store, trainer = open_store(places), SplinkTrainer(settings.threads)
-        yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor)
+        yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor, seats)
     finally:
         engine.close()
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from integrated_data.control import indexes
 from integrated_data.index.matched import MatchedIndex, model_name
 from integrated_data.index.matching.model import Model, assumed
-from integrated_data.index.registry import seat_of
 from integrated_data.index.single import Matcher, Weighing, open_matcher
 from integrated_data.index.store import Version, open_version
 from integrated_data.journey.linking import version_folder
@@ -32,7 +31,7 @@ def open_index(
     model that the index judges its own newest source by decides, or the weights its definition assumes; every
     answer says which. Refuses an index that holds nothing, and one that is matched by other means.
     """
-    seat = seat_of(index)
+    seat = site.seats.of(index)
     if not isinstance(seat, MatchedIndex):
         raise IndexRefusal(
             f"The {index} index is not held open for single records here",

@@ -11,7 +11,6 @@ from integrated_data.engine import Held, Stored
 from integrated_data.index.quality import estimate
 from integrated_data.index.quality.estimate import EVERYBODY, GroupQuality
 from integrated_data.index.quality.intervals import Estimate, kappa
-from integrated_data.index.registry import SEATS
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.meanings import Meaning
 from integrated_data.model.review import CaseState, ReviewKind, same
@@ -64,7 +63,7 @@ def details(site: LoadingSite, dataset: str, *, compare: Path | None = None) -> 
     if not found:
         raise IndexRefusal(
             f"There is no index or dataset called {_plain(dataset)} with links",
-            next_step=f"Name a dataset that was delivered, or an index: {', '.join(SEATS)}",
+            next_step=f"Name a dataset that was delivered, or an index: {', '.join(site.seats)}",
         )
     made = [_detail(site, linked.link_set(site, dataset, index=k.index), compare=compare) for k in found]
     return [d for d in made if compare is None or d["compared"] is not None]

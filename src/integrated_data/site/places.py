@@ -3,6 +3,7 @@
 keyring/      vault.key, signing.key, projects/*.salt    apart from the data; back it up apart
 control.sqlite                                           the service's own memory
 identified/   landed/ deliveries/ indexes/               sealed; loading side only
+definitions/                                             own indexes, a file each
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/             what was provisioned
 outputs/      requests/ released/
@@ -56,6 +57,11 @@ class Places:
     def indexes(self) -> Path:
         """Index versions, sealed."""
         return self.identified / "indexes"
+
+    @property
+    def definitions(self) -> Path:
+        """The installation's own indexes: a file each; no personal data."""
+        return self.home / "definitions"
 
     @property
     def lake(self) -> Path:

@@ -34,7 +34,7 @@ def _check_published(site: LoadingSite, project: str) -> None:
     with site.store.read() as connection:
         asking = projects.get_project(connection, project)
         found = [(request, releases.get(connection, request.dataset)) for request in asking.datasets]
-    resolving.check_pins(site.store, asking)
+    resolving.check_pins(site.store, site.seats, project=asking)
     for request, release in found:
         order = provision.Order(project, request, release.id, ())
         provision.view_columns(order, [v["name"] for v in release.entry["variables"]])
@@ -70,7 +70,7 @@ def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]
     done: list[dict[str, Any]] = []
     for project, request in held:
         order = _order(site, project, request=request)
-        if resolving.kept_back(project, order.answers):
+        if resolving.kept_back(site.seats, project, found=order.answers):
             done.append({"project": project.id, "dataset": dataset, "kept": "linked later than the version it pins"})
             continue
         grants = provision_project(site, project, requests=[request], by=by)

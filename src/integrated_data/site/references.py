@@ -11,8 +11,7 @@ from integrated_data import journey
 from integrated_data.acquire.drift import check_header
 from integrated_data.control import indexes
 from integrated_data.control.indexes import IndexVersion
-from integrated_data.index.records import records_of
-from integrated_data.index.registry import seat_of
+from integrated_data.index.records import named, records_of
 from integrated_data.index.seat import Matching, Tools
 from integrated_data.journey import checking
 from integrated_data.journey.linking import version_folder
@@ -68,7 +67,7 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
     Returns what became of it, as plain values; `refreshed` holds a report for each version whose refresh
     was to be done, those that an earlier call left unfinished among them.
     """
-    seat_of(order.index)
+    site.seats.of(order.index)
     contract = read_contract(order.contract_file) if order.contract_file else None
     feed = journey.Feed(order.index, order.id_column)
     outcome = journey.deliver(
@@ -101,7 +100,7 @@ def _version(site: LoadingSite, order: MatchOrder) -> IndexVersion:
 
 def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | None = None) -> dict[str, Any]:
     """Match a file to an index and write one link per record; the index is not changed."""
-    seat = seat_of(order.index)
+    seat = site.seats.of(order.index)
     version = _version(site, order)
     folder = Path(tempfile.mkdtemp(prefix="match-", dir=site.places.scratch))
     try:
@@ -109,10 +108,15 @@ def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | Non
         kit = Kit(site.engine, site.sealer, folder)
         contract = standardised(kit, order)
         (progress or _silent)("matching")
-        use = next((u for u in contract.indexes if u.index == order.index), IndexUse(order.index))
+        use = next(
+            (u for u in contract.indexes if u.index == order.index),
+            IndexUse(order.index, one_to_one=seat.definition.one_to_one),
+        )
         id_column = next((c for c in contract.columns if c.key), None)
         record_id = sql.name(id_column.name) if id_column else "(row_number() OVER () - 1)::VARCHAR"
-        records = records_of(contract, use, relation=checking.STANDARDISED, record_id=record_id)
+        records = records_of(
+            contract, use, relation=checking.STANDARDISED, record_id=record_id, also=named(contract, seat.definition)
+        )
         site.engine.create("match_records", records.sql)
         models = site.places.indexes / order.index / "models" / contract.dataset
         matching = Matching(

@@ -136,7 +136,7 @@ def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, 
 
 
 def _concerned(site: LoadingSite, job: Job, *, project: Project, grant: Grant) -> bool:
-    if not any(resolving.index_of(key) == job.index for key in grant.keys):
+    if not any(resolving.index_of(site.seats, key) == job.index for key in grant.keys):
         return False
     if not resolving.pinned(project, job.index):
         return True

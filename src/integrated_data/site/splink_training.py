@@ -96,7 +96,7 @@ def _comparison(comparison: Comparison, shares: Shares) -> dict[str, Any]:
 
 def _columns(condition: str) -> str:
     """`l.given = r.given` as Splink writes it: `"given_l" = "given_r"`."""
-    return re.sub(r"\b([lr])\.(\w+)", r'"\2_\1"', condition)
+    return re.sub(r'\b([lr])\."?(\w+)"?', r'"\2_\1"', condition)
 
 
 def _start_from(comparison: dict[str, Any], u: tuple[float | None, ...] | None) -> None:
