@@ -243,7 +243,7 @@ output_release = Table(
 review_set = Table(
     "review_set", METADATA,
     Column("id", String(32), primary_key=True),
-    Column("kind", String(16), nullable=False),  # links, clusters
+    Column("kind", String(16), nullable=False),  # links
     Column("index", String(32), nullable=False, index=True),
     Column("dataset", String(64), nullable=True, index=True),
     Column("delivery", String(32), nullable=True),

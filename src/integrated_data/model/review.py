@@ -23,7 +23,6 @@ class ReviewKind(StrEnum):
     """What a review set is made of."""
 
     LINKS = "links"  # a record of a delivery beside entities of an index
-    CLUSTERS = "clusters"  # a record of an index beside others that share its entity
 
 
 class CaseState(StrEnum):
