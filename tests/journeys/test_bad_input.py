@@ -88,7 +88,11 @@ def test_a_header_that_drifted_is_named_and_the_old_version_stays(home: Path, tm
     second.write_text((HEADER + rows(301)).replace("amount", "sum_paid", 1))
     assert ids(home, "deliver", "drifting", first).code == 0
     assert "column amount" in refused(ids(home, "deliver", "drifting", second))
-    assert ids(home, "catalogue", "show", "drifting", "--json").json["rows"] == 300
+    shown = ids(home, "catalogue", "show", "drifting", "--json").json
+    assert shown["rows"] == 300
+    steps = ["acquire", "standardise", "validate", "index", "deidentify", "publish"]
+    assert [made["step"] for made in shown["lineage"]] == steps
+    assert shown["lineage"][-1]["made"] == ["dataset/drifting"]
 
 
 def test_a_contract_that_lies_holds_or_rejects_and_the_rows_can_be_seen(home: Path, tmp_path: Path) -> None:

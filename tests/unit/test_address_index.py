@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held, Stored
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.address import ADDRESS, ALIKE, BUILDING
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.linkage import LINK_COLUMNS
+from tests.drawn import NoTrainer, drawn
 from tests.real_data import real_data
 
 LIST = """
@@ -28,23 +27,6 @@ LIST = """
     10        | 1010 | .            | 5                | Station Road   | .                | Leeds        | LS1 5DD
     11        | 1011 | .            | 5                | Station Road   | .                | York         | YO1 5DD
 """
-
-
-class NoTrainer:
-    """This index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
-
-
-def drawn(picture: str) -> pa.Table:
-    """A table as drawn; `.` stands for nothing."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
-    columns = zip(*lines[1:], strict=True)
-    return pa.table({
-        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
-        for heading, column in zip(lines[0], columns, strict=True)
-    })  # fmt: skip
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference import continuity
 from integrated_data.index.reference.business import BUSINESS
 from integrated_data.index.seat import Addition, Tools
+from tests.drawn import NoTrainer, drawn
 
 HOME = "4 Mill Lane, Otley"
 BEFORE = """
@@ -22,23 +21,6 @@ BEFORE = """
     4 | 00000004 | GREENFIELD LLP | . | 22 Castle Street, York  | YO1 7AA  | Active
     5 | 00000005 | ZENITH PRINT LIMITED | . | 9 Dock Road, Hull | HU1 2AB  | Active
 """
-
-
-class NoTrainer:
-    """This index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
-
-
-def drawn(picture: str) -> pa.Table:
-    """A table as drawn; `.` stands for nothing."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
-    columns = zip(*lines[1:], strict=True)
-    return pa.table({
-        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
-        for heading, column in zip(lines[0], columns, strict=True)
-    })  # fmt: skip
 
 
 class Register:

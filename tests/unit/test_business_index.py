@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.business import BUSINESS
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import LINK_COLUMNS
+from tests.drawn import NoTrainer, drawn
 from tests.real_data import real_data
 
 REGISTER = """
@@ -26,23 +25,6 @@ REGISTER = """
     7         | .              | WILLOW TREE NURSERY        | .            | 7 Elm Grove, Truro          | TR1 3CD
     8         | .              | GREENFIELD ACCOUNTANTS LLP | .            | 22 Castle Street, York      | YO1 7AA
 """
-
-
-class NoTrainer:
-    """This index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
-
-
-def drawn(picture: str) -> pa.Table:
-    """A table as drawn; `.` stands for nothing."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
-    columns = zip(*lines[1:], strict=True)
-    return pa.table({
-        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
-        for heading, column in zip(lines[0], columns, strict=True)
-    })  # fmt: skip
 
 
 class World:

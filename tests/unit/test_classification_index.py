@@ -3,18 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.classification import CLASSIFICATION
 from integrated_data.index.reference.correspondences import crosswalk
 from integrated_data.index.reference.crosswalk import Crosswalk
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import LINK_COLUMNS
+from tests.drawn import NoTrainer, drawn
 
 INDUSTRIES = """
     record_id | industry_code | industry_text
@@ -35,23 +34,6 @@ CONDITIONS = """
     2         | K52
     3         | J44.0
 """
-
-
-class NoTrainer:
-    """Codes need no match model."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
-
-
-def drawn(picture: str) -> pa.Table:
-    """A table as drawn; `.` stands for nothing."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
-    columns = zip(*lines[1:], strict=True)
-    return pa.table({
-        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
-        for heading, column in zip(lines[0], columns, strict=True)
-    })  # fmt: skip
 
 
 def add(engine: DuckDB, source: str, picture: str, *, folder: Path, previous: Path | None = None) -> dict[str, Any]:

@@ -73,11 +73,3 @@ def test_a_settled_record_is_not_asked_wide_keys_nor_its_weak_candidates(engine:
     ], relation="sent")  # fmt: skip
     pairs = engine.rows(block.candidates_sql(VEHICLES, "sent_keys", index_keys="index_keys")).to_pylist()
     assert sorted((p["record"], p["entity"]) for p in pairs) == [(10, 0), (11, 2)]
-
-
-def test_pairs_within_come_once_with_the_lower_number_first(engine: DuckDB) -> None:
-    keys(engine, [{"number": i, "plate": "AB1", "make": m} for i, m in enumerate(["FORD", "FORD", "FIAT"])])
-    stored(engine)
-    for least, expected in ((1, [(0, 1), (0, 2), (1, 2)]), (2, [(0, 1)])):
-        pairs = engine.rows(block.pairs_within_sql("index_keys", least=least)).to_pylist()
-        assert sorted((p["record"], p["entity"]) for p in pairs) == expected

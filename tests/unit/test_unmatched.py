@@ -12,6 +12,7 @@ from integrated_data.index import promote
 from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.registry import SEATS
 from integrated_data.index.seat import Addition, Matching, Tools
+from tests.drawn import drawn
 
 
 class Untrained:
@@ -19,16 +20,6 @@ class Untrained:
 
     def train(self, task: Task) -> Estimates:  # noqa: ARG002 - the protocol's shape
         return Estimates({}, {})
-
-
-def drawn(picture: str) -> pa.Table:
-    """A table as drawn; `.` stands for nothing."""
-    lines = [[cell.strip() for cell in line.split("|")] for line in picture.strip().splitlines()]
-    columns = zip(*lines[1:], strict=True)
-    return pa.table({
-        heading: pa.array([None if cell == "." else cell for cell in column], pa.string())
-        for heading, column in zip(lines[0], columns, strict=True)
-    })  # fmt: skip
 
 
 PEOPLE = """

@@ -9,7 +9,7 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
-from integrated_data.control import releases
+from integrated_data.control import jobs, releases
 from integrated_data.model.errors import UsageRefusal
 
 if TYPE_CHECKING:
@@ -139,15 +139,25 @@ def catalogue_show(dataset: str, call: Call) -> None:
     """Show a dataset: its variables, its link quality, what is withheld."""
     with opened_store(call.home) as (_, store), store.read() as connection:
         release = releases.get(connection, dataset)
-    entry = dict(release.entry, release=release.id, published=release.at)
+        lineage = jobs.lineage_of(connection, release.delivery)
+    entry = dict(release.entry, release=release.id, published=release.at, lineage=[_made(e) for e in lineage])
     if call.json:
         shown.document(entry)
         return
     variables, withheld, links = entry.pop("variables"), entry.pop("withheld"), entry.pop("links")
+    made = entry.pop("lineage")
     shown.facts(entry, title=dataset)
     shown.table([{k: v for k, v in variable.items() if k != "title"} for variable in variables], title="Variables")
     shown.links(links)
     shown.table(withheld, title="Withheld until a steward releases them")
+    shown.table(made, title="Lineage")
+
+
+def _made(event: dict[str, Any]) -> dict[str, Any]:
+    """A step of a load as lineage tells it: what it read and what it made."""
+    step = event["job"]["name"].rsplit("/", 1)[-1]
+    ends = {end: [d["name"] for d in event[end]] for end in ("inputs", "outputs")}
+    return {"step": step, "at": event["eventTime"], "read": ends["inputs"], "made": ends["outputs"]}
 
 
 @catalogue.command("export")

@@ -65,10 +65,15 @@ def check(request_id: RequestId, call: Call) -> None:
 @taking
 def output_list(*, project: Annotated[str | None, typer.Option(help="Of one project.")] = None, call: Call) -> None:
     """List requests and where they stand."""
+    from integrated_data.output import listing
+
     with opened_store(call.home) as (_, store), store.read() as connection:
         known = outputs.requests(connection)
-    rows = [_request(r) for r in known if project in (None, r.project)]
-    shown.table(rows, title="Output requests", json_out=call.json)
+    asked = [r for r in known if project in (None, r.project)]
+    if call.json:
+        shown.document([_request(r) for r in asked])
+        return
+    shown.table(listing.request_rows(asked), title="Output requests")
 
 
 @output.command()

@@ -111,7 +111,8 @@ def lineage(change: Change, job: str, *, body: dict[str, Any]) -> None:
     change.connection.execute(sa.insert(t.lineage).values(job=job, body=body, at=change.at))
 
 
-def lineage_of(connection: sa.Connection, job: str) -> list[dict[str, Any]]:
-    """The OpenLineage events of a job, in order."""
-    rows = connection.execute(sa.select(t.lineage.c.body).where(t.lineage.c.job == job).order_by(t.lineage.c.id))
+def lineage_of(connection: sa.Connection, delivery: str) -> list[dict[str, Any]]:
+    """The OpenLineage events of the jobs that made a delivery's release, in order."""
+    of_delivery = t.lineage.c.job.endswith(f"/{delivery}", autoescape=True)
+    rows = connection.execute(sa.select(t.lineage.c.body).where(of_delivery).order_by(t.lineage.c.id))
     return [row.body for row in rows]

@@ -46,9 +46,3 @@ def get(connection: sa.Connection, query: str) -> dict[str, Any]:
     if row is None:
         raise QueryRefusal(f"There is no query {query}", next_step="Use the id that the answer named")
     return dict(row)
-
-
-def of_project(connection: sa.Connection, project: str) -> list[dict[str, Any]]:
-    """A project's queries, newest first."""
-    rows = connection.execute(sa.select(t.query).where(t.query.c.project == project).order_by(t.query.c.at.desc()))
-    return [dict(row) for row in rows.mappings()]

@@ -8,8 +8,6 @@ a short code list, a spread sample of a longer one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from integrated_data.engine import Engine
 from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
@@ -91,8 +89,3 @@ def _judge(column: str, counts: dict[str, int | None]) -> Finding | None:
     if rows > UNIQUE_ROWS and looked > UNIQUE_SHARE * rows:
         return Finding(column, "nearly every value differs, as in a reference number")
     return None
-
-
-def string_columns(schema: pa.Schema) -> list[str]:
-    """Names of the string columns of an Arrow schema."""
-    return [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]

@@ -1,4 +1,4 @@
-"""Rows for people: requests, the cells that are held back and why, releases.
+"""Rows for people: requests, and the cells that are held back and why.
 
 For inside the service only: which rule holds a cell back narrows down what it hides.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from integrated_data.model.output import OutputRequest, Release
+from integrated_data.model.output import OutputRequest
 from integrated_data.output import requested
 from integrated_data.output.table import TOTAL, UNNAMED
 
@@ -41,14 +41,3 @@ def withheld_rows(folder: Path, request: str) -> list[dict[str, Any]]:
                 why = ", ".join(cell["broken"]) or "hides another cell"
                 rows.append({"query": table["query"], **keys, "why": why})
     return rows
-
-
-def release_rows(releases: Iterable[Release]) -> list[dict[str, Any]]:
-    """One row a release."""
-    return [
-        {
-            "request": r.request, "project": r.project, "state": r.state.value, "datasets": ", ".join(r.datasets),
-            "at": r.at.isoformat(timespec="seconds"), "title": r.title,
-        }
-        for r in releases
-    ]  # fmt: skip

@@ -283,8 +283,6 @@ def _kept_words(kept: exp.Expr | None) -> str:
     return "" if kept is None else f" where {_words(kept)}"
 
 
-_Follow = Callable[[exp.Expr, Mapping[str, Source]], _Traced]
-
 #: How each kind of node is followed; the first kind that fits counts, any other is unproven.
 _FOLLOWED: tuple[tuple[tuple[type[exp.Expr], ...], Callable[[exp.Expr, Mapping[str, Source]], _Traced]], ...] = (
     ((exp.Column,), _trace_column),

@@ -83,11 +83,3 @@ def candidates_sql(definition: MatchDefinition, delivered_keys: str, *, index_ke
         f"UNION SELECT u.number AS record, i.entity FROM unsettled u JOIN {index} i ON i.key = u.key "
         f"WHERE i.kind >= {narrow}"
     )
-
-
-def pairs_within_sql(keys: str, *, least: int) -> str:
-    """Pairs of one relation that share at least `least` keys: `record`, `entity` (the higher number)."""
-    return (
-        f"SELECT a.entity AS record, b.entity FROM {name(keys)} a JOIN {name(keys)} b "
-        f"ON b.key = a.key AND b.entity > a.entity GROUP BY a.entity, b.entity HAVING count(*) >= {least}"
-    )

@@ -44,7 +44,6 @@ INDEX = IndexDefinition(
 )
 
 _WORK = "geography"
-_SEATED = ("postcodes", "placed", "areas", "history")
 _HISTORY = "0::BIGINT AS entity_id, '' AS attribute, '' AS value, '' AS source, '' AS recorded_to"
 
 
