@@ -176,6 +176,27 @@ def test_an_answer_is_signed(place: Place) -> None:
             receipts.check(answer.told, "00", key=public)
 
 
+def test_a_digest_does_not_depend_on_batches() -> None:
+    table = pa.table({"n": range(300_000)})
+    parts = [table.slice(at, 70_001) for at in range(0, 300_000, 70_001)]
+    assert digest(pa.concat_tables(parts)) == digest(table)
+    assert digest(table.slice(1)) != digest(table)
+
+
+def test_what_was_let_through_is_asked_about_again(place: Place) -> None:
+    place.approve()
+    gateway, question = place.gateway(), Question("ada", "P-1", JOINED)
+    assert gateway.still(question) is None
+    assert [view.name for view in gateway.tables("ada", "P-1")] == ["census", "pay"]
+    revoke(place.store, "P-1", folder=place.folder / "projects", dataset="pay", by="owner", reason="asked back")
+    assert "no table pay" in str(gateway.still(question))
+    assert [view.name for view in gateway.tables("ada", "P-1")] == ["census"]
+    with pytest.raises(AgreementRefusal, match="not on the team"):
+        gateway.tables("ben", "P-1")
+    with place.store.read() as connection:
+        assert not [r for r in records(connection) if r.action.startswith("query.")], "asking whether is no query"
+
+
 def refused(answer: Answer, place: Place) -> str:
     """The refusal's text, after making sure that it was written down and nothing came back."""
     assert answer.table is None

@@ -6,9 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
 import pytest
 from structlog.testing import capture_logs
 
@@ -79,6 +82,29 @@ def test_a_file_that_is_gone_is_told_of(worker: ProcessWorker) -> None:
     with pytest.raises(QueryFailure) as caught:
         run(worker, "SELECT 1")
     assert caught.value.failure is Failure.STOPPED
+
+
+def test_rows_stay_readable_when_nothing_of_them_is_left_on_the_disk(worker: ProcessWorker) -> None:
+    before = pa.total_allocated_bytes()
+    table = run(worker, "SELECT range AS n FROM range(3000000)")
+    assert list(worker.scratch.iterdir()) == []
+    assert pa.compute.sum(table["n"]).as_py() == 2_999_999 * 1_500_000
+    assert pa.total_allocated_bytes() - before < table.nbytes / 10, "rows are mapped, not copied"
+
+
+def test_a_running_query_tells_how_far_it_is(worker: ProcessWorker) -> None:
+    place = worker.projects / VIEWS["census"].place
+    pa.parquet.write_table(
+        pa.table({c: range(1_000_000) for c in VIEWS["census"].columns}), place, row_group_size=10_000
+    )
+    slow = "SELECT max(sha256(repeat(person_key::VARCHAR, 120))) FROM census"
+    rows = worker.start(Job(slow, (VIEWS["census"],), LIMITS))
+    until = time.monotonic() + 15
+    while not (share := rows.progress().share) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert 0 < share < 1
+    rows.close()
+    assert rows.progress().share == 1.0
 
 
 def test_rows_left_unread_leave_no_process(worker: ProcessWorker) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,12 +25,16 @@ from integrated_data.model.access import (
     AccessRequest,
     Decision,
     Law,
+    Project,
     QueryState,
     Reason,
     World,
 )
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
 from integrated_data.model.query import Kept, QueryLimits
+
+#: Rows of a result that are put under one digest.
+PART = 131_072
 
 
 class Decide(Protocol):
@@ -86,9 +91,27 @@ class Gateway:
         assert answer.table is not None
         return answer.table
 
-    def ask(self, question: Question, *, started: Callable[[Rows], None] | None = None) -> Answer:
-        """The same, as an answer that holds either; `started` gets the running rows, to cancel them."""
-        return self._answer(_asked(question), lambda job: self._run(job, started))
+    def ask(
+        self, question: Question, *, started: Callable[[Rows], None] | None = None, query: str | None = None
+    ) -> Answer:
+        """The same, as an answer that holds either.
+
+        `started` gets the running rows, to watch and to cancel them. `query`: the id it is known by
+        (`new_query()`), where somebody must know it before it is answered.
+        """
+        return self._answer(_asked(question, query), lambda job: self._run(job, started))
+
+    def still(self, question: Question) -> Refusal | None:
+        """Whether a question that was let through would be now: None, or why not. Nothing is written down."""
+        allowed = self._allow(_asked(question))
+        return allowed if isinstance(allowed, Refusal) else None
+
+    def tables(self, person: str, project: str) -> tuple[views.View, ...]:
+        """What a person may name in a project's queries, by name; refuses who may not query it."""
+        found = self._standing(_asked(Question(person, project, "")))
+        if isinstance(found, Refusal):
+            raise found
+        return tuple(found.granted[name] for name in sorted(found.granted))
 
     def repeat(self, question: Question, *, kept: Sequence[Kept]) -> tuple[Answer, tuple[pa.Table, ...]]:
         """One question, decided and checked once, then run as it is and once for each of `kept`.
@@ -128,6 +151,26 @@ class Gateway:
 
     def _allow(self, asked: "_Asked") -> Job | Refusal:
         """Decide and check; notes on `asked` what was found."""
+        standing = self._standing(asked)
+        if isinstance(standing, Refusal):
+            return standing
+        question, project, granted = asked.question, standing.project, standing.granted
+        checked = may_query(question.sql, granted, parser=self.parser)
+        if isinstance(checked, Objection):
+            asked.known |= {"rule": checked.gate.value, "named": checked.named}
+            return checked.refusal()
+        asked.reads(checked)
+        read = [granted[views.lower(name)] for name in checked.tables]
+        for view in read:
+            payload, keys = view.asked(checked.columns[view.name])
+            request = AccessRequest(question.person, project.id, project.purpose, view.dataset, payload, keys)
+            asked.note(self.decide(request, standing.world, at=standing.at))
+        if not all(d.allowed for d in asked.decisions):
+            return asked.against(project.id)
+        return Job(question.sql, tuple(read), self.limits)
+
+    def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
+        """Who asks in which project: whether they may query it at all, and what it may name."""
         question = asked.question
         with self.store.read() as connection:
             world = projects.world(connection, self.law, projects=(question.project,))
@@ -140,27 +183,15 @@ class Gateway:
                 f"There is no project {_plain(question.project)}",
                 next_step="Ask its lead for the project's id",
             )
-        standing = AccessRequest(question.person, project.id, project.purpose)
-        if not asked.note(self.decide(standing, world, at=now)):
+        request = AccessRequest(question.person, project.id, project.purpose)
+        if not asked.note(self.decide(request, world, at=now)):
             return asked.against(project.id)
         if not granted:
             return AgreementRefusal(
                 f"Nothing is provisioned for project {project.id}",
                 next_step=f"Have it decided and provisioned: ids project decide {project.id}",
             )
-        checked = may_query(question.sql, granted, parser=self.parser)
-        if isinstance(checked, Objection):
-            asked.known |= {"rule": checked.gate.value, "named": checked.named}
-            return checked.refusal()
-        asked.reads(checked)
-        read = [granted[views.lower(name)] for name in checked.tables]
-        for view in read:
-            payload, keys = view.asked(checked.columns[view.name])
-            request = AccessRequest(question.person, project.id, project.purpose, view.dataset, payload, keys)
-            asked.note(self.decide(request, world, at=now))
-        if not all(d.allowed for d in asked.decisions):
-            return asked.against(project.id)
-        return Job(question.sql, tuple(read), self.limits)
+        return _Standing(project, granted, world, now)
 
     def _run(self, job: Job, started: Callable[[Rows], None] | None) -> pa.Table:
         rows = self.worker.start(job)
@@ -210,6 +241,16 @@ class Gateway:
         return Answer(asked.query, table, refused, decisions, columns, seconds, told, signature)
 
 
+@dataclass(frozen=True)
+class _Standing:
+    """Somebody who may query a project, what the project may name, and the world it was decided in."""
+
+    project: Project
+    granted: Mapping[str, views.View]
+    world: World
+    at: datetime
+
+
 @dataclass
 class _Asked:
     """A question on its way through the gateway, and what is known of it so far."""
@@ -255,17 +296,33 @@ class _Asked:
         )
 
 
-def _asked(question: Question) -> _Asked:
-    return _Asked(question, uuid.uuid4().hex[:16], time.perf_counter())
+def _asked(question: Question, query: str | None = None) -> _Asked:
+    return _Asked(question, query or new_query(), time.perf_counter())
+
+
+def new_query() -> str:
+    """An id for a query: opaque, random, never used before."""
+    return uuid.uuid4().hex[:16]
 
 
 def digest(table: pa.Table) -> str:
-    """SHA-256 over a result as an Arrow IPC stream in one batch: what was answered, without keeping it."""
+    """SHA-256 of what was answered, without keeping it: over the digests of its parts of 131,072 rows.
+
+    Each part is an Arrow IPC stream in one batch, so that however the rows came in batches, the digest
+    is the same, and it takes little memory.
+    """
+    parts = range(0, max(1, table.num_rows), PART)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda at: _part(table.slice(at, PART)), parts)
+        return hashlib.sha256(b"".join(found)).hexdigest()
+
+
+def _part(rows: pa.Table) -> bytes:
     sink = _Digest()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
-        for batch in table.combine_chunks().to_batches():
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), rows.schema) as writer:
+        for batch in rows.combine_chunks().to_batches():
             writer.write_batch(batch)
-    return sink.hash.hexdigest()
+    return sink.hash.digest()
 
 
 class _Digest:

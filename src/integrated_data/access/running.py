@@ -22,16 +22,31 @@ class Job:
     kept: Kept | None = None
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a running query is.
+
+    `share`: of its work, 0 to 1, as the engine estimates; 0 where it cannot. `bytes`: of its result so far.
+    """
+
+    share: float
+    bytes: int
+
+
 class Rows(Protocol):
-    """Rows of a running query, once over."""
+    """Rows of a running query, once over. They are there when the worker has ended well."""
 
     @property
     def schema(self) -> pa.Schema:
-        """Columns of the result."""
+        """Columns of the result; waits for it, and raises QueryFailure where there is none."""
         ...
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Batches as they come; raises QueryFailure where the worker ends without its last."""
+        """Batches of the result; waits for it, and raises QueryFailure where there is none."""
+        ...
+
+    def progress(self) -> Progress:
+        """How far it is, from any thread."""
         ...
 
     def cancel(self) -> None:
@@ -47,7 +62,7 @@ class Worker(Protocol):
     """Runs jobs apart from the analyst's process; handed in by the wiring."""
 
     def start(self, job: Job) -> Rows:
-        """Start a job; raises QueryFailure where it fails before its first row."""
+        """Start a job; raises QueryFailure where it cannot be started."""
         ...
 
 

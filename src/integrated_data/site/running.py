@@ -1,7 +1,13 @@
-"""Starting workers and reading their rows: the gateway's side of `site/worker.py`."""
+"""Starting workers and reading their rows: the gateway's side of `site/worker.py`.
 
-import fcntl
+A worker writes its result to a file that only the gateway can name. When it has ended well, the file
+is mapped and unlinked: rows are read where they lie, a large result takes no memory of its own, a
+slow reader keeps no worker waiting, and what is no longer referred to is gone from the disk.
+"""
+
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -13,13 +19,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from integrated_data.access.running import Job, QueryFailure
+from integrated_data.access.running import Job, Progress, QueryFailure
 from integrated_data.model.query import Failure
 from integrated_data.site.sandbox import Isolation, Launch
 
 GRACE = 3.0  # seconds a worker has, past its own limit, to end by itself
-PIPE = 1 << 20  # bytes a pipe holds
 MARK = b"ids-worker "
+SHARE = b"ids-share "  # begins a line that tells how far the engine is, in hundredths
 
 
 @dataclass(frozen=True)
@@ -36,38 +42,33 @@ class ProcessWorker:
         if not all(file.is_file() for file in files):
             raise QueryFailure(Failure.STOPPED)
         self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="query-", dir=self.scratch))
+        folder = Path(tempfile.mkdtemp(prefix="query-", dir=self.scratch))
         try:
-            return Running(job, self.isolation.launch(files, scratch), scratch=scratch)
+            (folder / "spill").mkdir()
+            return Running(job, self.isolation.launch(files, folder / "spill"), folder=folder)
         except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
 
 
 class Running:
-    """A worker at work: its rows, and its end."""
+    """A worker at work: its rows, and its end. `folder`: its own, gone when it is closed."""
 
-    def __init__(self, job: Job, launch: Launch, *, scratch: Path) -> None:
-        self._scratch = scratch
+    def __init__(self, job: Job, launch: Launch, *, folder: Path) -> None:
+        self._folder, self._result = folder, folder / "result"
         self._late = self._cancelled = self._closed = False
+        self._rows: pa.RecordBatchReader | None = None
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        self._process = subprocess.Popen(
-            launch.arguments, env=launch.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, start_new_session=True, cwd="/",
-        )  # fmt: skip
+        with self._result.open("xb") as result:
+            self._process = subprocess.Popen(
+                launch.arguments, env=launch.environment, stdin=subprocess.PIPE, stdout=result,
+                stderr=self._errors, start_new_session=True, cwd="/",
+            )  # fmt: skip
         self._clock = threading.Timer(job.limits.seconds + GRACE, self._stop_late)
         self._clock.daemon = True
         self._clock.start()
-        try:
+        with contextlib.suppress(OSError):  # it ended before it read: its ending tells
             self._send(job, launch)
-            self._reader = pa.ipc.open_stream(pa.PythonFile(self._out, mode="r"))
-        except (pa.ArrowInvalid, OSError):
-            raise self._ending() or QueryFailure(Failure.STOPPED) from None
-
-    @property
-    def _out(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
 
     def _send(self, job: Job, launch: Launch) -> None:
         views = [
@@ -79,34 +80,46 @@ class Running:
         assert self._process.stdin is not None
         with self._process.stdin as inlet:
             inlet.write(json.dumps(body).encode())
-        fcntl.fcntl(self._out.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
 
     @property
     def schema(self) -> pa.Schema:
-        """Columns of the result."""
-        return self._reader.schema
+        """Columns of the result; waits for the worker, and raises QueryFailure where it ended without one."""
+        return self._whole().schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Batches as they come; raises QueryFailure where the worker ends without its last."""
+        """Batches, once over; waits for the worker, and raises QueryFailure where it ended without a result."""
+        yield from self._whole()
+
+    def progress(self) -> Progress:
+        """See `access.running.Rows.progress`."""
         try:
-            while True:
-                try:
-                    batch = self._reader.read_next_batch()
-                except (StopIteration, pa.ArrowInvalid, OSError):
-                    break
-                yield batch
+            said = os.pread(self._errors.fileno(), 1 << 16, 0).splitlines()
+            size = self._result.stat().st_size
+        except (OSError, ValueError):  # closed meanwhile
+            return Progress(1.0, 0)
+        shares = [line for line in said if line.startswith(SHARE)]
+        return Progress(min(1.0, float(shares[-1][len(SHARE) :]) / 100) if shares else 0.0, size)
+
+    def _whole(self) -> pa.RecordBatchReader:
+        """Wait for the worker's end; the rows of a whole result, mapped."""
+        if self._rows is None:
+            self._process.wait()
             ending = self._ending()
+            try:
+                if ending is None:
+                    self._rows = pa.ipc.open_stream(pa.memory_map(str(self._result)))
+            except (pa.ArrowInvalid, OSError):
+                ending = QueryFailure(Failure.STOPPED)
+            finally:
+                self.close()
             if ending is not None:
                 raise ending
-        finally:
-            self.close()
+        return self._rows
 
     def _ending(self) -> QueryFailure | None:
-        """Wait for the worker and read how it ended; None for a whole result."""
-        self._process.wait()
-        ending = self._last_word()
-        self.close()
-        if self._late or self._cancelled:
+        """How an ended worker ended; None for a whole result."""
+        ending = {} if self._closed else self._last_word()
+        if self._late or self._cancelled or self._closed:
             return QueryFailure(Failure.TIME if self._late else Failure.CANCELLED)
         return QueryFailure(Failure(ending["failure"]), ending["named"]) if "failure" in ending else None
 
@@ -131,13 +144,12 @@ class Running:
         self._process.kill()
 
     def close(self) -> None:
-        """Stop the worker, whether it is done or not, and clear its scratch."""
+        """Stop the worker, whether it is done or not, and clear what it wrote but for rows being read."""
         if self._closed:
             return
         self._closed = True
         self._clock.cancel()
         self._process.kill()
         self._process.wait()
-        self._out.close()
         self._errors.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,8 +1,8 @@
 """The worker: a process of its own that runs one checked query over a project's files and ends.
 
 Started as `python -m integrated_data.site.worker`. Standard input: one JSON document, the job.
-Standard output: the result as an Arrow IPC stream. Standard error: last line, one JSON document with
-how it ended, which holds counts and a class of failure, never a message of the engine's.
+Standard output: the result as an Arrow IPC stream. Standard error: how far it is; last line, one JSON
+document with how it ended, which holds counts and a class of failure, never a message of the engine's.
 
 Its connection opens nothing but the files of the job, and its settings are locked before the query
 is read. It checks by itself that the query is one SELECT.
@@ -15,6 +15,7 @@ import re
 import resource
 import sys
 import threading
+import time
 from typing import Any, Literal
 
 import duckdb
@@ -26,6 +27,8 @@ from integrated_data.vocabulary.sql import name, names, text
 BATCH = 131_072  # rows of a record batch
 SPARE = 3 * 2**30  # address space beyond the query's memory: libraries, thread stacks, allocator
 MARK = "ids-worker "  # begins the last line of standard error
+SHARE = "ids-share "  # begins a line that tells how far the engine is, in hundredths
+TOLD_EVERY = 0.5  # seconds between such lines
 
 #: How the engine's messages name what spills to scratch.
 SPILL = re.compile(r"max_temp_directory_size|duckdb_temp_storage")
@@ -94,6 +97,8 @@ def connect(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     )
     connection.execute(f"SET allowed_paths = [{', '.join(text(p) for p in places)}]")
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET enable_progress_bar = true")  # so that it can be asked how far it is
+    connection.execute("SET enable_progress_bar_print = false")
     for view in job["views"]:
         connection.execute(f"CREATE VIEW {name(view['name'])} AS {view_sql(view, job.get('kept'))}")
     connection.execute("SET lock_configuration = true")
@@ -134,11 +139,20 @@ def run(job: dict[str, Any], sink: Any) -> int:
     clock = threading.Timer(limits["seconds"], connection.interrupt)
     clock.daemon = True
     clock.start()
+    threading.Thread(target=_tell, args=(connection,), daemon=True).start()
     try:
         reader = connection.execute(statements[0]).to_arrow_reader(BATCH)
         return _write(reader, sink, limits=limits)
     finally:
         clock.cancel()
+
+
+def _tell(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say from time to time how far the query is."""
+    while True:
+        time.sleep(TOLD_EVERY)
+        sys.stderr.write(f"{SHARE}{max(0.0, connection.query_progress()):.1f}\n")
+        sys.stderr.flush()
 
 
 def _write(reader: pa.RecordBatchReader, sink: Any, *, limits: dict[str, Any]) -> int:
