@@ -14,7 +14,6 @@ from integrated_data.control.store import Store
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.access import (
-    OUTPUT_CHECKER,
     Conditions,
     DatasetRequest,
     Grant,
@@ -24,6 +23,7 @@ from integrated_data.model.access import (
     QueryState,
 )
 from integrated_data.model.output import Ask, CheckReport, OutputRequest, View
+from integrated_data.model.people import Role
 from integrated_data.output import release, request
 from integrated_data.site.parser import DuckDBParser
 from tests.worlds import AGREEMENT
@@ -57,7 +57,7 @@ class World:
         )  # fmt: skip
         projects.add_project(self.store, project, by=AUTHOR)
         for reviewer in REVIEWERS:
-            checker = Person(reviewer, reviewer, "Service", roles=(OUTPUT_CHECKER,))
+            checker = Person(reviewer, reviewer, "Service", roles=(Role.OUTPUT_CHECKER,))
             projects.add_person(self.store, checker, by="steward")
         for name, table in self.tables.items():
             self.provision(name, table)

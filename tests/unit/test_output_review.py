@@ -11,9 +11,10 @@ from integrated_data.audit import chain
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store, records
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.access import OUTPUT_CHECKER, Person
+from integrated_data.model.access import Person
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Ask, OutputRequest, OutputState, Vote
+from integrated_data.model.people import Role
 from integrated_data.output import release, request, review, states
 from integrated_data.site.parser import DuckDBParser
 from tests.output_world import AUTHOR, REVIEWERS, World, repeated
@@ -100,8 +101,8 @@ def test_the_author_and_the_team_do_not_review(world: World, who: str, why: str)
     [
         None,
         Person("nobody1", "Nobody", "Service"),
-        Person("nobody1", "Nobody", "Service", roles=("steward",)),
-        Person("nobody1", "Nobody", "Service", suspended=True, roles=(OUTPUT_CHECKER,)),
+        Person("nobody1", "Nobody", "Service", roles=(Role.STEWARD,)),
+        Person("nobody1", "Nobody", "Service", suspended=True, roles=(Role.OUTPUT_CHECKER,)),
     ],
 )
 def test_only_an_output_checker_on_record_reviews(world: World, person: Person | None) -> None:

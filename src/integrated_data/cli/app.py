@@ -8,7 +8,18 @@ from pathlib import Path
 import typer
 
 from integrated_data import __version__
-from integrated_data.cli import analyst, approver, auditor, checker, identity, operator, reviewer, steward, supplier
+from integrated_data.cli import (
+    account,
+    analyst,
+    approver,
+    auditor,
+    checker,
+    identity,
+    operator,
+    reviewer,
+    steward,
+    supplier,
+)
 from integrated_data.cli.shown import ERRORS
 from integrated_data.model.errors import Refusal
 
@@ -20,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for role in (supplier, steward, identity, reviewer, approver, analyst, checker, auditor, operator):
+for role in (supplier, steward, identity, reviewer, approver, account, analyst, checker, auditor, operator):
     role.add_to(app)
 
 

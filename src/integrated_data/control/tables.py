@@ -1,4 +1,7 @@
-"""The control store's tables. Migrations live in `control/migrations`; a test compares the two."""
+"""The control store's tables. Migrations live in `control/migrations`; a test compares the two.
+
+Those of sign-in are written in `control/sign_in_tables.py`.
+"""
 
 from sqlalchemy import (
     JSON,
@@ -7,14 +10,19 @@ from sqlalchemy import (
     Column,
     Float,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-METADATA = MetaData()
+from integrated_data.control import sign_in_tables
+from integrated_data.control.metadata import METADATA as ALL
+
+METADATA = ALL
+
+organisation, credential, token = sign_in_tables.organisation, sign_in_tables.credential, sign_in_tables.token
+procedures, acceptance, attempt = sign_in_tables.procedures, sign_in_tables.acceptance, sign_in_tables.attempt
 
 audit_event = Table(
     "audit_event", METADATA,

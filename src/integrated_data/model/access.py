@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from integrated_data.model.people import Role
+
 #: In a list of columns or organisations: every one there is.
 ANY = "*"
-
-#: The role of those who review what leaves.
-OUTPUT_CHECKER = "output checker"
 
 
 class Purpose(StrEnum):
@@ -124,7 +123,7 @@ class Accreditation:
 class Person:
     """Somebody who uses the service. `trained_until` is the last day their training counts.
 
-    `roles`: what else the service relies on them for, as `OUTPUT_CHECKER`.
+    `roles`: what they do in the service.
     """
 
     id: str
@@ -133,7 +132,7 @@ class Person:
     accreditation: Accreditation | None = None
     trained_until: date | None = None
     suspended: bool = False
-    roles: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True)

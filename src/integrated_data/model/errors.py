@@ -6,6 +6,8 @@ Refusal                     what, why and what next; never a value from the data
 ├── DeliveryRefusal         a file cannot be read, or breaks its contract
 ├── IndexRefusal            an index, a version or an entity is not there
 ├── AgreementRefusal        an agreement, person or project does not allow it
+├── SignInRefusal           who asks did not show who they are
+├── RoleRefusal             who asks has no role for it
 ├── QueryRefusal            the gate or the worker stopped a query
 ├── OutputRefusal           disclosure control holds a result back
 ├── AuditRefusal            the audit chain does not verify
@@ -51,6 +53,14 @@ class IndexRefusal(Refusal):
 
 class AgreementRefusal(Refusal):
     """The agreements, people or projects on record do not allow what was asked."""
+
+
+class SignInRefusal(Refusal):
+    """Somebody did not show who they are, or may not come in."""
+
+
+class RoleRefusal(Refusal):
+    """What somebody asked to do is not for their roles."""
 
 
 class QueryRefusal(Refusal):

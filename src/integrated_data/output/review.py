@@ -10,9 +10,9 @@ from pathlib import Path
 
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
-from integrated_data.model.access import OUTPUT_CHECKER
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import OutputRequest, OutputState, Review, Vote
+from integrated_data.model.people import Role
 from integrated_data.output import requested
 
 #: Equal votes that decide.
@@ -43,10 +43,10 @@ def check_checker(store: Store, reviewer: str) -> None:
     """Refuse somebody who is not on record, is suspended, or is not an output checker."""
     with store.read() as connection:
         known = next((p for p in projects.people(connection) if p.id == reviewer), None)
-    if known is None or known.suspended or OUTPUT_CHECKER not in known.roles:
+    if known is None or known.suspended or Role.OUTPUT_CHECKER not in known.roles:
         raise OutputRefusal(
             f"{reviewer} is not an output checker",
-            why=f"Reviewers are people on record, not suspended, with the role {OUTPUT_CHECKER}",
+            why=f"Reviewers are people on record, not suspended, with the role {Role.OUTPUT_CHECKER.value}",
             next_step="Ask an output checker, or record the role with: ids person add",
         )
 

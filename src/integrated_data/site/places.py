@@ -1,6 +1,8 @@
 """The folders of one installation, its control store and its signing key.
 
 keyring/      vault.key, signing.key, projects/*.salt    apart from the data; back it up apart
+service-keys/ sign-in.key                                no identity key: the analyst's side may hold it
+sign-in.yaml                                             the identity provider, where there is one
 control.sqlite                                           the service's own memory
 identified/   landed/ deliveries/ indexes/               sealed; loading side only
 definitions/                                             own indexes, a file each
@@ -32,6 +34,16 @@ class Places:
     def keyring(self) -> Path:
         """Vault key, signing key, project salts."""
         return self.home / "keyring"
+
+    @property
+    def service_keys(self) -> Path:
+        """Keys that both sides may hold: none of them opens identified data."""
+        return self.home / "service-keys"
+
+    @property
+    def provider(self) -> Path:
+        """The file that names the identity provider; absent where there is none."""
+        return self.home / "sign-in.yaml"
 
     @property
     def control(self) -> Path:

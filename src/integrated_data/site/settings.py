@@ -5,12 +5,13 @@ IDS_THREADS      threads an engine may use           (default: all cores)
 IDS_MEMORY       memory an engine may use            (default: 60 % of the machine's)
 IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development sign-in)
 IDS_ACTOR        who acts, in the audit chain        (default: the system account)
+IDS_TOKEN        the token or session of who acts    (default: none)
 """
 
 import getpass
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
@@ -25,6 +26,7 @@ class Settings:
     memory: str
     production: bool
     actor: str
+    token: str | None = field(default=None, repr=False)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -40,6 +42,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         memory=values.get("IDS_MEMORY") or _share_of_memory(),
         production=values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"},
         actor=values.get("IDS_ACTOR") or f"system:{_account()}",
+        token=values.get("IDS_TOKEN") or None,
     )
 
 

@@ -1,0 +1,74 @@
+"""What a role may do: one table, asked by the command line and by both serving doors; what is not in it is refused.
+
+A role opens a door and nothing more: whether somebody may query a project, or review an output, is decided
+by the facts of that project and output as well.
+"""
+
+from collections.abc import Mapping
+
+from integrated_data.model.errors import RoleRefusal
+from integrated_data.model.people import Action, Role
+from integrated_data.model.signing_in import SignedIn
+
+_S, _E, _W, _A, _P, _C, _R = (
+    Role.SUPPLIER, Role.ENGINEER, Role.STEWARD, Role.ANALYST, Role.APPROVER, Role.OUTPUT_CHECKER, Role.AUDITOR,
+)  # fmt: skip
+
+#: Which roles may do what.
+ROLES: Mapping[Action, frozenset[Role]] = {
+    Action.LOOK: frozenset(Role),
+    Action.DELIVER: frozenset({_S, _E, _W}),
+    Action.INDEX: frozenset({_E, _W}),
+    Action.MATCH: frozenset({_E, _W}),
+    Action.REVIEW_LINKS: frozenset({_E, _W}),
+    Action.SEE_QUARANTINE: frozenset({_E, _W}),
+    Action.SETTLE_LOADS: frozenset({_W}),
+    Action.AGREE: frozenset({_W, _P}),
+    Action.APPLY: frozenset({_A}),
+    Action.SEE_PROJECTS: frozenset({_W, _A, _P, _C, _R}),
+    Action.DECIDE: frozenset({_P}),
+    Action.QUERY: frozenset({_A}),
+    Action.REQUEST_OUTPUT: frozenset({_A}),
+    Action.SEE_OUTPUTS: frozenset({_A, _C, _R}),
+    Action.CHECK_OUTPUTS: frozenset({_C}),
+    Action.ADMINISTER: frozenset({_P}),
+    Action.OWN_ACCOUNT: frozenset(Role),
+    Action.VERIFY: frozenset({_R, _P, _W}),
+    Action.AUDIT: frozenset({_R}),
+    Action.OPERATE: frozenset(),
+}
+
+#: What the account that runs the service may do on its machine in production, without a person's token.
+OPERATOR: frozenset[Action] = frozenset(
+    {Action.OPERATE, Action.ADMINISTER, Action.OWN_ACCOUNT, Action.VERIFY, Action.LOOK}
+)
+
+
+def check_may(who: SignedIn, action: Action) -> None:
+    """Refuse what none of a person's roles may do, or what their token is not for."""
+    if not ROLES[action] & set(who.roles):
+        needed = " or ".join(sorted(role.value for role in ROLES[action])) or "none: the operator does it"
+        raise RoleRefusal(
+            f"{who.person} may not {action.value}",
+            why=f"Roles that may: {needed}",
+            next_step="Ask somebody with that role, or have it recorded: ids person add FILE",
+        )
+    if who.actions is not None and action not in who.actions:
+        raise RoleRefusal(
+            f"This token is not for it: {action.value}", next_step="Use another one: ids person token add PERSON"
+        )
+
+
+def may(who: SignedIn, action: Action) -> bool:
+    """Whether `check_may` would let it pass."""
+    try:
+        check_may(who, action)
+    except RoleRefusal:
+        return False
+    return True
+
+
+def check_project(who: SignedIn, project: str) -> None:
+    """Refuse a token that was made for another project."""
+    if who.project is not None and who.project != project:
+        raise RoleRefusal("This token is for another project", next_step="Use another one: ids person token add PERSON")

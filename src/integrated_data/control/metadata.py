@@ -1,0 +1,5 @@
+"""What every table of the control store belongs to."""
+
+from sqlalchemy import MetaData
+
+METADATA = MetaData()

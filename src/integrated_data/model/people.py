@@ -1,0 +1,49 @@
+"""People words: organisations, roles, and what is done with the service."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What somebody does in the service; a person may have several roles."""
+
+    SUPPLIER = "supplier"
+    ENGINEER = "engineer"
+    STEWARD = "steward"
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    OUTPUT_CHECKER = "output checker"
+    AUDITOR = "auditor"
+
+
+class Action(StrEnum):
+    """What is done with the service; which roles may do it is said in `approve/roles.py`."""
+
+    LOOK = "look at the catalogue"
+    DELIVER = "deliver"
+    INDEX = "feed and look after the indexes"
+    MATCH = "match a file"
+    REVIEW_LINKS = "review links"
+    SEE_QUARANTINE = "see quarantined rows"
+    SETTLE_LOADS = "settle held loads and withheld columns"
+    AGREE = "write agreements down"
+    APPLY = "apply for projects"
+    SEE_PROJECTS = "see projects and agreements"
+    DECIDE = "decide projects"
+    QUERY = "query"
+    REQUEST_OUTPUT = "ask for outputs"
+    SEE_OUTPUTS = "see what was asked to leave"
+    CHECK_OUTPUTS = "review and revoke outputs"
+    ADMINISTER = "administer people and organisations"
+    OWN_ACCOUNT = "look after their own sign-in"
+    VERIFY = "verify the audit chain"
+    AUDIT = "ask who did what"
+    OPERATE = "run the installation"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A body that hands in data or uses them, by the name that people and agreements give it."""
+
+    name: str
+    suspended: bool = False

@@ -1,0 +1,151 @@
+"""Sign-in: who is there, shown by a token, by a password with a one-time code, or by an identity provider.
+
+Outside, every refusal says the same and takes the same work; why goes to the audit chain. No secret is
+kept, logged or written into an event: tokens by their SHA-256, passwords by argon2id.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from integrated_data.approve import admit
+from integrated_data.control import people, tokens
+from integrated_data.control.store import Store
+from integrated_data.model.access import Person
+from integrated_data.model.errors import SignInRefusal, UsageRefusal
+from integrated_data.model.people import Action
+from integrated_data.model.signing_in import Admission, SignedIn, SignInMethod, Token
+from integrated_data.site.places import Places, open_store
+from integrated_data.site.refusing import Refusing
+from integrated_data.site.settings import Settings
+
+#: How a token begins, so that programs that look for leaked secrets know one.
+PREFIX = "ids_"
+SECRET = re.compile(r"ids_[A-Za-z0-9_-]{43}")
+
+#: Longest life of a personal token, in days, and of a session, in hours.
+TOKEN_DAYS = 90
+SESSION_HOURS = 8
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a token is asked for: its name, its life in days, and what it is limited to."""
+
+    name: str
+    days: int = 30
+    project: str | None = None
+    actions: tuple[Action, ...] | None = None
+
+
+class SignIn:
+    """The door of one installation. Safe to use from several threads."""
+
+    def __init__(self, store: Store, *, production: bool) -> None:
+        self.store, self.production = store, production
+        self.refusing = Refusing(store)
+
+    def by_token(self, secret: str, *, accepting: str | None = None) -> SignedIn:
+        """Who holds a token or session; raises `SignInRefusal`. `accepting`: see `admitted`."""
+        digest = hashlib.sha256(secret.encode(errors="replace")).hexdigest() if len(secret) <= 100 else ""
+        with self.store.read() as connection:
+            token = tokens.find(connection, digest)
+            facts = None if token is None else people.admission(connection, token.person)
+        if token is None or facts is None or not SECRET.fullmatch(secret):
+            raise self.refusing.refuse(SignInMethod.TOKEN, "no such token")
+        if token.revoked or self.store.now() >= token.expires:
+            raise self.refusing.refuse(token.how, "revoked" if token.revoked else "expired", person=token.person)
+        admitted = self._admit(token.person, facts, how=token.how, accepting=accepting)
+        today = self.store.now().date()
+        if token.last_used != today:
+            tokens.used(self.store, token, day=today)
+        return SignedIn(token.person, admitted.roles, token.how, token.expires, token.id, token.project, token.actions)
+
+    def admitted(self, person: str, *, how: SignInMethod, accepting: str | None = None) -> SignedIn:
+        """A person who showed who they are, if they may come in; else raises `SignInRefusal`.
+
+        `accepting`: the version of the operating procedures that they accept with this sign-in.
+        """
+        with self.store.read() as connection:
+            facts = people.admission(connection, person)
+        return self._admit(person, facts, how=how, accepting=accepting)
+
+    def _admit(self, person: str, facts: Admission, *, how: SignInMethod, accepting: str | None) -> SignedIn:
+        why = admit.why_not(facts, production=self.production)
+        if why or facts.person is None:
+            raise self.refusing.refuse(how, why, person=person)
+        if admit.owes_procedures(facts, production=self.production):
+            self._settle_procedures(person, accepting=accepting)
+        return SignedIn(person, facts.person.roles, how, self.store.now() + timedelta(hours=SESSION_HOURS))
+
+    def still_valid(self, signed_in: SignedIn) -> bool:
+        """Whether what was shown at sign-in still counts: cheap enough to ask every second."""
+        if self.store.now() >= signed_in.until:
+            return False
+        with self.store.read() as connection:
+            facts = people.admission(connection, signed_in.person)
+            token = tokens.get(connection, signed_in.token) if signed_in.token else None
+        if signed_in.token and (token is None or token.revoked):
+            return False
+        if admit.why_not(facts, production=self.production) or facts.person is None:
+            return False
+        return not admit.owes_procedures(facts, production=self.production) and set(signed_in.roles) <= set(
+            facts.person.roles
+        )
+
+    def make_token(self, person: str, wish: Wish, *, by: str) -> tuple[str, Token]:
+        """A new personal token: its secret, which is shown once, and what is on record of it."""
+        if not 1 <= wish.days <= TOKEN_DAYS:
+            raise UsageRefusal(
+                "A token counts for 1 day or more", why=f"The most is {TOKEN_DAYS} days", next_step="Choose another end"
+            )
+        self._known(person)
+        until = self.store.now() + timedelta(days=wish.days)
+        return self._make(person, wish, how=SignInMethod.TOKEN, until=until, by=by)
+
+    def open_session(self, signed_in: SignedIn) -> str:
+        """A secret that stands for somebody who signed in, until `signed_in.until`; `by_token` takes it."""
+        wish = Wish("session", project=signed_in.project, actions=signed_in.actions)
+        made = self._make(signed_in.person, wish, how=signed_in.how, until=signed_in.until, by=signed_in.person)
+        return made[0]
+
+    def end(self, signed_in: SignedIn) -> None:
+        """Sign out: the token or session that a person came in with counts no more."""
+        if signed_in.token:
+            tokens.revoke(self.store, signed_in.token, by=signed_in.person)
+
+    def _make(self, person: str, wish: Wish, *, how: SignInMethod, until: datetime, by: str) -> tuple[str, Token]:
+        secret = PREFIX + secrets.token_urlsafe(32)
+        token = Token(secrets.token_hex(6), person, wish.name, how, until, wish.project, wish.actions)
+        tokens.add(self.store, token, sha256=hashlib.sha256(secret.encode()).hexdigest(), by=by)
+        return secret, token
+
+    def _known(self, person: str) -> Person:
+        with self.store.read() as connection:
+            facts = people.admission(connection, person)
+        if facts.person is None:
+            raise SignInRefusal(f"There is no person {person}", next_step="List them with: ids person list")
+        return facts.person
+
+    def _settle_procedures(self, person: str, *, accepting: str | None) -> None:
+        with self.store.read() as connection:
+            in_force = people.procedures(connection)
+        if in_force is None:
+            raise SignInRefusal(
+                "No operating procedures are in force", next_step="Put them in force: ids procedures set VERSION FILE"
+            )
+        if accepting is None or not hmac.compare_digest(accepting.encode(), in_force.version.encode()):
+            raise SignInRefusal(
+                f"The operating procedures {in_force.version} are not accepted yet",
+                why="Everybody accepts each version before they go on",
+                next_step="Read them with ids procedures show, then: ids person accept-procedures VERSION",
+            )
+        people.accept(self.store, person, procedures=in_force)
+
+
+def open_sign_in(places: Places, settings: Settings) -> SignIn:
+    """The sign-in of an installation."""
+    return SignIn(open_store(places), production=settings.production)
