@@ -71,5 +71,6 @@ def test_a_settled_record_is_not_asked_wide_keys_nor_its_weak_candidates(engine:
         {"number": 10, "plate": "AB1", "make": "FORD", "words": ["RED"]},  # settled by three keys
         {"number": 11, "plate": "ZZ9", "make": "FIAT"},  # found by a wide key only
     ], relation="sent")  # fmt: skip
-    pairs = engine.rows(block.candidates_sql(VEHICLES, "sent_keys", index_keys="index_keys")).to_pylist()
+    engine.view("numbered", "SELECT number AS record, * FROM sent")
+    pairs = engine.rows(block.candidates_sql(VEHICLES, "numbered", index_keys="index_keys")).to_pylist()
     assert sorted((p["record"], p["entity"]) for p in pairs) == [(10, 0), (11, 2)]

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,12 +156,9 @@ class DuckDB:
     def drop(self, *tables: str) -> None:
         """See `engine.Engine.drop`."""
         for table in tables:
-            kinds = self.connection.execute(
-                "SELECT 'VIEW' FROM duckdb_views() WHERE view_name = $1 AND NOT internal "
-                "UNION ALL SELECT 'TABLE' FROM duckdb_tables() WHERE table_name = $1", [table]
-            ).fetchall()  # fmt: skip
-            for (kind,) in kinds:
-                self.connection.execute(f"DROP {kind} IF EXISTS {name(table)}").fetchall()
+            for kind in ("VIEW", "TABLE"):  # the engine's own list of both takes longer to ask than the rest together
+                with suppress(duckdb.CatalogException):  # it is of the other kind
+                    self.connection.execute(f"DROP {kind} IF EXISTS {name(table)}").fetchall()
 
     def close(self) -> None:
         """Let go of memory and files."""

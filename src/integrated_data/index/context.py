@@ -69,12 +69,13 @@ def with_context(
         f"{name(f'{work}_again')} USING (record)",
     )  # fmt: skip
     guarded = replace(model, rivals=model.rivals * 2.0**gain)
+    silent = score.silent(engine, definition, records=f"{work}_records")
     found = engine.rows(
         f"SELECT record, entity, weight + {gain!r} AS weight FROM ("
         + score.scored_sql(
             definition,
             guarded,
-            compared=score.compared_sql(definition, relations, tellers=model.told),
+            compared=score.compared_sql(definition, relations, silent=silent, tellers=model.told),
             among=among,
             floor=NO_FLOOR,
         )

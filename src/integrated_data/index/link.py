@@ -35,7 +35,7 @@ NO_FLOOR = 1e6  # a floor that drops nothing
 SETTLED = -2  # as context.CONTEXT does where its household decided
 
 #: Tables made on the way.
-TABLES = ("records", "keys", "pairs", "same", "edges", "rivalling", "best", "own")
+TABLES = ("records", "pairs", "same", "edges", "rivalling", "best", "own")
 
 NO_EVIDENCE = "nothing to match on"
 SAME_RECORD = "the same record"
@@ -189,8 +189,10 @@ def _with_tellers(
 def clean(engine: Engine, definition: MatchDefinition, *, records: str, out: str) -> None:
     """Make table `out`: `record` (0, 1, …), `record_id` and the cleaned fields of a records relation."""
     prepare.load_lookups(engine, definition)
-    cleaned = prepare.cleaned_sql(definition, records, columns=engine.columns(records))
-    engine.create(out, f"SELECT row_number() OVER () - 1 AS record, * FROM ({cleaned})")
+    engine.view(f"{out}_numbered", f"SELECT row_number() OVER () - 1 AS record, * FROM {name(records)}")
+    columns, carried = engine.columns(records), ("record", "record_id")
+    engine.create(out, prepare.cleaned_sql(definition, f"{out}_numbered", columns=columns, carried=carried))
+    engine.drop(f"{out}_numbered")
 
 
 def _train(engine: Engine, trainer: train.Trainer, *, version: Version, work: str) -> Model:
@@ -210,8 +212,7 @@ def _candidates(engine: Engine, version: Version, *, model: Model, work: str) ->
     definition, records = version.definition, f"{work}_records"
     total = count(engine, records)
     relations = score.Relations(f"{work}_pairs", records, f"{work}_index_forms")
-    held = prepare.held(engine, definition, relation=records)
-    silent = [c.name for c in definition.comparisons if not held.intersection(c.fields)]
+    silent = score.silent(engine, definition, records=records)
     scored = score.scored_sql(
         definition, model, compared=score.compared_sql(definition, relations, silent=silent, tellers=model.told),
         among=version.about.entities, floor=float(np.log2(max(version.about.entities, 1))) - FLOOR,
@@ -219,10 +220,7 @@ def _candidates(engine: Engine, version: Version, *, model: Model, work: str) ->
     parts = []
     for start in range(0, max(total, 1), definition.policy.chunk):
         chunk = f"record BETWEEN {start} AND {start + definition.policy.chunk - 1}"
-        engine.create(
-            f"{work}_keys", f"SELECT * FROM ({block.keys_sql(definition, records, number='record', where=chunk)})"
-        )
-        pairs = block.candidates_sql(definition, f"{work}_keys", index_keys=f"{work}_index_keys")
+        pairs = block.candidates_sql(definition, records, index_keys=f"{work}_index_keys", where=chunk)
         engine.create(f"{work}_pairs", pairs)
         parts.append(engine.rows(scored))
     parts.append(_same_records(engine, version, work=work))
@@ -263,8 +261,10 @@ def _merged(table: pa.Table) -> tuple[Edges, Ints]:
 
 def _competing(engine: Engine, definition: MatchDefinition, *, model: Model, scored: Scored, work: str) -> Competing:
     """Which records want one entity, and how likely it is that they are duplicates of each other."""
-    edges = scored.edges
-    _hold(engine, edges, probability=edges.weight, table=f"{work}_edges")
+    contested = _contested(scored.edges)
+    if len(contested) == 0:
+        return Competing(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    _hold(engine, scored.edges, probability=scored.edges.weight, table=f"{work}_edges", only=contested)
     claimants = (
         f"SELECT * FROM {name(f'{work}_edges')} QUALIFY row_number() OVER "
         f"(PARTITION BY entity ORDER BY weight DESC, record) <= {CLAIMANTS}"
@@ -298,11 +298,19 @@ def _competing(engine: Engine, definition: MatchDefinition, *, model: Model, sco
     )
 
 
-def _hold(engine: Engine, edges: Edges, *, probability: Floats, table: str) -> None:
-    """Hand the edges to the engine: edge (its position), record, entity, weight, probability."""
+def _contested(edges: Edges) -> Ints:
+    """Positions of edges whose entity another record wants too."""
+    _, group, wanted = np.unique(edges.entity, return_inverse=True, return_counts=True)
+    return np.flatnonzero(wanted[group] > 1).astype(np.int64)
+
+
+def _hold(engine: Engine, edges: Edges, *, probability: Floats, table: str, only: Ints | None = None) -> None:
+    """Hand the edges, or those at some positions, to the engine: edge (its position), record, entity, weight,
+    probability."""
+    chosen = np.arange(len(edges)) if only is None else only
     columns = {
-        "edge": np.arange(len(edges)), "record": edges.record, "entity": edges.entity,
-        "weight": edges.weight, "probability": probability,
+        "edge": chosen, "record": edges.record[chosen], "entity": edges.entity[chosen],
+        "weight": edges.weight[chosen], "probability": probability[chosen],
     }  # fmt: skip
     engine.load(table, Held(pa.table(columns)))
 
@@ -344,14 +352,15 @@ def _links_sql(definition: MatchDefinition, work: str) -> str:
         f"ELSE CASE b.rule WHEN {SETTLED} THEN {text(SAME_RECORD)} "
         f"WHEN {context.CONTEXT} THEN {text(context.BY_CONTEXT)} {rules} ELSE {text(BY_MODEL)} END END"
     )
+    entities = f"JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity"
+    best = f"SELECT b.*, e.entity_id FROM {name(f'{work}_best')} b {entities}"
     return (
-        "SELECT l.record_id, CASE WHEN b.band = 0 THEN e.entity_id END AS entity_id, "
-        "CASE WHEN b.band = 1 THEN e.entity_id END AS candidate_id, coalesce(b.probability, 0.0) AS probability, "
+        "SELECT l.record_id, CASE WHEN b.band = 0 THEN b.entity_id END AS entity_id, "
+        "CASE WHEN b.band = 1 THEN b.entity_id END AS candidate_id, coalesce(b.probability, 0.0) AS probability, "
         f"CASE b.band WHEN 0 THEN {text(Band.ACCEPT)} WHEN 1 THEN {text(Band.CLERICAL)} ELSE {text(Band.NONE)} "
         f"END AS band, "
-        f"{method} AS method FROM {name(f'{work}_records')} l LEFT JOIN {name(f'{work}_best')} b ON b.record = "
-        f"l.record "
-        f"LEFT JOIN {name(f'{work}_index_entities')} e ON e.entity = b.entity ORDER BY l.record"
+        f"{method} AS method FROM {name(f'{work}_records')} l LEFT JOIN ({best}) b ON b.record = l.record "
+        "ORDER BY l.record"
     )
 
 

@@ -1,5 +1,7 @@
 """Blocking: which pairs are worth comparing, by integer keys that are kept with the index."""
 
+from collections.abc import Collection
+
 from integrated_data.index.matching.definition import Key, MatchDefinition
 from integrated_data.vocabulary.sql import name
 
@@ -8,15 +10,24 @@ from integrated_data.vocabulary.sql import name
 PROBE_SQL = "SELECT hash('key', 1, 'probe') >> 1 AS answer"
 
 
-def keys_sql(definition: MatchDefinition, relation: str, *, number: str, where: str = "TRUE") -> str:
+def keys_sql(
+    definition: MatchDefinition,
+    relation: str,
+    *,
+    number: str,
+    where: str = "TRUE",
+    kinds: Collection[int] | None = None,
+) -> str:
     """Keys of a cleaned relation: `kind` (place in the definition), `key` (63 bits), `number` (of the record).
 
     One row per record and key it has; a record with a missing part has no key of that kind. `where`
-    chooses records.
+    chooses records, `kinds` keys (None: all).
     """
     chosen = f"(SELECT * FROM {name(relation)} WHERE {where})"
     return " UNION ALL ".join(
-        _key_sql(kind, key, chosen=chosen, number=number) for kind, key in enumerate(definition.keys)
+        _key_sql(kind, key, chosen=chosen, number=number)
+        for kind, key in enumerate(definition.keys)
+        if kinds is None or kind in kinds
     )
 
 
@@ -61,25 +72,28 @@ def stored_keys_sql(definition: MatchDefinition, keys: str, *, entities: str) ->
     )
 
 
-def candidates_sql(definition: MatchDefinition, delivered_keys: str, *, index_keys: str) -> str:
-    """Pairs worth comparing: `record`, `entity`, each once.
+def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: str, where: str = "TRUE") -> str:
+    """Pairs worth comparing of a cleaned relation with `record`: `record`, `entity`, each once.
 
     A pair shares a key. A record is settled when one of its candidates shares as many as the policy
-    says: wide keys are then not asked, and candidates that share no more than half as many, which
-    most do, are left out because they cannot compete.
+    says: wide keys are then not made, and candidates that share no more than half as many, which
+    most do, are left out because they cannot compete. `where` chooses records.
     """
-    narrow, settled = sum(not key.wide for key in definition.keys), definition.policy.settled
-    delivered, index = name(delivered_keys), name(index_keys)
-    return (
-        "WITH narrow AS MATERIALIZED (SELECT d.number AS record, i.entity, count(*) AS shares "
-        f"FROM {delivered} d JOIN {index} i ON i.key = d.key WHERE d.kind < {narrow} AND i.kind < {narrow} "
-        "GROUP BY d.number, i.entity), "
+    narrow, index = sum(not key.wide for key in definition.keys), name(index_keys)
+    asked = keys_sql(definition, relation, number="record", where=where, kinds=range(narrow))
+    pairs = (
+        f"WITH narrow AS MATERIALIZED (SELECT d.number AS record, i.entity, count(*) AS shares FROM ({asked}) d "
+        f"JOIN {index} i ON i.key = d.key WHERE i.kind < {narrow} GROUP BY d.number, i.entity), "
         "settled AS MATERIALIZED (SELECT record, max(shares) AS most FROM narrow "
-        f"GROUP BY record HAVING max(shares) >= {settled}), "
-        f"unsettled AS (SELECT key, number FROM {delivered} "
-        f"WHERE kind >= {narrow} AND number NOT IN (SELECT record FROM settled)) "
+        f"GROUP BY record HAVING max(shares) >= {definition.policy.settled}), "
+        f"unsettled AS MATERIALIZED (SELECT * FROM {name(relation)} ANTI JOIN settled USING (record) WHERE {where}) "
         "SELECT n.record, n.entity FROM narrow n LEFT JOIN settled s ON s.record = n.record "
-        "WHERE s.most IS NULL OR 2 * n.shares > s.most "
-        f"UNION SELECT u.number AS record, i.entity FROM unsettled u JOIN {index} i ON i.key = u.key "
+        "WHERE s.most IS NULL OR 2 * n.shares > s.most"
+    )
+    if narrow == len(definition.keys):
+        return pairs
+    wide = keys_sql(definition, "unsettled", number="record", kinds=range(narrow, len(definition.keys)))
+    return (
+        f"{pairs} UNION SELECT u.number, i.entity FROM ({wide}) u JOIN {index} i ON i.key = u.key "
         f"WHERE i.kind >= {narrow}"
     )

@@ -194,8 +194,7 @@ def _weighed(engine: Engine, definition: MatchDefinition, *, basis: Basis, floor
         "ON r.record = p.entity",
     )
     kinds = engine.rows(f"SELECT DISTINCT turn, within FROM {name(f'{work}_chosen')} ORDER BY ALL").to_pylist()
-    held = prepare.held(engine, definition, relation=f"{work}_weighing")
-    silent = [c.name for c in definition.comparisons if not held.intersection(c.fields)]
+    silent = score.silent(engine, definition, records=f"{work}_weighing")
     parts = []
     for kind in kinds:
         turn, within = kind["turn"], kind["within"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
 from integrated_data.index.matching.definition import Field, MatchDefinition
-from integrated_data.vocabulary.sql import name
+from integrated_data.vocabulary.sql import name, names
 
 #: Types of the columns of a records relation that are not text.
 TYPES = {"date_of_birth": "DATE", "birth_day": "INTEGER", "birth_month": "INTEGER", "birth_year": "INTEGER"}
@@ -26,24 +26,29 @@ def load_lookups(engine: Engine, definition: MatchDefinition) -> None:
         engine.load(f"lookup_{lookup.name}", Held(table))
 
 
-def cleaned_sql(definition: MatchDefinition, relation: str, *, columns: Collection[str]) -> str:
-    """One row per record: `record_id` and the kept fields.
+def cleaned_sql(
+    definition: MatchDefinition, relation: str, *, columns: Collection[str], carried: Sequence[str] = ("record_id",)
+) -> str:
+    """One row per record, in any order: the columns `carried` as they are, and the kept fields.
 
     `columns` are those the records relation has; the rest of what the fields read is NULL. Fields
     that build on one another are nested, so that no expression is worked out twice, and fields of
-    one value (a name, say) are worked out once for each distinct value.
+    one value (a name, say) are worked out once for each distinct value. What was delivered is held
+    first: a relation may be read by one thread alone, and what is held is worked on by all.
     """
     reads = dict.fromkeys(column for field in definition.fields for column in field.reads)
     delivered = ", ".join(_delivered(column, columns) for column in reads)
     early, late = _stages(definition.fields)
-    base = _nested(f"SELECT record_id, {delivered} FROM {name(relation)}", early)
+    read = f"SELECT {names(carried)}, {delivered} FROM {name(relation)}"
+    base = _nested("SELECT * FROM delivered", early)
     sources = list(dict.fromkeys(field.of for field in definition.fields if field.of is not None))
     tables = "".join(f", {_values(of)} AS ({_per_value_sql(definition, of)})" for of in sources)
     joins = " ".join(f"LEFT JOIN {_values(of)} ON {_values(of)}.value = base.{name(of)}" for of in sources)
     valued = "".join(f", {_values(f.of)}.{name(f.name)}" for f in definition.fields if f.of is not None)
     whole = _nested(f"SELECT base.*{valued} FROM base {joins}", late)
     chosen = ", ".join(name(f) for f in kept(definition))
-    return f"WITH base AS MATERIALIZED ({base}){tables} SELECT record_id, {chosen} FROM ({whole})"
+    held = f"delivered AS MATERIALIZED ({read}), base AS MATERIALIZED ({base})"
+    return f"WITH {held}{tables} SELECT {names(carried)}, {chosen} FROM ({whole})"
 
 
 def _per_value_sql(definition: MatchDefinition, of: str) -> str:

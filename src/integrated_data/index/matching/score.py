@@ -9,6 +9,8 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from integrated_data.engine import Engine
+from integrated_data.index.matching import prepare
 from integrated_data.index.matching.definition import Comparison, MatchDefinition
 from integrated_data.index.matching.model import Model, Shares
 from integrated_data.vocabulary.sql import name, text
@@ -31,6 +33,12 @@ def level_sql(comparison: Comparison) -> str:
     cases = " ".join(f"WHEN {level.when} THEN {i}" for i, level in enumerate(comparison.levels[:-1]))
     last = len(comparison.levels) - 1
     return f"(CASE WHEN {comparison.missing} THEN {MISSING} {cases} ELSE {last} END)::TINYINT"
+
+
+def silent(engine: Engine, definition: MatchDefinition, *, records: str) -> tuple[str, ...]:
+    """Comparisons for which a cleaned relation holds nothing: `compared_sql` passes over them."""
+    held = prepare.held(engine, definition, relation=records)
+    return tuple(c.name for c in definition.comparisons if not held.intersection(c.fields))
 
 
 def compared_sql(
