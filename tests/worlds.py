@@ -22,6 +22,7 @@ from integrated_data.model.access import (
 
 DAY = date(2026, 6, 15)
 AT = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DATASETS = ("census", "pay", "tax")
 COLUMNS = ("age_band", "region", "sex")
 KEYS = ("person", "area")
 PEOPLE = ("ada", "ben", "cem")
@@ -63,12 +64,25 @@ WORLD = World(LAW, (AGREEMENT,), (ADA, BEN), (PROJECT,))
 REQUEST = AccessRequest("ada", "P-1", Purpose.RESEARCH, "census", COLUMNS, KEYS)
 
 
+#: What datasets may be derived from: nothing, something near, something far, each other.
+DERIVATIONS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
+    (("census", ("pay",)),),
+    (("census", ("pay", "tax")),),
+    (("census", ("pay",)), ("pay", ("tax",))),
+    (("census", ("pay",)), ("pay", ("census",))),
+    (("census", ("pay",)), ("pay", ("tax",)), ("tax", ("pay",))),
+)
+
+
 def random_case(dice: random.Random) -> tuple[AccessRequest, World]:
     """A request and a world: the allowed one with nought to three facts changed, often two agreements."""
     request = replace(REQUEST, person=dice.choice(("ada", "ben")))
     agreements = [AGREEMENT]
-    if dice.random() < 0.5:
+    if dice.random() < 0.3:
         agreements.append(replace(AGREEMENT, id="A-2", gateway=dice.choice(("research", "statistics"))))
+    derived = dice.choice(DERIVATIONS) if dice.random() < 0.2 else ()
+    if derived:
+        agreements += [replace(AGREEMENT, id=f"A-{d}", dataset=d, columns=()) for d in DATASETS[1:]]
     people = {p.id: p for p in (ADA, BEN)}
     project = PROJECT
     for _ in range(dice.choice((0, 1, 1, 2, 3))):
@@ -86,7 +100,7 @@ def random_case(dice: random.Random) -> tuple[AccessRequest, World]:
     if dice.random() < 0.03:
         people.pop(dice.choice(sorted(people)))
     projects = () if dice.random() < 0.03 else (project,)
-    return request, World(LAW, tuple(agreements), tuple(people.values()), projects)
+    return request, World(LAW, tuple(agreements), tuple(people.values()), projects, derived)
 
 
 def _near(dice: random.Random) -> date:

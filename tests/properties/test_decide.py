@@ -1,4 +1,4 @@
-"""Laws of the decision: deny by default, answer always, and no prohibition turns refuse into allow."""
+"""Laws of the decision: deny by default, answer always, less is never more, and agreements do not add up."""
 
 import random
 from dataclasses import replace
@@ -8,14 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrated_data.approve.decide import decide
-from integrated_data.model.access import AccessRequest, Accreditation, Agreement, Law, Person, Project, World
+from integrated_data.model.access import ANY, AccessRequest, Accreditation, Agreement, Law, Person, Project, World
 from tests.worlds import AT, LAW, random_case
 
 SEEDS = st.integers(0, 2**32)
 PROHIBITIONS = (
-    "agreement", "ended agreement", "suspended agreement", "person", "suspended person", "expired person",
-    "untrained person", "project", "ended project", "left team", "dataset", "column", "gateway",
+    "suspended agreement", "fewer columns agreement", "nobody agreement", "unindexed agreement", "person",
+    "suspended person", "expired person", "untrained person", "project", "ended project", "left team", "dataset",
+    "column", "gateway",
 )  # fmt: skip
+#: After these an agreement says nothing about the use any more, so they prohibit only where it stands alone.
+ENDINGS = ("agreement", "ended agreement", "other purpose agreement")
 
 
 def forbid(facts: World, what: str, *, dice: random.Random) -> World:
@@ -41,8 +44,17 @@ def _less(all_of, worse, what, dice):  # type: ignore[no-untyped-def]
 def _worse_agreement(one: Agreement, what: str) -> Agreement | None:
     if what == "agreement":
         return None
-    if what == "suspended agreement":
-        return replace(one, suspended=True)
+    match what.removesuffix(" agreement"):
+        case "suspended":
+            return replace(one, suspended=True)
+        case "fewer columns":
+            return replace(one, columns=() if ANY in one.columns else one.columns[1:])
+        case "nobody":
+            return replace(one, onward_to=())
+        case "unindexed":
+            return replace(one, index_by_default=False)
+        case "other purpose":
+            return replace(one, purposes=())
     return replace(one, ends=min(one.ends, AT.date() - timedelta(days=1)))
 
 
@@ -76,6 +88,27 @@ def test_a_prohibition_never_turns_refuse_into_allow(seed: int, what: str) -> No
     request, facts = random_case(random.Random(seed))
     if not decide(request, facts, at=AT).allowed:
         assert not decide(request, forbid(facts, what, dice=random.Random(seed)), at=AT).allowed
+
+
+@given(SEEDS, st.sampled_from(ENDINGS))
+@settings(max_examples=400, deadline=None)
+def test_an_agreement_that_stands_alone_never_turns_refuse_into_allow_by_ending(seed: int, what: str) -> None:
+    request, facts = random_case(random.Random(seed))
+    alone = replace(facts, agreements=tuple({a.dataset: a for a in facts.agreements}.values()))
+    if not decide(request, alone, at=AT).allowed:
+        assert not decide(request, forbid(alone, what, dice=random.Random(seed)), at=AT).allowed
+
+
+@given(SEEDS, SEEDS)
+@settings(max_examples=400, deadline=None)
+def test_one_more_agreement_never_allows_what_those_that_cover_the_use_refuse(seed: int, other: int) -> None:
+    request, facts = random_case(random.Random(seed))
+    if decide(request, facts, at=AT).allowed:
+        return
+    covered = {a.dataset for a in facts.agreements if a.covers(request.purpose, AT.date())}
+    more = [a for a in random_case(random.Random(other))[1].agreements if a.dataset in covered]
+    facts_and_more = replace(facts, agreements=(*facts.agreements, *(replace(a, id=f"{a.id}-more") for a in more)))
+    assert not decide(request, facts_and_more, at=AT).allowed
 
 
 @given(SEEDS)

@@ -41,8 +41,8 @@ def test_what_holds_is_allowed_with_every_reason_and_a_last_day() -> None:
     assert decision.allowed
     assert decision.agreements == ("A-1",)
     assert decision.until == date(2026, 11, 30)  # the project ends first
-    assert decision.policy_version == "1/Testland 1"
-    assert {r.rule for r in decision.reasons_for} == set(Rule) - {Rule.AGREEMENT, Rule.APPROVER}
+    assert decision.policy_version == "2/Testland 1"
+    assert {r.rule for r in decision.reasons_for} == set(Rule) - {Rule.AGREEMENT, Rule.DERIVATION, Rule.APPROVER}
 
 
 PAST, LATER = date(2026, 6, 14), date(2026, 6, 16)
@@ -126,7 +126,28 @@ def test_permissions_of_two_agreements_do_not_add_up() -> None:
     assert {r.subject for r in decision.reasons_against} == {"agreement A-1", "agreement A-2"}
 
 
-def test_the_strictest_conditions_of_all_permitting_agreements_hold() -> None:
+@pytest.mark.parametrize(
+    ("second", "refused_by"),
+    [
+        ({}, None),
+        ({"columns": ("sex",)}, Rule.AGREED_COLUMNS),
+        ({"onward_to": ()}, Rule.AGREED_ORGANISATION),
+        ({"index_by_default": False}, Rule.AGREED_KEYS),
+        ({"suspended": True}, Rule.AGREEMENT_ACTIVE),
+        ({"columns": ("sex",), "ends": PAST}, None),  # over, so it says nothing any more
+        ({"columns": ("sex",), "starts": LATER}, None),
+        ({"columns": ("sex",), "purposes": (Purpose.STATISTICS,)}, None),  # about another use
+    ],
+)
+def test_where_two_agreements_differ_the_stricter_holds(second: dict[str, Any], refused_by: Rule | None) -> None:
+    two = replace(AGREEMENT, id="A-2", **second)
+    decision = decide(REQUEST, replace(WORLD, agreements=(AGREEMENT, two)), at=AT)
+    assert [(r.rule, r.subject) for r in decision.reasons_against] == (
+        [(refused_by, "agreement A-2")] if refused_by else []
+    )
+
+
+def test_the_strictest_conditions_of_all_agreements_that_cover_the_use_hold() -> None:
     one = replace(AGREEMENT, conditions=Conditions(10, 5, Standing.PROVISIONAL))
     two = replace(AGREEMENT, id="A-2", conditions=Conditions(30, 1, Standing.FULL))
     decision = decide(REQUEST, replace(WORLD, agreements=(one, two)), at=AT)
@@ -143,6 +164,24 @@ def test_what_is_derived_needs_its_own_agreement_and_each_sources_and_takes_the_
     assert against({}, replace(derived, agreements=(pay,))) == [Rule.AGREEMENT]
     closed = replace(pay, index_by_default=False)
     assert against({}, replace(derived, agreements=(AGREEMENT, closed))) == [Rule.AGREED_KEYS]
+
+
+def test_what_is_derived_from_something_derived_needs_every_source_agreed() -> None:
+    pay, tax = (replace(AGREEMENT, id=f"A-{d}", dataset=d, columns=("gross",)) for d in ("pay", "tax"))
+    chain = replace(WORLD, derived=(("census", ("pay",)), ("pay", ("tax",))))
+    assert against({}, replace(chain, agreements=(AGREEMENT, pay))) == [Rule.AGREEMENT]
+    assert against({}, replace(chain, agreements=(AGREEMENT, pay, tax))) == []
+    ended = replace(tax, ends=PAST)
+    assert against({}, replace(chain, agreements=(AGREEMENT, pay, ended))) == [Rule.AGREEMENT_IN_DATE]
+
+
+@pytest.mark.parametrize("circle", [("census",), ("pay",)])
+def test_what_is_derived_in_a_circle_is_refused(circle: tuple[str, ...]) -> None:
+    pay = replace(AGREEMENT, id="A-2", dataset="pay")
+    facts = replace(WORLD, agreements=(AGREEMENT, pay), derived=(("census", ("pay",)), ("pay", circle)))
+    decision = decide(REQUEST, facts, at=AT)
+    assert [r.rule for r in decision.reasons_against] == [Rule.DERIVATION]
+    assert "in a circle" in decision.reasons_against[0].text
 
 
 def test_a_refusal_says_what_would_change_it() -> None:

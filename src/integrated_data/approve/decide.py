@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import reduce
 
-from integrated_data.approve.findings import About, Case, Finding
+from integrated_data.approve.findings import About, Case
 from integrated_data.approve.permit import agreements_for
 from integrated_data.model.access import (
     AccessRequest,
@@ -19,31 +19,33 @@ from integrated_data.model.access import (
     Decision,
     Project,
     ProjectState,
+    Reason,
     Rule,
     World,
 )
 
 #: Changes whenever a rule is added, removed or means something else.
-POLICY = "1"
+POLICY = "2"
 
 
 def decide(request: AccessRequest, world: World, *, at: datetime) -> Decision:
     """Allow or refuse `request` at the moment `at`, with every reason; never raises."""
     case = Case(request, world, world.person(request.person), world.project(request.project), at.date())
-    findings: list[Finding | None] = [rule(case) for rule in RULES]
+    findings: list[Reason | None] = [rule(case) for rule in RULES]
     agreements: list[Agreement] = []
     if request.dataset is not None:
         findings += [rule(case) for rule in DATASET_RULES]
         agreements, about = agreements_for(case)
         findings += about
     spoken = [f for f in findings if f is not None]
-    allowed = len(spoken) == len(findings) and all(f.holds for f in spoken)
-    conditions = reduce(Conditions.strictest, (a.conditions for a in agreements), Conditions())
-    lasts = [f.reason.until for f in spoken if f.reason.until is not None]
+    favourable = [f for f in spoken if f.holds]
+    allowed = len(favourable) == len(findings)
+    conditions = reduce(Conditions.strictest, {a.conditions: None for a in agreements}, Conditions())
+    lasts = [f.until for f in favourable if f.until is not None]
     return Decision(
         allowed,
-        tuple(f.reason for f in spoken if f.holds),
-        tuple(f.reason for f in spoken if not f.holds),
+        tuple(favourable),
+        tuple(f for f in spoken if not f.holds),
         policy_version(world),
         at,
         tuple(a.id for a in agreements) if allowed else (),
@@ -57,14 +59,14 @@ def policy_version(world: World) -> str:
     return f"{POLICY}/{world.law.country} {world.law.version}"
 
 
-def _person_known(case: Case) -> Finding:
+def _person_known(case: Case) -> Reason:
     about = About(Rule.PERSON_KNOWN, f"person {case.request.person}")
     if case.person is None:
         return about.fails("This person is not on record", "Add the person: ids person add FILE")
     return about.holds("The person is on record")
 
 
-def _person_active(case: Case) -> Finding | None:
+def _person_active(case: Case) -> Reason | None:
     if case.person is None:
         return None
     about = About(Rule.PERSON_ACTIVE, f"person {case.person.id}")
@@ -73,14 +75,14 @@ def _person_active(case: Case) -> Finding | None:
     return about.holds("The person is not suspended")
 
 
-def _project_known(case: Case) -> Finding:
+def _project_known(case: Case) -> Reason:
     about = About(Rule.PROJECT_KNOWN, f"project {case.request.project}")
     if case.project is None:
         return about.fails("This project is not on record", "Apply for it: ids project add FILE")
     return about.holds("The project is on record")
 
 
-def _project_approved(case: Case) -> Finding | None:
+def _project_approved(case: Case) -> Reason | None:
     if case.project is None:
         return None
     about, state = About(Rule.PROJECT_APPROVED, f"project {case.project.id}"), case.project.state
@@ -94,7 +96,7 @@ def _project_approved(case: Case) -> Finding | None:
     return about.holds("The project is approved")
 
 
-def _project_in_date(case: Case) -> Finding | None:
+def _project_in_date(case: Case) -> Reason | None:
     if case.project is None:
         return None
     project, about = case.project, About(Rule.PROJECT_IN_DATE, f"project {case.project.id}")
@@ -105,7 +107,7 @@ def _project_in_date(case: Case) -> Finding | None:
     return about.holds(f"The project runs until {project.ends}", until=project.ends)
 
 
-def _on_team(case: Case) -> Finding | None:
+def _on_team(case: Case) -> Reason | None:
     if case.project is None:
         return None
     about = About(Rule.ON_TEAM, f"person {case.request.person}")
@@ -115,7 +117,7 @@ def _on_team(case: Case) -> Finding | None:
     return about.holds(f"The person is on the team of project {case.project.id}")
 
 
-def _purpose(case: Case) -> Finding | None:
+def _purpose(case: Case) -> Reason | None:
     if case.project is None:
         return None
     asked, given = case.request.purpose, case.project.purpose
@@ -126,7 +128,7 @@ def _purpose(case: Case) -> Finding | None:
     return about.holds(f"The request and the project are for {given.value}")
 
 
-def _dataset_applied_for(case: Case) -> Finding | None:
+def _dataset_applied_for(case: Case) -> Reason | None:
     if case.project is None:
         return None
     about = About(Rule.DATASET_APPLIED_FOR, f"dataset {case.request.dataset}")
@@ -136,7 +138,7 @@ def _dataset_applied_for(case: Case) -> Finding | None:
     return about.holds(f"Project {case.project.id} applied for the dataset")
 
 
-def _columns_applied_for(case: Case) -> Finding | None:
+def _columns_applied_for(case: Case) -> Reason | None:
     applied = case.project.request(case.request.dataset or "") if case.project is not None else None
     if case.project is None or applied is None:
         return None
@@ -149,7 +151,7 @@ def _columns_applied_for(case: Case) -> Finding | None:
     return about.holds("Every column was applied for")
 
 
-_Rules = tuple[Callable[[Case], Finding | None], ...]
+_Rules = tuple[Callable[[Case], Reason | None], ...]
 
 #: Asked of every request, in order.
 RULES: _Rules = (
@@ -181,16 +183,16 @@ def decide_project(project: Project, world: World, *, at: datetime) -> Decision:
     return _together(_application(project), every, version=policy_version(world), at=at)
 
 
-def _application(project: Project) -> Finding:
+def _application(project: Project) -> Reason:
     about = About(Rule.PROJECT_KNOWN, f"project {project.id}")
     if not project.team or not project.datasets or project.lead not in project.team:
         return about.fails("The application names no team with its lead, or no dataset", "Complete the application")
     return about.holds("The application names its team and its datasets")
 
 
-def _together(complete: Finding, every: Sequence[Decision], *, version: str, at: datetime) -> Decision:
+def _together(complete: Reason, every: Sequence[Decision], *, version: str, at: datetime) -> Decision:
     """Many decisions as one: allowed where all are, with each reason once and the strictest conditions."""
-    own_for, own_against = ((complete.reason,), ()) if complete.holds else ((), (complete.reason,))
+    own_for, own_against = ((complete,), ()) if complete.holds else ((), (complete,))
     allowed = complete.holds and all(d.allowed for d in every)
     lasts: list[date] = [d.until for d in every if d.until is not None]
     return Decision(

@@ -16,23 +16,16 @@ class Case(NamedTuple):
     day: date
 
 
-class Finding(NamedTuple):
-    """A rule's answer."""
-
-    holds: bool
-    reason: Reason
-
-
 class About(NamedTuple):
     """A rule and what it was asked of, about to be answered."""
 
     rule: Rule
     subject: str
 
-    def holds(self, text: str, *, until: date | None = None) -> Finding:
+    def holds(self, text: str, *, until: date | None = None) -> Reason:
         """A finding for; `until` is the last day it is true."""
-        return Finding(True, Reason(self.rule, self.subject, text, "", until))
+        return Reason(self.rule, self.subject, text, "", until)
 
-    def fails(self, text: str, change: str) -> Finding:
+    def fails(self, text: str, change: str) -> Reason:
         """A finding against; `change` says what would turn it."""
-        return Finding(False, Reason(self.rule, self.subject, text, change))
+        return Reason(self.rule, self.subject, text, change)

@@ -1,46 +1,57 @@
-"""What one agreement permits: the rules of the decision that are asked of an agreement.
+"""What agreements permit: the rules of the decision that are asked of an agreement.
 
-One agreement must pass them all: permissions are never pieced together from several.
+An agreement covers a use when it is for its purpose and in date. Every agreement that covers it must permit
+the whole of it: permissions are never pieced together, and where two agreements differ the stricter holds.
 """
 
 from dataclasses import replace
 from datetime import date
 
-from integrated_data.approve.findings import About, Case, Finding
-from integrated_data.model.access import ANY, Agreement, LegalGateway, Person, Rule, Standing, World
+from integrated_data.approve.findings import About, Case
+from integrated_data.model.access import ANY, Agreement, LegalGateway, Person, Reason, Rule, Standing, World
 
 
-def agreements_for(case: Case) -> tuple[list[Agreement], list[Finding]]:
-    """Agreements that permit the request, and what was found of them (of all, when none does).
+def agreements_for(case: Case) -> tuple[list[Agreement], list[Reason]]:
+    """Agreements that cover the request, and what was found of them (of all there are, when none does).
 
     A dataset that the service derives from others needs an agreement of its own, and what it was
-    derived from must be agreed for the same use: so its conditions are never weaker than theirs.
+    derived from, near or far, must be agreed for the same use: so its conditions are never weaker
+    than theirs.
     """
-    agreements, findings = _agreements_of(case, case.request.dataset or "")
-    for source in case.world.sources(case.request.dataset or ""):
-        asked = replace(case.request, dataset=source, columns=())
-        more, found = _agreements_of(case._replace(request=asked), source)
-        agreements, findings = agreements + more, findings + found
+    dataset = case.request.dataset or ""
+    agreements, findings = _agreements_on(case, dataset)
+    origins = case.world.origins(dataset)
+    if not origins:
+        return agreements, findings
+    circular = [d for d in (dataset, *origins) if d in case.world.origins(d)]
+    findings = [_derivation(dataset, circular), *findings]
+    asked = case._replace(request=replace(case.request, columns=()))
+    for source in origins:
+        if source != dataset:
+            more, found = _agreements_on(asked, source)
+            agreements, findings = agreements + more, findings + found
     return agreements, findings
 
 
-def _agreements_of(case: Case, dataset: str) -> tuple[list[Agreement], list[Finding]]:
-    mine = [a for a in case.world.agreements if a.dataset == dataset]
+def _derivation(dataset: str, circular: list[str]) -> Reason:
+    about = About(Rule.DERIVATION, f"dataset {dataset}")
+    if circular:
+        text = f"Dataset {dataset} is derived in a circle, by way of {', '.join(circular)}"
+        return about.fails(text, "Have the service's operator correct what the dataset is derived from")
+    return about.holds("The dataset is not derived from itself")
+
+
+def _agreements_on(case: Case, dataset: str) -> tuple[list[Agreement], list[Reason]]:
+    mine = case.world.agreements_on(dataset)
     if not mine:
         about = About(Rule.AGREEMENT, f"dataset {dataset}")
         change = "Ask its owner for one: ids agreement add FILE"
         return [], [about.fails(f"There is no agreement for dataset {dataset}", change)]
-    permitting, found_for, found = [], [], []
-    for agreement in mine:
-        findings = findings_of(case, agreement)
-        found += findings
-        if all(f.holds for f in findings):
-            permitting.append(agreement)
-            found_for += findings
-    return permitting, (found_for if permitting else found)
+    covering = [a for a in mine if a.covers(case.request.purpose, case.day)]
+    return covering, [f for agreement in covering or mine for f in findings_of(case, agreement)]
 
 
-def findings_of(case: Case, agreement: Agreement) -> list[Finding]:
+def findings_of(case: Case, agreement: Agreement) -> list[Reason]:
     """Every finding about one agreement; all must hold."""
     gateway = case.world.law.gateway(agreement.gateway)
     found = [_active(agreement), _in_date(agreement, case.day), *_use(case, agreement)]
@@ -53,14 +64,14 @@ def findings_of(case: Case, agreement: Agreement) -> list[Finding]:
     return found + _of_the_project(case, agreement, gateway=gateway)
 
 
-def _active(agreement: Agreement) -> Finding:
+def _active(agreement: Agreement) -> Reason:
     about = About(Rule.AGREEMENT_ACTIVE, f"agreement {agreement.id}")
     if agreement.suspended:
         return about.fails(f"Agreement {agreement.id} is suspended", "Ask the owner to lift the suspension")
     return about.holds(f"Agreement {agreement.id} is not suspended")
 
 
-def _in_date(agreement: Agreement, day: date) -> Finding:
+def _in_date(agreement: Agreement, day: date) -> Reason:
     about = About(Rule.AGREEMENT_IN_DATE, f"agreement {agreement.id}")
     if day < agreement.starts:
         return about.fails(f"Agreement {agreement.id} starts on {agreement.starts}", "Wait for its first day")
@@ -70,22 +81,22 @@ def _in_date(agreement: Agreement, day: date) -> Finding:
     return about.holds(f"Agreement {agreement.id} holds until {agreement.ends}", until=agreement.ends)
 
 
-def _gateway(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> Finding:
+def _gateway(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> Reason:
     about, purpose = About(Rule.GATEWAY, f"agreement {agreement.id}"), case.request.purpose
     if purpose not in gateway.purposes:
-        text = f"{gateway.title} does not allow data to be used for {purpose.value}"
+        text = f"{gateway.title} does not allow data to be used for {purpose}"
         return about.fails(text, "Use the data under a gateway that allows this purpose")
-    return about.holds(f"{gateway.title} allows {purpose.value}")
+    return about.holds(f"{gateway.title} allows {purpose}")
 
 
-def _use(case: Case, agreement: Agreement) -> list[Finding]:
-    request, owner = case.request, agreement.owner
+def _use(case: Case, agreement: Agreement) -> list[Reason]:
+    request, owner, agreed = case.request, agreement.owner, agreement.columns
     organisation = case.person.organisation if case.person is not None else ""
-    columns = [c for c in request.columns if ANY not in agreement.columns and c not in agreement.columns]
+    columns = [] if ANY in agreed else [c for c in request.columns if c not in agreed]
     named = organisation == owner or ANY in agreement.onward_to or organisation in agreement.onward_to
     keys_agreed = agreement.index_by_default or not request.keys
     asked = (
-        (Rule.AGREED_PURPOSE, request.purpose in agreement.purposes, f"use for {request.purpose.value}"),
+        (Rule.AGREED_PURPOSE, request.purpose in agreement.purposes, f"use for {request.purpose}"),
         (Rule.AGREED_ORGANISATION, case.person is not None and named, "use by the person's organisation"),
         (Rule.AGREED_COLUMNS, not columns, f"use of {', '.join(columns) or 'the columns'}"),
         (Rule.AGREED_KEYS, keys_agreed, "indexing, so the dataset joins with others"),
@@ -119,23 +130,21 @@ def standing(person: Person | None, world: World, *, team: tuple[str, ...], day:
     return (Standing.PROVISIONAL, min(until, own.ends)) if of_above is Standing.FULL else nothing
 
 
-def _of_the_person(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> list[Finding]:
+def _of_the_person(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> list[Reason]:
     subject = f"person {case.request.person}"
     team = case.project.team if case.project is not None else ()
     has, until = standing(case.person, case.world, team=team, day=case.day)
-    needs = max(gateway.standing, agreement.conditions.standing, key=lambda s: s.rank)
+    asks, lawful = agreement.conditions.standing, gateway.standing
+    needs = asks if asks.rank > lawful.rank else lawful
     about, found = About(Rule.ACCREDITED, subject), []
     if has.rank >= needs.rank:
-        text = f"The person's standing is {has.value}, agreement {agreement.id} asks for {needs.value}"
+        text = f"The person's standing is {has}, agreement {agreement.id} asks for {needs}"
         found.append(about.holds(text, until=None if needs is Standing.NONE else until))
     else:
-        text = f"Agreement {agreement.id} asks for {needs.value} accreditation, the person has {has.value}"
+        text = f"Agreement {agreement.id} asks for {needs} accreditation, the person has {has}"
         found.append(about.fails(text, _way_to_standing(case.person, needs)))
     if gateway.training:
-        about, trained = (
-            About(Rule.TRAINED, subject),
-            case.person.trained_until if case.person is not None else None,
-        )
+        about, trained = About(Rule.TRAINED, subject), case.person.trained_until if case.person is not None else None
         if trained is None or case.day > trained:
             text = "The person's training is missing or out of date"
             found.append(about.fails(text, "Renew the training of the person"))
@@ -151,7 +160,7 @@ def _way_to_standing(person: Person | None, needs: Standing) -> str:
     return f"Have the person accredited ({needs.value}) and the record renewed: ids person add FILE"
 
 
-def _of_the_project(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> list[Finding]:
+def _of_the_project(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> list[Reason]:
     if case.project is None:
         return []
     project, found = case.project, []
@@ -159,10 +168,12 @@ def _of_the_project(case: Case, agreement: Agreement, *, gateway: LegalGateway) 
         (Rule.PUBLIC_BENEFIT, gateway.public_benefit, project.public_benefit, "its public benefit"),
         (Rule.ETHICS, gateway.ethics, project.ethics, "its ethics review"),
     ):
+        if not needed:
+            continue
         about = About(rule, f"project {project.id}")
-        if needed and not stated.strip():
+        if stated.strip():
+            found.append(about.holds(f"The project states {what}"))
+        else:
             text = f"The project does not state {what}, as the gateway of agreement {agreement.id} asks"
             found.append(about.fails(text, f"State {what} in the application"))
-        elif needed:
-            found.append(about.holds(f"The project states {what}"))
     return found

@@ -20,12 +20,14 @@ CORRECT = "Correct the file; examples are in examples/"
 
 
 def write(value: Any) -> Any:
-    """A dataclass, enum, date, tuple or plain value as JSON values."""
+    """A dataclass, named tuple, enum, date, tuple or plain value as JSON values."""
     match value:
         case StrEnum():
             return value.value
         case date():
             return value.isoformat()
+        case tuple() if hasattr(value, "_fields"):
+            return {name: write(held) for name, held in zip(value._fields, value, strict=True)}
         case tuple() | list():
             return [write(v) for v in value]
         case Mapping():
@@ -64,7 +66,7 @@ class _Place(NamedTuple):
 def _dataclass(kind: Any, body: object, *, at: _Place) -> Any:
     if not isinstance(body, Mapping):
         raise at.must_be("a set of named fields")
-    hints, known = _hints(kind), {f.name: f for f in fields(kind)}
+    hints, known = _hints(kind), _fields(kind)
     for name in body:
         if name not in known:
             plain = isinstance(name, str) and name.isidentifier() and len(name) <= 40
@@ -73,13 +75,21 @@ def _dataclass(kind: Any, body: object, *, at: _Place) -> Any:
                 next_step=f"Its fields are: {', '.join(known)}",
             )
     values = {}
-    for name, field in known.items():
+    for name, needed in known.items():
         if name in body:
             values[name] = _value(hints[name], body[name], at=at.field(name))
-        elif field.default is MISSING and field.default_factory is MISSING:
+        elif needed:
             missing = at.field(name).shown()
             raise AgreementRefusal(f"{missing} is missing", next_step="Add it; examples are in examples/")
     return kind(**values)
+
+
+@cache
+def _fields(kind: Any) -> dict[str, bool]:
+    """Fields of a dataclass or named tuple, and whether each must be given."""
+    if not is_dataclass(kind):
+        return {name: name not in kind._field_defaults for name in kind._fields}
+    return {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(kind)}
 
 
 @cache
@@ -88,6 +98,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _value(kind: Any, value: object, *, at: _Place) -> Any:
+    if hasattr(kind, "_fields"):
+        return _dataclass(kind, value, at=at)
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         if value is None:

@@ -123,15 +123,15 @@ def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> 
     found = [p for p in (_find_project(connection, each) for each in projects) if p is not None]
     team = {person for p in found for person in p.team}
     asked = sorted({r.dataset for p in found for r in p.datasets})
-    derived = tuple((d, of) for d in asked if (of := releases.sources(connection, d)))
-    datasets = sorted({*asked, *(source for _, of in derived for source in of)})
+    derived = releases.derivations(connection, asked)
+    datasets = sorted({*asked, *(source for of in derived.values() for source in of)})
     bodies_of = connection.execute(
         sa.select(t.agreement.c.body).where(t.agreement.c.dataset.in_(datasets)).order_by(t.agreement.c.id)
     ).scalars()
     agreed = tuple(bodies.read(Agreement, b, what="agreement") for b in bodies_of)
     rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
     known = tuple(bodies.read(Person, b, what="person") for b in rows)
-    return World(law, agreed, known, tuple(found), derived)
+    return World(law, agreed, known, tuple(found), tuple(sorted(derived.items())))
 
 
 def with_person(connection: sa.Connection, facts: World, *, person: str) -> World:

@@ -1,5 +1,6 @@
 """Published versions of datasets: only what is named here exists for readers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,23 @@ def sources(connection: sa.Connection, dataset: str) -> tuple[str, ...]:
     """The datasets that a derived one was made from; none for one that was delivered."""
     release = current(connection, dataset)
     return tuple(sorted(release.entry.get("derived_from", ()))) if release else ()
+
+
+def derivations(connection: sa.Connection, datasets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What some datasets, and what they are derived from in turn, are derived from; delivered ones are not among them.
+
+    Ends also where the record goes in a circle; who decides refuses that.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    ahead, seen = list(datasets), set[str]()
+    while ahead:
+        dataset = ahead.pop()
+        if dataset not in seen:
+            seen.add(dataset)
+            if of := sources(connection, dataset):
+                found[dataset] = of
+                ahead += of
+    return found
 
 
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 from integrated_data.model.people import Role
 
@@ -107,6 +109,10 @@ class Agreement:
     suspended: bool = False
     framework: str = ""
     conditions: Conditions = field(default_factory=Conditions)
+
+    def covers(self, purpose: Purpose, day: date) -> bool:
+        """Whether it has something to say about a use: it is for that purpose, and in date (suspended or not)."""
+        return purpose in self.purposes and self.starts <= day <= self.ends
 
 
 @dataclass(frozen=True)
@@ -223,17 +229,47 @@ class World:
     projects: tuple[Project, ...] = ()
     derived: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    def sources(self, dataset: str) -> tuple[str, ...]:
-        """What a dataset is derived from; none for one that is delivered."""
-        return next((sources for derived, sources in self.derived if derived == dataset), ())
+    def origins(self, dataset: str) -> tuple[str, ...]:
+        """Everything a dataset is derived from, near or far, each once; none for one that is delivered."""
+        found: dict[str, None] = {}
+        ahead = list(self._sources.get(dataset, ()))
+        while ahead:
+            source = ahead.pop(0)
+            if source not in found:
+                found[source] = None
+                ahead += self._sources.get(source, ())
+        return tuple(found)
 
     def person(self, person: str) -> Person | None:
         """The person of that id, or None."""
-        return next((p for p in self.people if p.id == person), None)
+        return self._people.get(person)
 
     def project(self, project: str) -> Project | None:
         """The project of that id, or None."""
-        return next((p for p in self.projects if p.id == project), None)
+        return self._projects.get(project)
+
+    def agreements_on(self, dataset: str) -> tuple[Agreement, ...]:
+        """Agreements on a dataset, in the order on record."""
+        return self._agreements.get(dataset, ())
+
+    @cached_property
+    def _people(self) -> dict[str, Person]:
+        return {p.id: p for p in reversed(self.people)}
+
+    @cached_property
+    def _projects(self) -> dict[str, Project]:
+        return {p.id: p for p in reversed(self.projects)}
+
+    @cached_property
+    def _sources(self) -> dict[str, tuple[str, ...]]:
+        return dict(reversed(self.derived))
+
+    @cached_property
+    def _agreements(self) -> dict[str, tuple[Agreement, ...]]:
+        found: dict[str, tuple[Agreement, ...]] = {}
+        for agreement in self.agreements:
+            found[agreement.dataset] = (*found.get(agreement.dataset, ()), agreement)
+        return found
 
 
 class Rule(StrEnum):
@@ -248,6 +284,7 @@ class Rule(StrEnum):
     PURPOSE = "purpose is the project's"
     DATASET_APPLIED_FOR = "dataset applied for"
     COLUMNS_APPLIED_FOR = "columns applied for"
+    DERIVATION = "dataset not derived from itself"
     AGREEMENT = "an agreement for the dataset"
     AGREEMENT_ACTIVE = "agreement not suspended"
     AGREEMENT_IN_DATE = "agreement in date"
@@ -263,11 +300,11 @@ class Rule(StrEnum):
     APPROVER = "approver agrees"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One finding of a decision. `change` says what would turn one against into one for.
+class Reason(NamedTuple):
+    """One finding of a decision, for or against.
 
-    `subject` is what it was found about, e.g. `agreement A-1`; `until` the last day it holds.
+    `subject` is what it was found about, e.g. `agreement A-1`. `change`, which only one against has, says what
+    would turn it; `until` is the last day that one for holds.
     """
 
     rule: Rule
@@ -275,6 +312,11 @@ class Reason:
     text: str
     change: str = ""
     until: date | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it speaks for."""
+        return not self.change
 
 
 @dataclass(frozen=True)

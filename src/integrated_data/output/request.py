@@ -112,7 +112,8 @@ def withdraw(store: Store, *, request: str, actor: str) -> None:
 def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
     """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
     with store.read() as connection:
-        every = dict.fromkeys(d for dataset in datasets for d in (dataset, *releases.sources(connection, dataset)))
+        derived = releases.derivations(connection, datasets)
+        every = sorted({*datasets, *(source for of in derived.values() for source in of)})
         agreed = [a.conditions for d in every for a in projects.agreements(connection, d)]
     strictest = reduce(Conditions.strictest, agreed, Conditions())
     return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
