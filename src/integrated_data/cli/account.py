@@ -10,7 +10,7 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.approver import person
 from integrated_data.cli.call import Call, taking
-from integrated_data.cli.opened import opened_store
+from integrated_data.cli.opened import opened_sign_in, opened_store
 from integrated_data.control import people, tokens
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.people import Action, Organisation
@@ -50,6 +50,8 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(procedures, name="procedures")
     person.add_typer(token, name="token")
     person.command("accept-procedures")(person_accept_procedures)
+    person.command("password")(person_password)
+    person.command("totp")(person_totp)
 
 
 @organisation.command("add")
@@ -123,6 +125,30 @@ def person_accept_procedures(
     shown.facts({"person": call.actor, "accepted": version}, json_out=call.json)
 
 
+@taking
+def person_password(person_id: PersonId, *, call: Call) -> None:
+    """Set a person's password: asked for twice, or read from standard input; never an argument."""
+    with opened_sign_in(call.home) as door:
+        door.set_password(person_id, secret("Password", new=True), by=call.actor)
+    shown.facts({"person": person_id, "password": "set"}, json_out=call.json)
+
+
+@taking
+def person_totp(person_id: PersonId, *, call: Call) -> None:
+    """Make the secret of a person's one-time codes; its address for an authenticator is printed once."""
+    with opened_sign_in(call.home) as door:
+        address = door.set_code(person_id, by=call.actor)
+    shown.facts({"person": person_id, "address": address}, title="One-time codes", json_out=call.json)
+
+
+def secret(asked: str, *, new: bool = False) -> str:
+    """A secret that is typed unseen, or the next line of standard input."""
+    if sys.stdin.isatty():
+        typed: str = typer.prompt(asked, hide_input=True, confirmation_prompt=new)
+        return typed
+    return sys.stdin.readline().rstrip("\n")
+
+
 @token.command("add")
 @taking
 def token_add(
@@ -133,14 +159,11 @@ def token_add(
     call: Call,
 ) -> None:
     """Make a personal token. Its secret is printed once, and is kept nowhere."""
-    from integrated_data.site.settings import from_environment
-    from integrated_data.site.signing_in import SignIn, Wish
+    from integrated_data.site.signing_in import Wish
 
-    with opened_store(call.home) as (_, store):
-        wish = Wish(name, limits.days, limits.project, limits.actions())
-        secret, made = SignIn(store, production=from_environment().production).make_token(
-            person_id, wish, by=call.actor
-        )
+    wish = Wish(name, limits.days, limits.project, limits.actions())
+    with opened_sign_in(call.home) as door:
+        secret, made = door.make_token(person_id, wish, by=call.actor)
     if call.json:
         shown.document({"secret": secret} | _told(made))
         return

@@ -13,6 +13,7 @@ from integrated_data.site.settings import from_environment, home_of
 if TYPE_CHECKING:
     from integrated_data.site.analysis import AnalysisSite
     from integrated_data.site.loading import LoadingSite
+    from integrated_data.site.signing_in import SignIn
 
 
 def places_of(home: Path | None) -> Places:
@@ -31,6 +32,19 @@ def opened_store(home: Path | None) -> Iterator[tuple[Places, Store]]:
         yield places, store
     finally:
         sign_head(places, store)
+
+
+@contextmanager
+def opened_sign_in(home: Path | None) -> "Iterator[SignIn]":
+    """The sign-in of an installation; the audit chain's head is signed when the command is done."""
+    from integrated_data.site.signing_in import open_sign_in
+
+    places = places_of(home)
+    door = open_sign_in(places, from_environment())
+    try:
+        yield door
+    finally:
+        sign_head(places, door.store)
 
 
 @contextmanager

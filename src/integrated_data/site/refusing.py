@@ -23,9 +23,14 @@ class Refusing:
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str, str], tuple[float, int]] = {}
 
-    def refuse(self, how: SignInMethod, why: str, *, person: str = "") -> SignInRefusal:
-        """The refusal to raise. `person`: somebody on record, or empty; what a stranger typed is never kept."""
-        repeats = self._due((how.value, why, person))
+    def refuse(
+        self, how: SignInMethod, why: str, *, person: str | None = None, counted: str | None = None
+    ) -> SignInRefusal:
+        """The refusal to raise. `person`: somebody on record; what a stranger typed is never kept.
+
+        `counted`: what repeats are counted by, else the person; empty to write each one down.
+        """
+        repeats = 0 if counted == "" else self._due((how.value, why, counted or person or ""))
         if repeats is not None:
             facts = {"how": how.value, "why": why, "repeats": repeats}
             subject = f"person/{person}" if person else "person"

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from integrated_data.approve import admit
-from integrated_data.control import people, tokens
+from integrated_data.control import credentials, people, tokens
+from integrated_data.control.credentials import Claimed, LockedOut
 from integrated_data.control.store import Store
 from integrated_data.model.access import Person
 from integrated_data.model.errors import SignInRefusal, UsageRefusal
 from integrated_data.model.people import Action
 from integrated_data.model.signing_in import Admission, SignedIn, SignInMethod, Token
+from integrated_data.site.passwords import Passwords
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.refusing import Refusing
+from integrated_data.site.service_keys import sign_in_key
 from integrated_data.site.settings import Settings
 
 #: How a token begins, so that programs that look for leaked secrets know one.
@@ -44,8 +47,9 @@ class Wish:
 class SignIn:
     """The door of one installation. Safe to use from several threads."""
 
-    def __init__(self, store: Store, *, production: bool) -> None:
+    def __init__(self, store: Store, *, production: bool, passwords: Passwords | None = None) -> None:
         self.store, self.production = store, production
+        self.passwords = passwords
         self.refusing = Refusing(store)
 
     def by_token(self, secret: str, *, accepting: str | None = None) -> SignedIn:
@@ -63,6 +67,34 @@ class SignIn:
         if token.last_used != today:
             tokens.used(self.store, token, day=today)
         return SignedIn(token.person, admitted.roles, token.how, token.expires, token.id, token.project, token.actions)
+
+    def by_password(self, person: str, password: str, *, code: str, accepting: str | None = None) -> SignedIn:
+        """Who knows a person's password and shows a fresh one-time code; raises `SignInRefusal`.
+
+        Each attempt is counted before it is looked at; after five the wait doubles with each.
+        """
+        with self.store.read() as connection:
+            facts = people.admission(connection, person)
+            known = credentials.get(connection, person)
+        claimed = Claimed(self._passwords.subject(person), person if facts.person is not None else None)
+        try:
+            credentials.begin_attempt(self.store, claimed)
+            open_to = True
+        except LockedOut:
+            open_to = False
+        right = self._passwords.is_password(known, password)
+        step = self._passwords.step_of(known, code, person=person, now=self.store.now())
+        if not open_to:
+            raise self.refusing.refuse(
+                SignInMethod.PASSWORD, "locked out", person=claimed.person, counted=claimed.subject
+            )
+        if not right or step is None or claimed.person is None:
+            why = "not on record" if claimed.person is None else "wrong code" if right else "wrong password"
+            raise self.refusing.refuse(SignInMethod.PASSWORD, why, person=claimed.person, counted="")
+        signed_in = self._admit(person, facts, how=SignInMethod.PASSWORD, accepting=accepting)
+        if not credentials.succeed(self.store, claimed, step=step):
+            raise self.refusing.refuse(SignInMethod.PASSWORD, "code used already", person=person, counted="")
+        return signed_in
 
     def admitted(self, person: str, *, how: SignInMethod, accepting: str | None = None) -> SignedIn:
         """A person who showed who they are, if they may come in; else raises `SignInRefusal`.
@@ -106,6 +138,21 @@ class SignIn:
         until = self.store.now() + timedelta(days=wish.days)
         return self._make(person, wish, how=SignInMethod.TOKEN, until=until, by=by)
 
+    def set_password(self, person: str, password: str, *, by: str) -> None:
+        """Set a person's password; their sessions end."""
+        self._known(person)
+        made = self._passwords.hash(password, person=person)
+        credentials.set_password(self.store, person, hashed=made, by=by)
+        self._end_sessions(person, by=by)
+
+    def set_code(self, person: str, *, by: str) -> str:
+        """Make a new secret of one-time codes; returns its address for an authenticator, which is shown once."""
+        self._known(person)
+        address, sealed = self._passwords.new_code(person)
+        credentials.set_code(self.store, person, sealed=sealed, by=by)
+        self._end_sessions(person, by=by)
+        return address
+
     def open_session(self, signed_in: SignedIn) -> str:
         """A secret that stands for somebody who signed in, until `signed_in.until`; `by_token` takes it."""
         wish = Wish("session", project=signed_in.project, actions=signed_in.actions)
@@ -122,6 +169,18 @@ class SignIn:
         token = Token(secrets.token_hex(6), person, wish.name, how, until, wish.project, wish.actions)
         tokens.add(self.store, token, sha256=hashlib.sha256(secret.encode()).hexdigest(), by=by)
         return secret, token
+
+    @property
+    def _passwords(self) -> Passwords:
+        assert self.passwords is not None, "the door was opened without the key of sign-in"
+        return self.passwords
+
+    def _end_sessions(self, person: str, *, by: str) -> None:
+        with self.store.read() as connection:
+            known = tokens.of(connection, person)
+        for token in known:
+            if token.how is not SignInMethod.TOKEN and not token.revoked:
+                tokens.revoke(self.store, token.id, by=by)
 
     def _known(self, person: str) -> Person:
         with self.store.read() as connection:
@@ -148,4 +207,4 @@ class SignIn:
 
 def open_sign_in(places: Places, settings: Settings) -> SignIn:
     """The sign-in of an installation."""
-    return SignIn(open_store(places), production=settings.production)
+    return SignIn(open_store(places), production=settings.production, passwords=Passwords(sign_in_key(places)))
