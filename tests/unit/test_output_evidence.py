@@ -1,13 +1,17 @@
 """Who is behind a cell: small tables in, the people and sums of each cell out, on a real engine."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.output import CellEvidence, Part, ReleaseLimits, View
+from integrated_data.model.output import Cell, CellEvidence, Part, ReleaseLimits, View
 from integrated_data.output.check import shape_of
-from integrated_data.output.evidence import evidence_sql, read
+from integrated_data.output.evidence import evidence as evidence_of
+from integrated_data.output.members import MANY_ROWS, members_sql, read
+from integrated_data.output.shape import Shape
 from tests.output_world import key, people, views_of
 
 Found = dict[tuple[str | None, ...], CellEvidence]
@@ -21,12 +25,18 @@ def evidence(engine: DuckDB, sql: str, *, views: dict[str, View] | None = None, 
     shape = shape_of(sql, known)
     found = []
     for unit in range(len(shape.units)):
-        sql = evidence_sql(shape, unit=unit, views=known, limits=ReleaseLimits())
-        cells = read(engine.rows(sql), shape)
+        cells = at_once(engine, shape, unit=unit, views=known)
+        large = {name: replace(view, rows=MANY_ROWS + 1) for name, view in known.items()}
+        assert at_once(engine, shape, unit=unit, views=large) == cells  # one person's rows added up by the engine
         found.append(
             {tuple("All" if t else v for t, v in zip(c.total, c.values, strict=True)): e for c, e in cells.items()}
         )
     return found
+
+
+def at_once(engine: DuckDB, shape: Shape, *, unit: int, views: dict[str, View]) -> dict[Cell, CellEvidence]:
+    members = read(engine.rows(members_sql(shape, unit=unit, views=views)), shape)
+    return evidence_of(members, shape, limits=ReleaseLimits())
 
 
 LFS = people((1, "N", 10), (2, "N", 30), (3, "S", 5), (None, "S", 7), (None, "S", 9), columns="region pay")

@@ -128,12 +128,14 @@ class ReleaseLimits:
 class View:
     """A view as the check knows it: its columns and the column that names the unit of protection.
 
-    `unit` None with `public` says that the view holds nobody (a list of areas).
+    `unit` None with `public` says that the view holds nobody (a list of areas). `rows`: how many it
+    has, 0 where that is not known.
     """
 
     columns: tuple[str, ...]
     unit: str | None
     public: bool = False
+    rows: int = 0
 
 
 @dataclass(frozen=True)

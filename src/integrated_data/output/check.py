@@ -16,10 +16,11 @@ from integrated_data.model.output import (
     ReleaseLimits,
     View,
 )
+from integrated_data.output import members as membership
 from integrated_data.output import table as tabular
 from integrated_data.output import wording
 from integrated_data.output.estimators import prove_estimate, recognise
-from integrated_data.output.evidence import evidence_sql, read
+from integrated_data.output.evidence import evidence
 from integrated_data.output.measures import Amounts
 from integrated_data.output.protect import CellId, Quantity, Tables, levels, withhold
 from integrated_data.output.rules import Rule, broken
@@ -67,20 +68,20 @@ def check_table(
     except Unproven as unproven:
         return _unproven(query, tabular.of_result(result), unproven=unproven)
     table = tabular.of_shape(result, shape)
-    evidence = []
+    behind = []
     for unit in range(len(shape.units)):
-        wanted = evidence_sql(shape, unit=unit, views=views, limits=limits)
         try:
-            evidence.append(_with_empty(read(run(wanted), shape), table, shape=shape))
+            members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
         except QueryRefusal:
             return _unproven(query, tabular.of_result(result), unproven=Unproven("Its evidence could not be computed"))
-    _same_data(table, evidence)
-    failing = _failing(table, evidence, limits=limits, parameters=shape.parameters)
+        behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
+    _same_data(table, behind)
+    failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
     findings = [
-        *_identifiers(table), *_cell_findings(failing), *_rare_values(table, evidence, limits=limits),
+        *_identifiers(table), *_cell_findings(failing), *_rare_values(table, behind, limits=limits),
         *_zeros(table, shape), *_one_class(table, shape), *wording.of_table(table),
     ]  # fmt: skip
-    return Checked(query, table, shape, tuple(findings), tuple(evidence), failing)
+    return Checked(query, table, shape, tuple(findings), tuple(behind), failing)
 
 
 def protect(tables: Sequence[Checked], limits: ReleaseLimits) -> list[Checked]:

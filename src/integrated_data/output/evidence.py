@@ -1,54 +1,50 @@
-"""The evidence query: what is behind every cell of a proven query, in one pass through the gateway.
+"""The evidence of a table: what is behind every cell, from its members.
 
-The people's rows are grouped once by cell and person, then by cell. It returns figures about each
-cell that never leave: distinct accepted people, rows, and for each measure the people who
-contribute, the largest two, the total and the extremes.
+Figures about each cell that never leave: distinct accepted people, rows, and for each measure the
+people who contribute, the largest, the total and the extremes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
+from numpy.typing import NDArray
 
-from integrated_data.model.linkage import PROVISIONAL
-from integrated_data.model.output import Cell, CellEvidence, Close, MeasureEvidence, Part, ReleaseLimits, View
+from integrated_data.model.output import Cell, CellEvidence, Close, MeasureEvidence, Part, ReleaseLimits
 from integrated_data.output.measures import Amounts
+from integrated_data.output.members import Members
 from integrated_data.output.shape import Shape
-from integrated_data.vocabulary.sql import name, text
 
 #: Amounts of one person that differ by less, relatively, are the same.
-SAME = "1e-9"
+SAME = 1e-9
 
 #: Largest contributors kept of a cell.
 MOST_TOP = 10
 
-
-def evidence_sql(shape: Shape, *, unit: int, views: Mapping[str, View], limits: ReleaseLimits) -> str:
-    """One SELECT for the unit of protection of one class, with a row per cell and part of it.
-
-    Columns: k<i> the keys, t<i> 1 where key i is summed over, `parts` the ways in which the rows of
-    these contributors add to the measures (a text of 1 and 0 for each way); `people`, `contributors`,
-    `rows_`, b the most rows of a contributor; and per measure i but counts of rows: p<i> people, o<i>
-    others, n<i> net sum, b<i> the largest totals, s<i> sum of absolute totals, l<i> and h<i> extremes,
-    i<i> whether all values are 0 or 1; c<i>_<j> and d<i>_<j> contributors whose totals of two sums
-    differ (all, accepted).
-    """
-    steps = f"{shape.steps}, " if shape.steps else ""
-    return (
-        f"WITH {steps}__rows AS ({_rows_sql(shape, unit)}), "
-        f"__person AS ({_person_sql(shape)}), "
-        f"__counted AS ({_counted_sql(shape, unit=unit, views=views)}) "
-        f"{_cell_sql(shape, limits)}"
-    )
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
-def read(table: pa.Table, shape: Shape) -> dict[Cell, CellEvidence]:
-    """The evidence of each cell from the rows of an evidence query."""
-    parts: dict[Cell, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        cell = cell_of(row, [f"k{n}" for n in range(len(shape.keys))], prefix="t")
-        parts.setdefault(cell, []).append(row)
-    return {cell: _cell(rows, shape) for cell, rows in parts.items()}
+def evidence(members: Members, shape: Shape, *, limits: ReleaseLimits) -> dict[Cell, CellEvidence]:
+    """The evidence of each cell, of every level that the query shows."""
+    found: dict[Cell, CellEvidence] = {}
+    for kept in shape.sets:
+        cells, cell_of = cells_of(members, kept)
+        if cells:
+            found.update(_of_level(members, shape, limits=limits, cells=cells, cell_of=cell_of))
+    return found
+
+
+def cells_of(members: Members, kept: Sequence[int]) -> tuple[list[Cell], Ints]:
+    """The cells of a level that keeps these keys, and for each group the cell that it is in."""
+    numbers: dict[Cell, int] = {}
+    total = tuple(n not in kept for n in range(len(members.cells[0]) if members.cells else 0))
+    cell_of = np.empty(len(members.cells), np.int64)
+    for group, values in enumerate(members.cells):
+        shown = tuple(None if t else v for v, t in zip(values, total, strict=True))
+        cell_of[group] = numbers.setdefault(Cell(total, shown), len(numbers))
+    return list(numbers), cell_of
 
 
 def cell_of(row: Mapping[str, Any], columns: Sequence[str], *, prefix: str) -> Cell:
@@ -58,139 +54,167 @@ def cell_of(row: Mapping[str, Any], columns: Sequence[str], *, prefix: str) -> C
     return Cell(total, tuple(None if v is None or t else str(v) for v, t in zip(values, total, strict=True)))
 
 
-def _rows_sql(shape: Shape, unit: int) -> str:
-    columns = [f"{key} AS k{n}" for n, key in enumerate(shape.keys)]
-    columns += [f"CAST({m.sql} AS DOUBLE) AS m{n}" for n, m in enumerate(shape.measures) if m.kind is not Amounts.ROWS]
-    who = shape.units[unit]
-    columns.append(f"{who} AS unit, CASE WHEN {who} IS NULL THEN row_number() OVER () END AS nobody")
-    return f"SELECT *, {_adds_sql(shape)} AS adds FROM (SELECT {', '.join(columns)} {shape.rows})"
+@dataclass(frozen=True)
+class _People:
+    """Everybody of every cell of a level, cell after cell. `ends`: where each cell's people begin, and the end.
 
-
-def _adds_sql(shape: Shape) -> str:
-    """To which measures a row adds, as a text of 1 and 0."""
-    flags = [
-        "'1'" if m.kind is Amounts.ROWS else f"CASE WHEN m{n} <> 0 THEN '1' ELSE '0' END"
-        for n, m in enumerate(shape.measures)
-    ]
-    return " || ".join(flags) or "''"
-
-
-def _level_sql(shape: Shape, *more: str) -> str:
-    """GROUP BY over every level of totals, `more` columns kept in each."""
-    levels = [", ".join([*(f"k{k}" for k in level), *more]) for level in shape.sets]
-    if len(levels) == 1:
-        return f"GROUP BY {levels[0]}" if levels[0] else ""
-    return f"GROUP BY GROUPING SETS ({', '.join(f'({level})' for level in levels)})"
-
-
-def _totals_sql(shape: Shape) -> list[str]:
-    if len(shape.sets) == 1:
-        return [f"0 AS t{n}" for n in range(len(shape.keys))]
-    return [f"grouping(k{n}) AS t{n}" for n in range(len(shape.keys))]
-
-
-def _person_sql(shape: Shape) -> str:
-    columns = [f"k{n}" for n in range(len(shape.keys))] + _totals_sql(shape)
-    columns.append("unit, nobody, count(*) AS n, list_sort(list(DISTINCT adds)) AS parts")
-    for n, measure in enumerate(shape.measures):
-        if measure.kind is Amounts.ROWS:
-            continue
-        columns.append(f"coalesce(sum(m{n}), 0) AS s{n}, coalesce(bool_or(m{n} <> 0), false) AS u{n}")
-        if measure.kind is Amounts.AMOUNT:
-            columns.append(f"min(m{n}) AS l{n}, max(m{n}) AS h{n}, bool_and(m{n} = 0 OR m{n} = 1) AS i{n}")
-    return f"SELECT {', '.join(columns)} FROM __rows {_level_sql(shape, 'unit', 'nobody')}"
-
-
-def _counted_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
-    """Each person of each cell, with 1 where the person counts toward the minimum.
-
-    A provisional entity (seen in deliveries only) may be somebody who is counted already under another
-    id, so it adds nothing: somebody whose every link in the tables is provisional.
+    `of`: for each entry of `members`, in the order `order`, the person that it belongs to; `cell_of`: for
+    each of their groups, its cell.
     """
-    column = shape.unit_columns[unit]
-    method = column.removesuffix("_key") + "_link_method"
-    tables = [table for table in shape.tables if {column, method} <= set(views[table].columns)]
-    if not tables:
-        return "SELECT p.*, p.unit IS NOT NULL AS counted FROM __person AS p"
-    only = f"starts_with({name(method)}, {text(PROVISIONAL)})"
 
-    def units(where: str) -> str:
-        return " UNION ALL ".join(f"SELECT {name(column)} AS unit FROM {name(table)} WHERE {where}" for table in tables)
+    members: Members
+    cell_of: Ints
+    cell: Ints
+    ends: Ints
+    order: NDArray[np.intp]
+    of: Ints
+    counted: NDArray[np.bool_]
+    rows: Ints
 
-    sure = units(f"NOT {only} AND {name(column)} IN ({units(only)})")
-    provisional = f"({units(only)}) EXCEPT ({sure})"
+    @property
+    def alone(self) -> bool:
+        """Whether every person has one entry."""
+        return len(self.of) == len(self.cell)
+
+    def summed(self, amounts: NDArray[Any]) -> Floats:
+        """What each person's entries come to."""
+        if self.alone:
+            return np.asarray(amounts[self.order], np.float64)
+        return np.bincount(self.of, weights=amounts[self.order], minlength=len(self.cell)).astype(np.float64)
+
+    def any(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether it is so of some entry of a person."""
+        if self.alone:
+            return np.asarray(flags[self.order])
+        return np.bincount(self.of[flags[self.order]], minlength=len(self.cell)) > 0
+
+    def per_cell(self, amounts: NDArray[Any]) -> Floats:
+        """The sum over the people of each cell."""
+        return np.asarray(np.add.reduceat(amounts, self.ends[:-1]), np.float64)
+
+    def counts(self, flags: NDArray[np.bool_]) -> list[int]:
+        """How many people of each cell it is so of."""
+        return [int(n) for n in np.add.reduceat(flags, self.ends[:-1], dtype=np.int64)]
+
+    def largest(self, amounts: Floats, most: int) -> list[tuple[float, ...]]:
+        """The largest absolute amounts of each cell, at most `most`."""
+        left, starts = np.abs(amounts), self.ends[:-1]
+        found: list[Floats] = []
+        for _ in range(min(most, int(np.diff(self.ends).max(initial=0)))):
+            top = np.maximum.reduceat(left, starts)
+            found.append(top)
+            places = np.flatnonzero(left == top[self.cell])
+            first = np.concatenate([[True], np.diff(self.cell[places]) != 0])
+            left[places[first]] = -np.inf
+        columns = np.array(found).T
+        return [tuple(float(v) for v in row if np.isfinite(v)) for row in columns]
+
+
+def _people(members: Members, cell_of: Ints, *, cells: int) -> _People:
+    """Entries put together by cell and person; where nobody has two in a cell they stay as they are."""
+    cell = cell_of[members.group]
+    if members.alone:
+        order = np.argsort(cell.astype(np.uint16 if cells < 1 << 16 else np.uint32), kind="stable")
+        of = np.arange(len(cell))
+        first = order
+    else:
+        order = np.lexsort((members.person, cell))
+        new = np.concatenate([[True], (np.diff(cell[order]) != 0) | (np.diff(members.person[order]) != 0)])[
+            : len(order)
+        ]
+        of = np.cumsum(new) - 1
+        first = order[new]
+    held = cell[first]
+    rows = np.bincount(of, weights=members.rows[order], minlength=len(first)).astype(np.int64)
+    ends = np.searchsorted(held, np.arange(cells + 1))
+    return _People(members, cell_of, held, ends, order, of, members.counted[first], rows)
+
+
+def _of_level(
+    members: Members, shape: Shape, *, limits: ReleaseLimits, cells: Sequence[Cell], cell_of: Ints
+) -> Iterator[tuple[Cell, CellEvidence]]:
+    people = _people(members, cell_of, cells=len(cells))
+    sums = {n: people.summed(amounts) for n, amounts in members.sums.items()}
+    counted = people.counts(people.counted)
+    measures = [
+        _measures(people, n, kind=m.kind, sums=sums.get(n), limits=limits) for n, m in enumerate(shape.measures)
+    ]
+    close = [(i, j, *_apart(people, sums[i], other=sums[j])) for i, j in shape.subtractable]
+    parts = _parts(people)
+    rows = people.per_cell(people.rows)
+    for number, cell in enumerate(cells):
+        yield cell, CellEvidence(
+            counted[number], int(people.ends[number + 1] - people.ends[number]), int(rows[number]),
+            tuple(m[number] for m in measures),
+            tuple(Close(i, j, apart[number], sure[number]) for i, j, apart, sure in close),
+            tuple(parts[number]), shape.families,
+        )  # fmt: skip
+
+
+def _measures(
+    people: _People, n: int, *, kind: Amounts, sums: Floats | None, limits: ReleaseLimits
+) -> list[MeasureEvidence]:
+    """What is behind one measure in each cell."""
+    most = min(max(limits.dominance_people, 2), MOST_TOP)
+    counted = people.counts(people.counted)
+    if sums is None:  # rows
+        rows, top = people.per_cell(people.rows), people.largest(people.rows.astype(float), most)
+        return [
+            MeasureEvidence(c, total=float(r), net=float(r), top=t) for c, r, t in zip(counted, rows, top, strict=True)
+        ]
+    adds = people.any(people.members.adds[people.members.group, n])
+    adding, others = people.counts(adds & people.counted), people.counts(~adds)
+    net, top = people.per_cell(sums), people.largest(sums, most)
+    amounts = kind is Amounts.AMOUNT
+    total = people.per_cell(np.abs(sums)) if amounts else net
+    low, high, flags = _extremes(people, n) if amounts else ([], [], [])
+    return [
+        MeasureEvidence(
+            people=adding[c], others=others[c], others_counted=counted[c] - adding[c], total=float(total[c]),
+            net=float(net[c]), top=top[c], lowest=low[c] if amounts else None, highest=high[c] if amounts else None,
+            indicator=kind is Amounts.INDICATOR or (amounts and flags[c]),
+        )
+        for c in range(len(net))
+    ]  # fmt: skip
+
+
+def _extremes(people: _People, n: int) -> tuple[list[float | None], list[float | None], list[bool]]:
+    """Lowest and highest value of an amount in each cell, and whether all of them are 0 or 1."""
+    members, cell_of, cells = people.members, people.cell_of, len(people.ends) - 1
+    low, high, flags = np.full(cells, np.inf), np.full(cells, -np.inf), np.ones(cells, bool)
+    np.fmin.at(low, cell_of, members.lowest[n])
+    np.fmax.at(high, cell_of, members.highest[n])
+    np.logical_and.at(flags, cell_of, members.flags[n])
+    there = np.isfinite(low)
     return (
-        "SELECT p.*, p.unit IS NOT NULL AND q.unit IS NULL AS counted "
-        f"FROM __person AS p LEFT JOIN ({provisional}) AS q ON p.unit = q.unit"
+        [float(v) if t else None for v, t in zip(low, there, strict=True)],
+        [float(v) if t else None for v, t in zip(high, there, strict=True)],
+        [bool(f and t) for f, t in zip(flags, there, strict=True)],
     )
 
 
-def _cell_sql(shape: Shape, limits: ReleaseLimits) -> str:
-    by = [f"k{n}" for n in range(len(shape.keys))] + [f"t{n}" for n in range(len(shape.keys))]
-    by.append("parts")
-    columns = [*by, "count(*) FILTER (WHERE counted) AS people", "count(*) AS contributors"]
-    columns.append(f"CAST(sum(n) AS BIGINT) AS rows_, {_largest('n', limits)} AS b")
-    for n, measure in enumerate(shape.measures):
-        if measure.kind is Amounts.ROWS:
-            continue
-        columns.append(
-            f"count(*) FILTER (WHERE counted AND u{n}) AS p{n}, count(*) FILTER (WHERE NOT u{n}) AS o{n}, "
-            f"sum(s{n}) AS n{n}, {_largest(f's{n}', limits)} AS b{n}"
-        )
-        if measure.kind is Amounts.AMOUNT:
-            columns.append(f"sum(abs(s{n})) AS s{n}, min(l{n}) AS l{n}, max(h{n}) AS h{n}, bool_and(i{n}) AS i{n}")
-    for i, j in shape.subtractable:
-        apart = f"abs(s{i} - s{j}) > {SAME} * (abs(s{i}) + abs(s{j}))"
-        columns.append(
-            f"count(*) FILTER (WHERE {apart}) AS c{i}_{j}, count(*) FILTER (WHERE counted AND {apart}) AS d{i}_{j}"
-        )
-    return f"SELECT {', '.join(columns)} FROM __counted GROUP BY {', '.join(by)}"
+def _apart(people: _People, one: Floats, *, other: Floats) -> tuple[list[int], list[int]]:
+    """In each cell, the contributors whose two sums differ: all of them, and those who count."""
+    apart = np.abs(one - other) > SAME * (np.abs(one) + np.abs(other))
+    return people.counts(apart), people.counts(apart & people.counted)
 
 
-def _largest(column: str, limits: ReleaseLimits) -> str:
-    return f"max(abs({column}), {max(limits.dominance_people, 2)})"
-
-
-def _cell(parts: Sequence[Mapping[str, Any]], shape: Shape) -> CellEvidence:
-    def summed(column: str) -> int:
-        return sum(part[column] for part in parts)
-
-    measures = tuple(_measure(parts, n, kind=m.kind) for n, m in enumerate(shape.measures))
-    close = tuple(Close(i, j, summed(f"c{i}_{j}"), summed(f"d{i}_{j}")) for i, j in shape.subtractable)
-    return CellEvidence(
-        summed("people"), summed("contributors"), summed("rows_"), measures, close, _parts(parts), shape.families
-    )
-
-
-def _parts(parts: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+def _parts(people: _People) -> list[list[Part]]:
     """The contributors of each way of adding; somebody whose rows add in several ways is in each."""
-    found: dict[str, tuple[int, int]] = {}
-    for part in parts:
-        for adds in part["parts"]:
-            contributors, people = found.get(adds, (0, 0))
-            found[adds] = (contributors + part["contributors"], people + part["people"])
-    return tuple(Part(tuple(flag == "1" for flag in adds), *counts) for adds, counts in found.items())
-
-
-def _measure(parts: Sequence[Mapping[str, Any]], n: int, *, kind: Amounts) -> MeasureEvidence:
-    if kind is Amounts.ROWS:
-        rows = float(sum(part["rows_"] for part in parts))
-        people = sum(part["people"] for part in parts)
-        return MeasureEvidence(people, total=rows, net=rows, top=_top(part["b"] for part in parts))
-
-    def held(column: str) -> list[Any]:
-        return [part[f"{column}{n}"] for part in parts if part.get(f"{column}{n}") is not None]
-
-    people, amounts = sum(held("p")), kind is Amounts.AMOUNT
-    return MeasureEvidence(
-        people=people, others=sum(held("o")), others_counted=sum(part["people"] for part in parts) - people,
-        total=float(sum(held("s" if amounts else "n"))), net=float(sum(held("n"))), top=_top(held("b")),
-        lowest=min(held("l"), default=None) if amounts else None,
-        highest=max(held("h"), default=None) if amounts else None,
-        indicator=kind is Amounts.INDICATOR or (amounts and bool(held("i")) and all(held("i"))),
+    members, cells = people.members, len(people.ends) - 1
+    ways, way_of = np.unique(members.adds, axis=0, return_inverse=True) if members.adds.size else (
+        np.zeros((1, 0), bool), np.zeros(len(members.cells), np.int64)
     )  # fmt: skip
-
-
-def _top(largest: Iterable[Sequence[float]]) -> tuple[float, ...]:
-    """The largest of the parts' largest."""
-    return tuple(sorted((float(v) for values in largest for v in values or ()), reverse=True)[:MOST_TOP])
+    way = way_of.ravel()[members.group][people.order]
+    held = people.of * len(ways) + way
+    once = held if people.alone else np.unique(held)
+    person, way = once // len(ways), once % len(ways)
+    place = people.cell[person] * len(ways) + way
+    everybody = np.bincount(place, minlength=cells * len(ways))
+    counted = np.bincount(place[people.counted[person]], minlength=cells * len(ways))
+    found: list[list[Part]] = [[] for _ in range(cells)]
+    for held_place in np.flatnonzero(everybody):
+        cell, which = divmod(int(held_place), len(ways))
+        adds = tuple(bool(flag) for flag in ways[which])
+        found[cell].append(Part(adds, int(everybody[held_place]), int(counted[held_place])))
+    return found

@@ -144,7 +144,9 @@ def _texts(store: Store, ask: Ask) -> Mapping[str, str]:
 def _views(store: Store, project: str) -> dict[str, View]:
     with store.read() as connection:
         held = grants.active(connection, project=project)
-    return {g.view: View(g.columns, next((unit for unit in UNITS if unit in g.columns), None)) for g in held}
+    return {
+        g.view: View(g.columns, next((unit for unit in UNITS if unit in g.columns), None), rows=g.rows) for g in held
+    }
 
 
 def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
