@@ -7,6 +7,7 @@ write them; a description without brackets has none.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from integrated_data.vocabulary.sql import text
 
@@ -71,6 +72,7 @@ def words(phrase: str) -> Words:
     return Words(_stems(_BRACKETS.sub(" ", phrase)), _stems(qualifier))
 
 
+@lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """A word without its ending: `brewers` and `brewing` are `brew`; a stem keeps four letters."""
     for ending in _ENDINGS:

@@ -1,14 +1,16 @@
 """Trained coders as files of an index version, one set of rows for each classification scheme.
 
-    entries.parquet  scheme, number, phrase, code: what was learned from, in order
-    weights.parquet  scheme, part, feature, column, weight: regressions, by words, letters and levels above
+    entries.parquet   scheme, number, phrase, code: what was learned from, in order
+    features.parquet  scheme, part, number, feature: what was seen in it, by words and by letters
+    weights.parquet   scheme, part, feature, column, weight: regressions, and then how often an entry has a feature
 
-What else a coder holds is counted again from its entries. Coefficients are numbers without personal data;
-they stand in `about.json`.
+What else a coder holds is counted again from these. Coefficients are numbers without personal data; they stand
+in `about.json`.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +18,14 @@ from scipy import sparse
 
 from integrated_data.engine import Engine, Held, Stored
 from integrated_data.index.reference.coder import PARTS, Coder, restored
+from integrated_data.index.reference.phrases import Counts
 from integrated_data.index.reference.schemes import line_sql
 from integrated_data.vocabulary.sql import name, text, texts
 
 _SCHEME = ("scheme", pa.string())
 _FILES = {
     "entries": pa.schema([_SCHEME, ("number", pa.int32()), ("phrase", pa.string()), ("code", pa.string())]),
+    "features": pa.schema([_SCHEME, ("part", pa.int32()), ("number", pa.int32()), ("feature", pa.string())]),
     "weights": pa.schema(
         [_SCHEME, ("part", pa.int32()), ("feature", pa.int32()), ("column", pa.int32()), ("weight", pa.float32())]
     ),
@@ -49,14 +53,21 @@ def load(engine: Engine, folder: Path, *, scheme: str, coefficients: Sequence[fl
         if file == "codes":
             above = lines(engine, "coder_file", scheme=scheme)
         else:
-            order = " ORDER BY number" if file == "entries" else ""
+            order = " ORDER BY number" if file != "weights" else ""
             found[file] = engine.rows(
                 f"SELECT * EXCLUDE (scheme) FROM {name('coder_file')} WHERE scheme = {text(scheme)}{order}"
             )
         engine.drop("coder_file")
-    entries, weights = found["entries"], found["weights"]
+    entries, features, weights = found["entries"], found["features"], _matrices(found["weights"])
     pairs = list(zip(entries["phrase"].to_pylist(), entries["code"].to_pylist(), strict=True))
-    return restored(pairs, _matrices(weights), lines=above, coefficients=coefficients)
+    part = features["part"].to_numpy()
+    counted = []
+    for number, matrix in enumerate(weights[PARTS:]):
+        listed = features["feature"].filter(pa.array(part == number)).to_pylist()
+        shape = (len(pairs), len(listed))
+        entry_counts = sparse.csr_matrix((matrix.data, (matrix.col, matrix.row)), shape)
+        counted.append(Counts({feature: place for place, feature in enumerate(listed)}, entry_counts))
+    return restored(pairs, counted, weights=weights[:PARTS], lines=above, coefficients=coefficients)
 
 
 def lines(engine: Engine, codes: str, *, scheme: str) -> Mapping[str, Sequence[str]]:
@@ -68,9 +79,15 @@ def lines(engine: Engine, codes: str, *, scheme: str) -> Mapping[str, Sequence[s
 def _rows(scheme: str, coder: Coder) -> dict[str, pa.Table]:
     learned = coder.learned
     codes = [coder.codes[label] for label in learned.labels.tolist()]
-    parts = [m.tocoo() for m in (*learned.weights, *learned.above)]
-    held = {
+    parts = [m.tocoo() for m in (*learned.weights, *(counted.matrix.T for counted in coder.counts))]
+    features = [(list(counted.places), part) for part, counted in enumerate(coder.counts)]
+    held: dict[str, tuple[Sequence[Any] | np.ndarray[Any, Any], ...]] = {
         "entries": (np.arange(len(codes)), coder.entries, codes),
+        "features": (
+            np.concatenate([np.full(len(listed), part) for listed, part in features]),
+            np.concatenate([np.arange(len(listed)) for listed, _ in features]),
+            [feature for listed, _ in features for feature in listed],
+        ),
         "weights": (
             np.concatenate([np.full(len(m.data), part) for part, m in enumerate(parts)]),
             np.concatenate([m.row for m in parts]),
@@ -90,11 +107,11 @@ def _rows(scheme: str, coder: Coder) -> dict[str, pa.Table]:
 
 
 def _matrices(weights: pa.Table) -> list[sparse.coo_matrix]:
-    """The regressions in order; `restored` gives each its shape."""
+    """The regressions, then the counts, turned, in order; each gets its shape where it is used."""
     part = weights["part"].to_numpy()
     columns = [weights[c].to_numpy() for c in ("weight", "feature", "column")]
     found = []
-    for number in range(PARTS):
+    for number in range(2 * PARTS):
         value, feature, column = (c[part == number] for c in columns)
         size = (int(feature.max(initial=0)) + 1, int(column.max(initial=0)) + 1)
         found.append(sparse.coo_matrix((value, (feature, column)), size))

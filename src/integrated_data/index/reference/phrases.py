@@ -1,5 +1,6 @@
 """What a coder sees in a description: stems and their endings, letters, the qualifier, which word stands where."""
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,55 +44,76 @@ Seen = Callable[[str], list[tuple[str, float]]]
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Features of phrases before rarity: phrases × features. `places` of features among the columns."""
+
+    places: dict[str, int]
+    matrix: sparse.csr_matrix
+
+
+@dataclass(frozen=True)
 class Space:
-    """Phrases as vectors of length one. `places` of features; `rarity` by place; `phrases`: phrases × features."""
+    """Phrases as vectors of length one: phrases × features, and `turned`. `rarity` of a feature that none has is 0."""
 
     seen: Seen
     places: dict[str, int]
     rarity: Floats
     phrases: sparse.csr_matrix
+    turned: sparse.csr_matrix
 
     def of(self, phrases: Sequence[str]) -> tuple[sparse.csr_matrix, Floats]:
         """Vectors of phrases, and of each the share of its features that is not known."""
-        counts, unknown = _counted(phrases, self.seen, places=self.places)
-        return _scaled(counts, self.rarity), unknown
+        matrix, missed = _counted(phrases, self.seen, places=self.places, grow=False)
+        whole = missed + np.asarray(matrix.sum(1)).ravel()
+        unknown = missed + matrix @ (self.rarity == 0).astype(np.float32)
+        return _scaled(matrix, self.rarity), np.where(whole > 0, unknown / np.maximum(whole, 1e-6), 1).astype(
+            np.float32
+        )
 
 
-def space(phrases: Sequence[str], seen: Seen) -> Space:
-    """A space that phrases span: features are rarer the fewer phrases have them."""
+def counts(phrases: Sequence[str], seen: Seen) -> Counts:
+    """The features of phrases, in the order in which they come."""
     places: dict[str, int] = {}
-    for phrase in phrases:
-        for feature, _ in seen(phrase):
-            places.setdefault(feature, len(places))
-    counts, _ = _counted(phrases, seen, places=places)
-    held = np.bincount(counts.indices, minlength=len(places))
-    rarity = (np.log((1 + len(phrases)) / (1 + held)) + 1e-3).astype(np.float32)
-    return Space(seen, places, rarity, _scaled(counts, rarity))
+    matrix, _ = _counted(phrases, seen, places=places, grow=True)
+    return Counts(places, matrix)
 
 
-def _counted(phrases: Sequence[str], seen: Seen, *, places: dict[str, int]) -> tuple[sparse.csr_matrix, Floats]:
-    rows, columns, values = [], [], []
-    unknown = np.zeros(len(phrases), dtype=np.float32)
+def space(counted: Counts, seen: Seen, *, rows: Ints | None = None) -> Space:
+    """The space that all counted phrases, or some of them, span: features are rarer the fewer phrases have them."""
+    matrix = counted.matrix if rows is None else counted.matrix[rows]
+    held = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    rarity = np.where(held > 0, np.log((1 + matrix.shape[0]) / (1 + held)) + 1e-3, 0).astype(np.float32)
+    vectors = _scaled(matrix, rarity)
+    return Space(seen, counted.places, rarity, vectors, vectors.T.tocsr())
+
+
+def _counted(
+    phrases: Sequence[str], seen: Seen, *, places: dict[str, int], grow: bool
+) -> tuple[sparse.csr_matrix, Floats]:
+    """Counts, and of each phrase the weight of features that have no place; these get one if places may grow."""
+    ends, columns, values = [0], array("i"), array("f")
+    missed = np.zeros(len(phrases), dtype=np.float32)
     for number, phrase in enumerate(phrases):
-        missed = whole = 0.0
         for feature, weight in seen(phrase):
-            whole += weight
-            place = places.get(feature)
+            place = places.setdefault(feature, len(places)) if grow else places.get(feature)
             if place is None:
-                missed += weight
+                missed[number] += weight
             else:
-                rows.append(number)
                 columns.append(place)
                 values.append(weight)
-        unknown[number] = missed / whole if whole else 1.0
+        ends.append(len(columns))
     shape = (len(phrases), len(places))
-    return sparse.csr_matrix((values, (rows, columns)), shape, dtype=np.float32), unknown
+    matrix = sparse.csr_matrix((np.array(values, np.float32), np.array(columns, np.int32), np.array(ends)), shape)
+    matrix.sum_duplicates()
+    return matrix, missed
 
 
-def _scaled(counts: sparse.csr_matrix, rarity: Floats) -> sparse.csr_matrix:
-    weighted = (counts @ sparse.diags(rarity)).tocsr()
-    length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
-    return (sparse.diags((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ weighted).tocsr()
+def _scaled(counted: sparse.csr_matrix, rarity: Floats) -> sparse.csr_matrix:
+    values = counted.data * rarity[counted.indices]
+    size = np.diff(counted.indptr)
+    length = np.sqrt(np.bincount(np.repeat(np.arange(len(size)), size), weights=values**2, minlength=len(size)))
+    values /= np.repeat(np.maximum(length, 1e-6), size).astype(np.float32)
+    return sparse.csr_matrix((values, counted.indices, counted.indptr), counted.shape)
 
 
 @dataclass(frozen=True)
@@ -115,11 +137,11 @@ class Tally:
     asked: Floats
 
 
-def gathered(values: npt.NDArray[np.floating], level: Ints) -> Floats:
-    """Columns of codes summed over the code above them, and given to each: rows × codes."""
-    groups = int(level.max()) + 1
-    member = sparse.csr_matrix((np.ones(len(level), np.float32), (np.arange(len(level)), level)), (len(level), groups))
-    return np.asarray((member.T @ values.T).T, dtype=np.float32)[:, level]
+def grouped(values: npt.NDArray[np.floating], level: Ints) -> Floats:
+    """Columns of codes summed over the code above them: rows × groups."""
+    order = np.argsort(level, kind="stable")
+    starts = np.flatnonzero(np.diff(level[order], prepend=-1))
+    return np.asarray(np.add.reduceat(values[:, order], starts, axis=1), dtype=np.float32)
 
 
 def tally(phrases: Sequence[str], labels: Ints, *, levels: Sequence[Ints], codes: int) -> Tally:
@@ -143,13 +165,14 @@ def tally(phrases: Sequence[str], labels: Ints, *, levels: Sequence[Ints], codes
         return np.asarray(matrix.toarray(), dtype=np.float32)
 
     counts = counted("any", len(places))
-    by_level = [counts, *(gathered(counts, level) for level in levels)]
+    by_level = [counts, *(grouped(counts, level)[:, level] for level in levels)]
     common = (counts.sum(1, keepdims=True) + 0.5) / (counts.sum() + 0.5 * max(len(places), 1))
     share = _SHRINKAGE[-1] * common
     for weight, level_counts in zip(_SHRINKAGE, by_level, strict=False):
         share = share + weight * level_counts / (level_counts.sum(0, keepdims=True) + 1)
     often = counted("asked", len(qualifiers))
-    beside = gathered(often, levels[min(1, len(levels) - 1)])
+    near = levels[min(1, len(levels) - 1)]
+    beside = grouped(often, near)[:, near]
     beside = beside / np.maximum(beside.sum(0, keepdims=True), 1)
     held = np.bincount([word for word, _ in seen["any"]], minlength=len(places))
     return Tally(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from integrated_data.index.reference.phrases import Floats, Ints, Space, Tally, gathered
+from integrated_data.index.reference.phrases import Floats, Ints, Space, Tally, grouped
 from integrated_data.vocabulary.texts import words
 
 #: Codes that compete for one description.
@@ -28,12 +28,11 @@ Signal = npt.NDArray[np.float64]
 class Learned:
     """What was learned of labelled phrases. `labels`: code of each; `levels`: group of each code, upwards.
 
-    `weights`: features × codes of each space; `above`: of the words' space, features × groups of each level.
+    `weights`: features × codes of each space.
     """
 
     spaces: tuple[Space, ...]
     weights: tuple[sparse.csr_matrix, ...]
-    above: tuple[sparse.csr_matrix, ...]
     tally: Tally
     labels: Ints
     levels: tuple[Ints, ...]
@@ -54,11 +53,13 @@ def signals(learned: Learned, phrases: Sequence[str]) -> Signals:
     views = [_viewed(learned, number, phrases=phrases) for number in range(len(learned.spaces))]
     said = _told(learned, phrases)
     total = sum(v.linear + 0.3 * v.share for v in views) + 0.3 * said.likely
-    width = min(CANDIDATES, total.shape[1])
-    chosen = np.argsort(-total, axis=1, kind="stable")[:, :width].astype(np.int64)
+    chosen = np.argsort(-total, axis=1, kind="stable")[:, : width(learned)].astype(np.int64)
 
     def picked(values: npt.NDArray[np.floating]) -> Signal:
         return np.take_along_axis(values, chosen, 1).astype(np.float64)
+
+    def summed(values: npt.NDArray[np.floating], level: Ints) -> Signal:
+        return np.take_along_axis(grouped(values, level), level[chosen], 1).astype(np.float64)
 
     speaking: list[Signal] = []
     for view in views:
@@ -66,13 +67,12 @@ def signals(learned: Learned, phrases: Sequence[str]) -> Signals:
         speaking += [picked(view.share), np.log(picked(view.share) + 0.02)]
         speaking += [picked(view.nearest), picked(view.nearest) ** 4]
         for level in learned.levels:
-            speaking.append(np.log(picked(gathered(view.linear, level)) + 0.02))
-            speaking.append(np.log(picked(gathered(view.share, level)) + 0.02))
-    for level, weights in zip(learned.levels, learned.above, strict=True):
-        above = np.maximum((views[0].vectors @ weights).toarray(), 0)
-        speaking.append(np.log(picked(above[:, level]) + 0.02))
+            speaking.append(np.log(summed(view.linear, level) + 0.02))
+            speaking.append(np.log(summed(view.share, level) + 0.02))
+            speaking.append(np.log(np.maximum(summed(view.either, level), 0) + 0.02))
     speaking += [picked(each) for each in said.speaking]
-    speaking += [np.log(picked(gathered(said.likely, level)) + 1e-3) for level in learned.levels]
+    speaking += [summed(each, learned.levels[-1]) for each in (said.first, said.last)]
+    speaking += [np.log(summed(said.likely, level) + 1e-3) for level in learned.levels]
     speaking.append(np.log(np.asarray(learned.prior, dtype=np.float64)[chosen]))
     silent = [np.ones(len(chosen)), *said.silent, said.likely.max(1)]
     for view in views:
@@ -81,14 +81,19 @@ def signals(learned: Learned, phrases: Sequence[str]) -> Signals:
     return Signals(chosen, np.stack(speaking, axis=2), np.stack(silent, axis=1).astype(np.float64))
 
 
+def width(learned: Learned) -> int:
+    """How many candidates a description has."""
+    return min(CANDIDATES, len(learned.prior))
+
+
 def count(levels: int, spaces: int) -> tuple[int, int]:
     """How many signals there are for a candidate, and for none of them."""
-    return spaces * (6 + 2 * levels) + levels + (levels + 12) + levels + 1, 1 + 3 + 1 + 5 * spaces
+    return spaces * (6 + 3 * levels) + (levels + 12) + levels + 1, 1 + 3 + 1 + 5 * spaces
 
 
 @dataclass(frozen=True)
 class _View:
-    vectors: sparse.csr_matrix
+    either: Floats
     linear: Floats
     share: Floats
     nearest: Floats
@@ -99,7 +104,7 @@ def _viewed(learned: Learned, number: int, *, phrases: Sequence[str]) -> _View:
     """Regression and votes of the nearest phrases in one space."""
     space, codes = learned.spaces[number], len(learned.prior)
     vectors, unknown = space.of(phrases)
-    likeness = (vectors @ space.phrases.T).toarray()
+    likeness = (vectors @ space.turned).toarray()
     near = np.argpartition(-likeness, min(NEIGHBOURS, likeness.shape[1]) - 1, axis=1)[:, :NEIGHBOURS]
     cosine, voted = np.take_along_axis(likeness, near, 1), learned.labels[near]
     rows = np.broadcast_to(np.arange(len(likeness))[:, None], voted.shape)
@@ -107,13 +112,15 @@ def _viewed(learned: Learned, number: int, *, phrases: Sequence[str]) -> _View:
     np.add.at(votes, (rows, voted), cosine**POWER)
     np.maximum.at(nearest, (rows, voted), cosine)
     share = votes / np.maximum(votes.sum(1, keepdims=True), 1e-9)
-    linear = np.maximum((vectors @ learned.weights[number]).toarray(), 0)
-    return _View(vectors, linear, share, nearest, unknown)
+    either = (vectors @ learned.weights[number]).toarray()
+    return _View(either, np.maximum(either, 0), share, nearest, unknown)
 
 
 @dataclass(frozen=True)
 class _Told:
     likely: Floats
+    first: Floats
+    last: Floats
     speaking: tuple[Floats, ...]
     silent: tuple[Signal, ...]
 
@@ -122,7 +129,6 @@ def _told(learned: Learned, phrases: Sequence[str]) -> _Told:
     """What the counts of words say: likelihood, words covered, first and last word, any word, qualifier."""
     tally, codes, size = learned.tally, len(learned.prior), len(phrases)
     rare = float(tally.rarity.max()) if len(tally.rarity) else 1.0
-    top = learned.levels[-1]
     first, last, most, mean, logs = np.zeros((5, size, codes), dtype=np.float32)
     asked = np.full((size, codes), _NO_QUALIFIER, dtype=np.float32)
     rows, columns = [], []
@@ -154,10 +160,11 @@ def _told(learned: Learned, phrases: Sequence[str]) -> _Told:
     cover = [np.asarray(rated @ h, dtype=np.float32) / np.maximum(whole, 1e-6)[:, None] for h in tally.held]
     likely = _shared(odds)
     speaking = (
-        odds / 3, likely, np.log(likely + 1e-3), asked, first, gathered(first, top), last, gathered(last, top),
-        most, mean, logs, *cover,
+        odds / 3, likely, np.log(likely + 1e-3), asked, first, last, most, mean, logs, *cover,
     )  # fmt: skip
-    return _Told(likely, speaking, (missed / np.maximum(whole, 1e-6), known, (known == 0).astype(np.float64)))
+    return _Told(
+        likely, first, last, speaking, (missed / np.maximum(whole, 1e-6), known, (known == 0).astype(np.float64))
+    )
 
 
 def _shared(odds: Floats) -> Floats:
