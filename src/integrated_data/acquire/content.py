@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from integrated_data.acquire.look import READABLE, Guess, Look, all_but_noise, numeric, read_as_numbers
 from integrated_data.acquire.moments import READ, READ_BIRTH, moments_of
-from integrated_data.model.meanings import Kind, Meaning
+from integrated_data.model.meanings import PRESENCE, Kind, Meaning
 
 REFERENCES = (
     Meaning.RECORD_ID, Meaning.PERSON_REFERENCE, Meaning.ORGANISATION_REFERENCE, Meaning.SUCCESSOR,
@@ -36,6 +36,9 @@ def date(look: Look) -> Guess | None:
     if birth:
         own = Meaning.EVENT_DATE if look.other else Meaning.DATE_OF_BIRTH
         return Guess(own, min(noisy, 0.98) if own is Meaning.DATE_OF_BIRTH else 0.6, kind, moments.layouts)
+    presence = look.best(*PRESENCE) if look.personal else None
+    if presence is not None and (not look.other or presence is Meaning.LAST_CONTACT):
+        return Guess(presence, min(noisy, 0.95), kind, moments.layouts)
     if moments.by_month:
         return Guess(Meaning.MONTH, min(noisy, 0.95 if expected else 0.9), kind, moments.layouts)
     if expected or timed:

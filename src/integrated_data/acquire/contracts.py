@@ -27,7 +27,7 @@ from integrated_data.model.contract import (
     Thresholds,
 )
 from integrated_data.model.errors import ContractRefusal
-from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
+from integrated_data.model.meanings import PRESENCE, Handling, Kind, Meaning, handling_of
 
 API_VERSION = "v3.1.0"
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0")
@@ -36,7 +36,7 @@ DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: The type a meaning has where the contract names none.
 KINDS: dict[Meaning, Kind] = {
     Meaning.DATE_OF_BIRTH: Kind.DATE, Meaning.EVENT_DATE: Kind.DATE, Meaning.MONTH: Kind.DATE,
-    Meaning.EFFECTIVE_FROM: Kind.DATE, Meaning.EFFECTIVE_TO: Kind.DATE,
+    Meaning.EFFECTIVE_FROM: Kind.DATE, Meaning.EFFECTIVE_TO: Kind.DATE, **dict.fromkeys(PRESENCE, Kind.DATE),
     Meaning.BIRTH_DAY: Kind.INTEGER, Meaning.BIRTH_MONTH: Kind.INTEGER, Meaning.BIRTH_YEAR: Kind.INTEGER,
     Meaning.YEAR: Kind.INTEGER, Meaning.COUNT: Kind.INTEGER, Meaning.MONEY: Kind.NUMBER,
     Meaning.MEASURE: Kind.NUMBER, Meaning.SURVEY_WEIGHT: Kind.NUMBER, Meaning.LATITUDE: Kind.NUMBER,

@@ -83,10 +83,11 @@ class MatchedIndex(Remembering):
     def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
         """See `Seat.laid`."""
         version = open_version(self.matching, folder)
-        attributes = tuple(map(str, self.definition.attributes))
         files = ("entities", "records", "attributes")
         for file in files:
             engine.load(f"{prefix}_of_{file}", Stored((folder / f"{file}.parquet",)))
+        held = engine.columns(f"{prefix}_of_attributes")  # an older version may hold fewer
+        attributes = tuple(str(m) for m in self.definition.attributes if m in held)
         ids = f"JOIN {name(f'{prefix}_of_entities')} AS e ON e.entity = o.entity"
         told = names(("source", "record_id", *attributes, *TIMES))
         selects = {

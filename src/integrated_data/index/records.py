@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from integrated_data.model.contract import Column, Contract, IndexUse
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.linkage import IndexDefinition
-from integrated_data.model.meanings import Kind, Meaning
+from integrated_data.model.meanings import PRESENCE, Kind, Meaning
 from integrated_data.vocabulary.sql import name
 from integrated_data.vocabulary.whole_names import parts_sql
 
@@ -37,7 +37,7 @@ _USED = (
 #: Meanings that tell nobody apart, and when or of what state the rest is said.
 _SAID = (
     Meaning.EFFECTIVE_FROM, Meaning.EFFECTIVE_TO, Meaning.QUARTER, Meaning.ORGANISATION_STATUS, Meaning.SUCCESSOR,
-    Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP,
+    Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP, *PRESENCE,
 )  # fmt: skip
 
 #: Indexes that read an address as one text; the others take its parts as they were delivered.

@@ -90,10 +90,21 @@ class Version:
         """
         for file in FILES:
             engine.load(f"{prefix}_{file}", Stored((self.folder / f"{file}.parquet",)))
+        self._fill_in(engine, prefix)
         if probe(engine) != self.about.probe:
             self._hash_again(engine, prefix)
         if without is not None:
             self._leave_out(engine, prefix, without=without)
+
+    def _fill_in(self, engine: Engine, prefix: str) -> None:
+        """What the index keeps of an entity now and did not when the version was made is empty in it."""
+        relation = f"{prefix}_attributes"
+        held = engine.columns(relation)
+        lacking = [str(m) for m in self.definition.index.attributes if m not in held]
+        if lacking:
+            engine.load(f"{relation}_held", Stored((self.folder / "attributes.parquet",)))
+            empty = "".join(f", NULL::VARCHAR AS {name(m)}" for m in lacking)
+            engine.view(relation, f"SELECT *{empty} FROM {name(f'{relation}_held')}")
 
     def _hash_again(self, engine: Engine, prefix: str) -> None:
         forms, keys = f"{prefix}_forms", f"{prefix}_keys"
@@ -115,6 +126,7 @@ class Version:
     def unload(self, engine: Engine, prefix: str) -> None:
         """Drop what `load` made."""
         engine.drop(*(f"{prefix}_{f}" for f in (*FILES, "form_keys", "reprinted", "forms_left", "keys_left")))
+        engine.drop(f"{prefix}_attributes_held")
 
 
 def open_version(definition: MatchDefinition, folder: Path) -> Version:

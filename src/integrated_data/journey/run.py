@@ -17,7 +17,7 @@ from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import Delivery, LoadState
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, Refusal, UsageRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.linkage import ASSOCIATION
+from integrated_data.model.linkage import DERIVED
 from integrated_data.publish.lineage import run_event
 
 Progress = Callable[[str], None]
@@ -75,7 +75,7 @@ def _check_names(dataset: str, contract: Contract | None) -> None:
             why="It is not made of small letters, digits and underscores, with a letter first",
             next_step="Choose another, for instance health_register",
         )
-    if dataset.startswith(ASSOCIATION):
+    if dataset.startswith(DERIVED):
         raise UsageRefusal(
             f"The name {dataset} cannot be used",
             why="Datasets of that name are derived by the service itself",

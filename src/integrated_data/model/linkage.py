@@ -19,6 +19,13 @@ PROVISIONAL = "provisional: "
 ASSOCIATION = "association_"
 
 
+#: The dataset that says of people at which dates they are alive and resident.
+PRESENCE = "person_presence"
+
+#: How names begin that only the service gives to datasets.
+DERIVED = (ASSOCIATION, PRESENCE)
+
+
 class EntityStatus(StrEnum):
     """Standing of an entity in an index."""
 

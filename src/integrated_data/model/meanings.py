@@ -71,6 +71,10 @@ class Meaning(StrEnum):
     EVENT_DATE = "event_date"
     EFFECTIVE_FROM = "effective_from"  # first day on which what the row says was so
     EFFECTIVE_TO = "effective_to"  # last day
+    DATE_OF_DEATH = "date_of_death"
+    REGISTERED_FROM = "registered_from"  # first day on which the source had the person on its list
+    REGISTERED_TO = "registered_to"  # last day: they moved away, or left the list otherwise
+    LAST_CONTACT = "last_contact"  # when the source last had to do with the person
     MONTH = "month"  # mmyyyy and the like, standardised to the first of the month
     QUARTER = "quarter"  # 2024 Q3 and the like
     YEAR = "year"
@@ -99,6 +103,9 @@ DIRECT_IDENTIFIERS = frozenset(
         Meaning.COMPANY_NUMBER, Meaning.SUCCESSOR, Meaning.STATISTICAL_UNIT, Meaning.STATISTICAL_GROUP,
     }
 )  # fmt: skip
+
+#: What tells whether and where somebody lives: dates of a person's record, not of what the row says.
+PRESENCE = (Meaning.DATE_OF_DEATH, Meaning.REGISTERED_FROM, Meaning.REGISTERED_TO, Meaning.LAST_CONTACT)
 
 #: Columns that no scan can clear: withheld until a steward releases them.
 WITHHELD_UNTIL_RELEASED = frozenset(

@@ -1,8 +1,8 @@
 """When a delivered row holds: from its own date columns, else from the day of its delivery.
 
-In order: columns that mean `effective_from` and `effective_to`; dates of events whose headings say
-start or end; a month; the date of an event; the delivery's day. Both ends count, as everywhere in
-the service; a row without an end holds until something else is said.
+In order: columns that mean `effective_from` and `effective_to`; days of registration; dates of events
+whose headings say start or end; a month; the date of an event; the delivery's day. Both ends count, as
+everywhere in the service; a row without an end holds until something else is said.
 """
 
 import re
@@ -40,8 +40,11 @@ class Dated:
 def dated(contract: Contract, *, published: Collection[str]) -> Dated:
     """How rows of a contract are dated; only published columns count."""
     columns = [c for c in contract.columns if c.name in published and c.kind in _DATED]
-    start = _first(columns, Meaning.EFFECTIVE_FROM) or _first(columns, Meaning.EVENT_DATE, told=_says(_STARTS))
-    end = _first(columns, Meaning.EFFECTIVE_TO) or _first(columns, Meaning.EVENT_DATE, told=_says(_ENDS))
+    starts, ends = _says(_STARTS), _says(_ENDS)
+    start = _own(columns, Meaning.EFFECTIVE_FROM, Meaning.REGISTERED_FROM)
+    start = start or _first(columns, Meaning.EVENT_DATE, told=starts)
+    end = _own(columns, Meaning.EFFECTIVE_TO, Meaning.REGISTERED_TO)
+    end = end or _first(columns, Meaning.EVENT_DATE, told=ends)
     if start or end:
         return Dated(_day(start), _day(end))
     month = _day(_first(columns, Meaning.MONTH))
@@ -49,6 +52,10 @@ def dated(contract: Contract, *, published: Collection[str]) -> Dated:
         return Dated(f"date_trunc('month', {month})::DATE", f"last_day({month})")
     event = _day(_first(columns, Meaning.EVENT_DATE))
     return Dated(event, moment=event is not None)
+
+
+def _own(columns: list[Column], *meanings: Meaning) -> Column | None:
+    return next((found for m in meanings if (found := _first(columns, m))), None)
 
 
 def _first(

@@ -9,7 +9,7 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries
 from integrated_data.control.store import Store
 from integrated_data.engine import Stored
-from integrated_data.journey import associations, checking
+from integrated_data.journey import associations, checking, presence
 from integrated_data.journey.run import Outcome, Progress
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
@@ -45,8 +45,8 @@ def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
     renewed: list[dict[str, Any]] = []
     if outcome.state is LoadState.PUBLISHED and not outcome.repeated and "publish" in outcome.stages:
         renewed = refresh(site, outcome.dataset, by=site.actor)
-        for association in associations.refresh(site.workshop):
-            renewed += refresh(site, association, by=site.actor)
+        for derived in (*associations.refresh(site.workshop), *presence.refresh(site.workshop)):
+            renewed += refresh(site, derived, by=site.actor)
     checked = outcome.stages.get("validate", {})
     return {
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),

@@ -13,7 +13,7 @@ from integrated_data.control import indexes
 from integrated_data.control.indexes import IndexVersion
 from integrated_data.index.records import named, records_of
 from integrated_data.index.seat import Matching, Tools
-from integrated_data.journey import checking
+from integrated_data.journey import checking, presence
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.run import Progress
 from integrated_data.model.contract import Column, Contract, IndexUse
@@ -79,12 +79,14 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
             next_step=f"See the rows: ids quarantine show {outcome.delivery} --reason TEXT",
         )  # fmt: skip
     fed = outcome.stages.get("feed", {})
+    refreshed = refresh_index(site, order.index, progress=progress)
+    presence.refresh(site.workshop)
     report = fed.get("report", {})
     shown = {k: v for k, v in report.items() if isinstance(v, int | float | str)}
     return {
         "delivery": outcome.delivery, "source": order.source, "index": order.index, "version": fed.get("version"),
         "repeated": outcome.repeated, **shown, "seconds": dict(outcome.seconds),
-        "refreshed": refresh_index(site, order.index, progress=progress),
+        "refreshed": refreshed,
     }  # fmt: skip
 
 

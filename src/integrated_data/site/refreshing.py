@@ -15,12 +15,14 @@ from typing import Any
 
 from integrated_data.control import grants, indexes, jobs, projects
 from integrated_data.control.store import Change
-from integrated_data.journey import associations, relinking, resolving
+from integrated_data.journey import associations, presence, relinking, resolving
 from integrated_data.journey.run import Progress
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant, Project, ProjectState
 from integrated_data.model.errors import Refusal
 from integrated_data.model.event import Event
+from integrated_data.model.linkage import PRESENCE
+from integrated_data.publish.presence import KEY
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_project
 
@@ -123,8 +125,11 @@ def _relink(site: LoadingSite, job: Job, *, delivery: str) -> Callable[[], tuple
 def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, None]:
     """Projects that hold a key of the index in a dataset touched, and want this version: with those datasets."""
     associations.refresh(site.workshop)
+    presence.refresh(site.workshop)
     datasets = {t["dataset"] for t in touched}
     datasets |= associations.made_from(site.workshop, datasets)
+    if resolving.index_of(site.seats, KEY) == job.index:
+        datasets.add(PRESENCE)  # it is of the newest version, whatever that merged or split
     found: dict[str, list[str]] = {}
     with site.store.read() as connection:
         active = [g for g in grants.active(connection) if g.dataset in datasets]

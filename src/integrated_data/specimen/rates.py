@@ -234,6 +234,10 @@ class Rates:
     register_keeps_dead: float = 0.45
     register_keeps_emigrant: float = 0.97
     register_deceased_flag: float = 0.88  # of the dead kept; guess
+    register_embarkation_known: float = 0.40  # of the emigrants kept, whose removal is noted, months late; guess
+    register_removed_wrongly: float = 0.003  # residents whom a list check took for moved away; guess
+    contact_years: float = 0.9  # mean time since somebody was last seen by a practice; guess
+    contact_years_young_man: float = 2.5  # times as long; guess
     gp_nhs_number_present: float = 0.975  # guess
     hospital_nhs_number_present: float = 0.965  # HES data quality: about 95-99 % by kind of care
     nhs_number_mistyped: float = 0.003  # guess

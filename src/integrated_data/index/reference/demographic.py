@@ -15,7 +15,7 @@ from integrated_data.index.matching.definition import (
     Rule,
 )
 from integrated_data.model.linkage import IndexDefinition
-from integrated_data.model.meanings import Meaning
+from integrated_data.model.meanings import PRESENCE, Meaning
 from integrated_data.vocabulary import dwellings, names
 
 INDEX = IndexDefinition(
@@ -26,6 +26,7 @@ INDEX = IndexDefinition(
         Meaning.GIVEN_NAME, Meaning.MIDDLE_NAME, Meaning.FAMILY_NAME, Meaning.PREVIOUS_FAMILY_NAME,
         Meaning.DATE_OF_BIRTH, Meaning.BIRTH_DAY, Meaning.BIRTH_MONTH, Meaning.BIRTH_YEAR, Meaning.SEX,
         Meaning.NHS_NUMBER, Meaning.NATIONAL_INSURANCE_NUMBER, Meaning.ADDRESS, Meaning.POSTCODE,
+        *PRESENCE,
     ),
     provisional=True,
 )  # fmt: skip

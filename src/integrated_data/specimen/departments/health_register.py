@@ -12,9 +12,9 @@ from integrated_data.specimen import identifiers
 from integrated_data.specimen.chance import Bools, Ints, happens, stream
 from integrated_data.specimen.country import Country
 from integrated_data.specimen.delivery import Sheet, truth_of
-from integrated_data.specimen.people import DEAD, EMIGRATED
+from integrated_data.specimen.people import DEAD, EMIGRATED, RESIDENT_NOW
 from integrated_data.specimen.recording import folded_or_none, record, sex_text, with_duplicates
-from integrated_data.specimen.text import CENSUS_DAY, NO_DAY, Text, blank, choose, dates
+from integrated_data.specimen.text import CENSUS_DAY, NO_DAY, YEAR, Text, blank, choose, dates
 
 
 def registered(country: Country) -> Bools:
@@ -62,8 +62,34 @@ def deliver(country: Country) -> tuple[Sheet, ...]:
         "deceased": choose(dead, "Y", otherwise="N"),
         "date_of_death": dates(np.where(dead, people.left_day[person], NO_DAY), "%Y-%m-%d"),
     })  # fmt: skip
+    table = table.append_column("removed_on", dates(_removal_days(country, person=person), "%Y-%m-%d"))
+    table = table.append_column("last_contact", dates(_contact_days(country, person=person), "%Y-%m-%d"))
     truth = truth_of(ids, person_id=person, address_id=known.address, duplicate=again)
     return (Sheet("health_register.csv", "comma", table, "register_id", truth, "health_register"),)
+
+
+def _removal_days(country: Country, *, person: Ints) -> Ints:
+    """Return when each was taken off the list as moved away: some emigrants late, and a few who are still here."""
+    rng = stream(country.seed, "removals")
+    people, rates = country.people, country.rates
+    status, left = people.status[person], people.left_day[person]
+    noted = (status == EMIGRATED) & happens(rng, rates.register_embarkation_known, rows=len(person))
+    wrong = (status == RESIDENT_NOW) & happens(rng, rates.register_removed_wrongly, rows=len(person))
+    late = left + rng.integers(20, 300, len(person))
+    listed = CENSUS_DAY - rng.integers(1, 730, len(person))
+    day = np.where(noted, late, listed).astype(np.int64)
+    return np.where((noted | wrong) & (day < CENSUS_DAY), day, NO_DAY)
+
+
+def _contact_days(country: Country, *, person: Ints) -> Ints:
+    """Return when a practice last saw each: before they died or left, and after they were born or came."""
+    rng = stream(country.seed, "contacts")
+    people, rates = country.people, country.rates
+    last = np.where(people.status[person] == RESIDENT_NOW, CENSUS_DAY - 1, people.left_day[person])
+    years = rates.contact_years * np.where(people.young_man[person], rates.contact_years_young_man, 1.0)
+    day = last - (rng.exponential(1.0, len(person)) * years * YEAR).astype(np.int64)
+    came = np.where(people.arrived_day[person] == NO_DAY, people.birth_day[person], people.arrived_day[person])
+    return np.where((day > came) & (day > CENSUS_DAY - 6 * YEAR), day, NO_DAY).astype(np.int64)
 
 
 def practice_codes(country: Country, person: Ints) -> Text:
@@ -106,4 +132,5 @@ def _registration_days(rng: np.random.Generator, country: Country, *, person: In
     start = np.maximum(
         start, np.where(people.moved_day[person] == NO_DAY, CENSUS_DAY - 9_000, people.moved_day[person])
     )
-    return np.minimum(start + rng.integers(1, 200, len(person)), CENSUS_DAY - 1)
+    last = np.where(people.left_day[person] == NO_DAY, CENSUS_DAY - 1, people.left_day[person])
+    return np.minimum(start + rng.integers(1, 200, len(person)), last)

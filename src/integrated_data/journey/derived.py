@@ -1,0 +1,118 @@
+"""What datasets that the service derives share: the deliveries they read, their identity, how they are named."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from integrated_data.acquire import contracts
+from integrated_data.approve.answers import answered
+from integrated_data.control import deliveries, indexes, jobs, releases
+from integrated_data.control.releases import Release
+from integrated_data.engine import Stored
+from integrated_data.journey import resolving
+from integrated_data.journey.workshop import Workshop
+from integrated_data.model.contract import Contract, Mode
+from integrated_data.model.delivery import Tally
+from integrated_data.model.event import Event
+from integrated_data.publish.associations import Observed
+from integrated_data.publish.catalogue import Published, entry
+from integrated_data.publish.lineage import run_event
+from integrated_data.publish.periods import dated
+from integrated_data.validate.profile import profile
+
+
+def contract_of(workshop: Workshop, dataset: str) -> Contract:
+    """The contract of a published dataset."""
+    with workshop.store.read() as connection:
+        return contracts.parse(deliveries.contract_body(connection, dataset) or "")
+
+
+def links(release: Release, keys: Sequence[str]) -> bool:
+    """Whether the rows of a release link to the indexes of all these keys."""
+    published = {variable["name"] for variable in release.entry["variables"]}
+    return {f"{key}_entity" for key in keys} <= published
+
+
+def delivery_of(dataset: str, derived: dict[str, Any]) -> str:
+    """What stands for the delivery of a derived dataset: the same for the same sources."""
+    told = json.dumps([dataset, derived], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def observed(
+    workshop: Workshop, keys: Sequence[str], *, dataset: str, release: Release, made: list[str]
+) -> list[Observed]:
+    """The deliveries of a source that say something of all `keys`, each for its own days; views, named after the
+    `dataset` derived from them, go to `made`.
+
+    Where a delivery replaces the one before and its rows carry dates of their own, the newest alone:
+    it corrects what was said before.
+    """
+    contract = contract_of(workshop, release.dataset)
+    with workshop.store.read() as connection:
+        received = {d["id"]: date.fromisoformat(d["received_at"][:10])
+                    for d in deliveries.of_dataset(connection, release.dataset)}  # fmt: skip
+        every = releases.of_dataset(connection, release.dataset)
+    found: list[Observed] = []
+    replaces, following = contract.mode is Mode.REPLACE, None
+    for one in reversed(every):
+        relation = f"{dataset}_of_{release.dataset}_{one.id}"
+        place, first = workshop.lake.place(release.dataset, one.delivery), received[one.delivery]
+        columns = _load(workshop, keys, place=place, relation=relation, made=made)
+        if not {f"{key}_entity" for key in keys} <= columns or first == following:
+            continue
+        when = dated(contract, published=columns)
+        last = following - timedelta(days=1) if replaces and following else None
+        found.append(Observed(relation, release.dataset, when, first, last))
+        if replaces and when.own:
+            break
+        following = first if replaces else None
+    return found
+
+
+def _load(workshop: Workshop, keys: Sequence[str], *, place: Path, relation: str, made: list[str]) -> set[str]:
+    """Make view `relation` of a published file, with the records of split entities as they were matched again."""
+    if not place.exists():
+        return set()
+    workshop.engine.load(relation, Stored((place,), sealed=False))
+    made.append(relation)
+    columns = set(workshop.engine.columns(relation))
+    answers = {}
+    for key in keys:
+        index = resolving.index_of(workshop.seats, key)
+        with workshop.store.read() as connection:
+            version = indexes.current(connection, index) if index else None
+        if index is not None and version is not None and f"{key}_entity" in columns:
+            answers[key] = resolving.answer(workshop, index, version=version.version, files=[place])
+    answered(workshop.engine, [place], answers=answers, relation=relation, made=made)
+    return columns
+
+
+def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int) -> dict[str, Any]:
+    """The catalogue entry of a derived dataset whose rows are in `relation`."""
+    profiles = {
+        p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
+        for p in profile(workshop.engine, contract, relation=relation)
+    }
+    columns = workshop.engine.columns(relation)
+    return entry(contract, Published(columns, rows, Tally(rows, rows, 0), profile=profiles))
+
+
+def name(workshop: Workshop, contract: Contract, *, delivery: str, snapshot: int, made: dict[str, Any]) -> None:
+    """From here on the release exists for readers."""
+    dataset, job = contract.dataset, f"derive/{delivery}"
+    facts = {"rows": made["rows"], "derived_from": made["derived_from"]}
+    about = {"owner": contract.owner, "title": contract.title, "inferred": False}
+    with workshop.store.change(Event("derived.published", workshop.actor, f"dataset/{dataset}", facts)) as change:
+        body = contracts.dump(contract)
+        deliveries.save_contract(change, dataset=dataset, version=contract.version, body=body, about=about)
+        releases.name_snapshot(change, dataset=dataset, delivery=delivery, snapshot=snapshot, entry=made)
+        inputs = tuple(f"dataset/{source}" for source in made["derived_from"])
+        event = run_event(
+            job, "derive", at=change.at, inputs=inputs, outputs=(f"dataset/{dataset}",), facts={"rows": made["rows"]}
+        )
+        jobs.lineage(change, job, body=event)
