@@ -4,13 +4,14 @@ Fellegi and Sunter's weights (1969), log2 of the share of matching over the shar
 on each level, estimated by expectation–maximisation in which the candidates of one record compete:
 a record is at most one entity of the index. The shares of random pairs come from pairs of different
 entities of the index, drawn at random (they are no matches, whatever is delivered), and from
-candidates that lose. A weight never rises as likeness falls. What is assumed beforehand counts as a
-number of imaginary pairs, so that few records change it little.
+candidates that lose. A weight never rises as likeness falls, against strangers and against each kind
+of rival: then no candidate can lose to one that is no more alike in anything. What is assumed
+beforehand counts as a number of imaginary pairs, so that few records change it little.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -181,23 +182,27 @@ def learn(
         pairs: Floats = np.bincount(found.of).astype(np.float64)
         # a rival that loses says nothing of strangers, or it would count against a match twice
         strangers = (pairs - mass) / (1.0 + _against(weights, found.levels, rows=len(found)))
-        by_aspect, random = {}, {}
+        shares = {}
         for aspect in aspects:
             level, drawn = found.levels[aspect.name], others.strangers[aspect.name]
-            matching = _matching(aspect, level, mass=mass)
-            random[aspect.name] = _random(level, strangers, drawn=drawn, everyone=everyone)
-            by_aspect[aspect.name] = _weights(aspect, matching=matching, random=random[aspect.name])
-        known = tuple(_rival(kind, random, size=sizes[1]) for kind in others.rivals)
-        weights = Weights(by_aspect, known, float(np.clip(chance.sum() / sizes[0], 0.001, 0.995)))
+            shares[aspect.name] = Shares(
+                _matching(aspect, level, mass=mass), _random(level, strangers, drawn=drawn, everyone=everyone)
+            )
+        weights = _weighed(aspects, shares, rivals=others.rivals, size=sizes[1])
+        weights = replace(weights, present=float(np.clip(chance.sum() / sizes[0], 0.001, 0.995)))
     return weights
 
 
 def unlearned(aspects: Sequence[Aspect], *, others: Others, size: int) -> Weights:
     """The weights before any record is seen: matching pairs as assumed, the others as the index shows them."""
     nothing, everyone = np.zeros(0, dtype=np.int64), float(max(size, 1)) ** 2
-    random = {a.name: _random(nothing, np.zeros(0), drawn=others.strangers[a.name], everyone=everyone) for a in aspects}
-    by_aspect = {a.name: _weights(a, matching=STRENGTH * _share(a.m), random=random[a.name]) for a in aspects}
-    return Weights(by_aspect, tuple(_rival(kind, random, size=size) for kind in others.rivals))
+    shares = {
+        a.name: Shares(
+            STRENGTH * _share(a.m), _random(nothing, np.zeros(0), drawn=others.strangers[a.name], everyone=everyone)
+        )
+        for a in aspects
+    }
+    return _weighed(aspects, shares, rivals=others.rivals, size=size)
 
 
 def _matching(aspect: Aspect, level: Ints, *, mass: Floats) -> Floats:
@@ -213,22 +218,44 @@ def _random(level: Ints, losing: Floats, *, drawn: tuple[int, ...], everyone: fl
     return _share(np.where(strangers >= SEEN, np.maximum(seen, lost), np.maximum(lost, 0.2 / everyone)))
 
 
-def _weights(aspect: Aspect, *, matching: Floats, random: Floats) -> tuple[float, ...]:
-    weight = _falling(np.log2(_share(matching) / random), matching)
+@dataclass(frozen=True)
+class Shares:
+    """Of one aspect: pairs on each level that match, and the share of random ones."""
+
+    matching: Floats
+    random: Floats
+
+
+def _weighed(
+    aspects: Sequence[Aspect], shares: Mapping[str, Shares], *, rivals: Sequence[Rivals], size: int
+) -> Weights:
+    by_aspect = {aspect.name: _weights(aspect, shares[aspect.name]) for aspect in aspects}
+    known = tuple((kind.expected / size, _tuples(_rival(kind, shares, by_aspect=by_aspect))) for kind in rivals)
+    return Weights(_tuples(by_aspect), known)
+
+
+def _weights(aspect: Aspect, shares: Shares) -> Floats:
+    weight = _falling(np.log2(_share(shares.matching) / shares.random), shares.matching)
     before = np.log2(_share(aspect.m) / _share(aspect.u))
     for level in aspect.hard:
         weight[level] = before[level]
-    return tuple(weight.tolist())
+    return weight
 
 
-def _rival(kind: Rivals, random: Mapping[str, Floats], *, size: int) -> tuple[float, Mapping[str, tuple[float, ...]]]:
-    """Prior odds of one kind of rival against a stranger, and its log2 weights against one."""
+def _rival(kind: Rivals, shares: Mapping[str, Shares], *, by_aspect: Mapping[str, Floats]) -> dict[str, Floats]:
+    """log2 weights of one kind of rival against a stranger.
+
+    What a level says against a rival is known as surely as both are often met there: the variance of a
+    log ratio is the sum of the reciprocal counts (Woolf, 1955). Levels are pooled by that.
+    """
     weights = {}
-    for name, share in random.items():
+    for name, share in shares.items():
         drawn = np.array(kind.pairs[name], dtype=np.float64)
-        smooth = (drawn + 5.0 * share) / (drawn.sum() + 5.0)
-        weights[name] = tuple(np.log2(smooth / share).tolist())
-    return kind.expected / size, weights
+        smooth = drawn + 5.0 * share.random
+        against = by_aspect[name] - np.log2(smooth / smooth.sum() / share.random)
+        sureness = 1.0 / (1.0 / share.matching + 1.0 / smooth)
+        weights[name] = by_aspect[name] - _falling(against, sureness)
+    return weights
 
 
 def counted(levels: Ints, aspect: Aspect) -> tuple[int, ...]:
@@ -237,8 +264,8 @@ def counted(levels: Ints, aspect: Aspect) -> tuple[int, ...]:
     return tuple(int(n) for n in counts)
 
 
-def _tuples(by_aspect: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
-    return {name: tuple(values) for name, values in by_aspect.items()}
+def _tuples(by_aspect: Mapping[str, Sequence[float] | Floats]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(float(value) for value in values) for name, values in by_aspect.items()}
 
 
 def _share(values: Sequence[float] | Floats) -> Floats:
