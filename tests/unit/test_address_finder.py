@@ -86,6 +86,12 @@ def test_flats_come_with_the_building_they_are_in(engine: DuckDB, folder: Path) 
     assert {s.parent_id for s in found if s not in building} == {building[0].entity_id}
 
 
+def test_a_version_made_before_buildings_were_known_has_no_parents(engine: DuckDB, folder: Path) -> None:
+    (folder / "parents.parquet").unlink()
+    found = open_typeahead(engine, folder=folder).suggest("14 mill lane burley")
+    assert {suggestion.parent_id for suggestion in found} == {None}
+
+
 @pytest.mark.parametrize("text", ["", " , ", "\U0001f3e0", "zzzz", "x" * 10_000])
 def test_what_no_address_holds_suggests_none(engine: DuckDB, folder: Path, text: str) -> None:
     assert open_typeahead(engine, folder=folder).suggest(text) == []

@@ -23,7 +23,7 @@ from integrated_data.index.past import History, Laid, Remembering
 from integrated_data.index.reference import alike, ledger, strangers
 from integrated_data.index.reference.alike import Alike, Known, Scored, count
 from integrated_data.index.reference.ledger import Edition, Loading
-from integrated_data.index.reference.weights import Others, Rivals, Weights, assumed
+from integrated_data.index.reference.weights import Others, Rivals, Weights, assumed, keep
 from integrated_data.index.seat import Addition, Matching, Tools
 from integrated_data.model.linkage import Band, EntityStatus, IndexDefinition
 from integrated_data.vocabulary.sql import name, text
@@ -69,7 +69,7 @@ class RegisterIndex(Remembering):
         )  # fmt: skip
         matched = match(tools.engine, self.alike, version=version, request=request, weights=kept)
         if place is not None and kept is None:
-            _keep(place, matched.weights)
+            keep(place, matched.weights)
         named = hashlib.sha256(matched.weights.to_json().encode()).hexdigest()[:12]
         return matched.report.to_dict() | {"model": named, "trained_now": kept is None}
 
@@ -93,9 +93,15 @@ class RegisterIndex(Remembering):
         return ledger.laid(engine, self.definition, folder=folder, prefix=prefix)
 
     def parents(self, engine: Engine, *, folder: Path, relation: str) -> None:
-        """Make view `relation` (entity_id, parent_id) of a version: which building each flat is in."""
-        edition = ledger.open_edition(self.definition, folder)
-        engine.load(relation, Stored((edition.folder / f"{PARENTS}.parquet",)))
+        """Make view `relation` (entity_id, parent_id) of a version: which building each flat is in.
+
+        A version that tells of no buildings (it was made before they were known) has no rows.
+        """
+        place = ledger.open_edition(self.definition, folder).folder / f"{PARENTS}.parquet"
+        if place.exists():
+            engine.load(relation, Stored((place,)))
+        else:
+            engine.view(relation, "SELECT 0::BIGINT AS entity_id, 0::BIGINT AS parent_id WHERE FALSE")
 
 
 def _weights_place(engine: Engine, matching: Matching) -> Path | None:
@@ -104,13 +110,6 @@ def _weights_place(engine: Engine, matching: Matching) -> Path | None:
         return None
     about = ",".join([*sorted(engine.columns(matching.records)), str(matching.one_to_one)])
     return matching.models / f"{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
-
-
-def _keep(place: Path, weights: Weights) -> None:
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = place.with_suffix(".part")
-    part.write_text(weights.to_json(), encoding="utf-8")
-    part.replace(place)
 
 
 @dataclass(frozen=True)

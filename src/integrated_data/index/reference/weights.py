@@ -12,6 +12,7 @@ beforehand counts as a number of imaginary pairs, so that few records change it 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -88,6 +89,14 @@ class Weights:
         body = json.loads(text)
         rivals = tuple((odds, _tuples(by_aspect)) for odds, by_aspect in body["rivals"])
         return Weights(_tuples(body["by_aspect"]), rivals, body["present"])
+
+
+def keep(place: Path, weights: Weights) -> None:
+    """Write weights to a file, whole or not at all."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = place.with_suffix(".part")
+    part.write_text(weights.to_json(), encoding="utf-8")
+    part.replace(place)
 
 
 @dataclass(frozen=True)
