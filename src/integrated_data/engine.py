@@ -5,6 +5,7 @@ Adapters live in `engines/`; only `site/` imports them.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -92,6 +93,10 @@ class Engine(Protocol):
 
         `sealed`: encrypted with the engine's own vault key, for the identified zone.
         """
+        ...
+
+    def apart(self) -> AbstractContextManager["Engine"]:
+        """The same engine for another thread: what is made there has names of its own, and goes at the end."""
         ...
 
     def drop(self, *tables: str) -> None:

@@ -43,17 +43,18 @@ class Answer:
 
 def answered(
     engine: Engine, files: Sequence[Path], *, answers: Mapping[str, Answer], relation: str, made: list[str]
-) -> None:
+) -> bool:
     """Make view `relation` of published files with every link as answered, but for succession.
 
-    What is made goes to the end of `made`, to be dropped from there.
+    What is made goes to the end of `made`, to be dropped from there. Returns whether the view's rows are
+    those of the files as they lie, so that they come in the same order each time.
     """
     touched = [f for f in files if any(f in a.later or f in a.relinked for a in answers.values())]
     rest = tuple(f for f in files if f not in touched)
     if not touched:
         made.append(relation)
         engine.load(relation, Stored(rest, sealed=False))
-        return
+        return True
     parts = []
     if rest:
         made.append(f"{relation}_rest")
@@ -75,6 +76,7 @@ def answered(
         parts.append(part_sql(part, laid=laid))
     made.append(relation)
     engine.view(relation, " UNION ALL BY NAME ".join(parts))
+    return False
 
 
 def part_sql(part: str, *, laid: Mapping[str, str | None]) -> str:

@@ -1,45 +1,35 @@
 """Provision: a project's own copy of a release, with its own keys, made when the grant is made.
 
-The copy holds the approved columns and no entity id. Ids become the project's tokens through a
-crosswalk that lives in memory for the length of one call. Rows are put in the order of the project's
-own keys (rows without one by chance), so that two projects' copies cannot be matched by position;
-the same order makes joins on the keys fast. A merge or split of entities changes no published file:
-the copy is made of what the links are in the index version that the project wants (`answers`).
+The copy holds the approved columns and no entity id. Ids become the project's tokens outside SQL
+(`approve/keyed.py`). Rows are put in the order of the project's own keys (rows without one by chance),
+so that two projects' copies cannot be matched by position; the same order makes joins on the keys
+fast. A merge or split of entities changes no published file: the copy is made of what the links are
+in the index version that the project wants (`answers`).
 """
 
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from threading import Lock
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
-from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, crosswalk_sql, without_key
+from integrated_data.approve import keyed
+from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, without_key
+from integrated_data.approve.keyed import SHOWN, Tokens
 from integrated_data.control import grants, projects
 from integrated_data.control.store import Store
-from integrated_data.engine import Engine, Held
+from integrated_data.engine import Engine
 from integrated_data.model.access import DatasetRequest, Grant, Project, ProjectState
 from integrated_data.model.errors import AgreementRefusal
-from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
 
-RELEASE, SUCCESSION = "_release", "_succession"
+RELEASE = "_release"
 
-#: What a copy holds of a link beside its key.
-SHOWN = tuple(suffix for suffix in LINK if suffix != ENTITY)
-
-
-class Tokens(Protocol):
-    """Makes one project's tokens; the loading side hands it in, with the key inside."""
-
-    def of(self, index: str, entities: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Tokens of entity ids of an index: same length, distinct ids to distinct tokens."""
-        ...
+#: Copies that are made at once: one's reading and writing fills the other's waiting.
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -89,20 +79,6 @@ def view_columns(order: Order, available: Sequence[str]) -> tuple[str, ...]:
     return (*added, *order.request.columns)
 
 
-def provisioned_sql(order: Order, relation: str, *, crosswalks: dict[str, str]) -> str:
-    """SELECT of a project's copy. `crosswalks`: key to its relation (entity BIGINT, token BIGINT)."""
-    parts, joins, ordered = [], [], []
-    for number, key in enumerate(order.request.keys):
-        parts.append(f"x{number}.token AS {sql.name(key + '_key')}")
-        parts += [f"r.{sql.name(key + suffix)}" for suffix in SHOWN]
-        entity = f"r.{sql.name(key + ENTITY)}"
-        joins.append(f"LEFT JOIN {sql.name(crosswalks[key])} x{number} ON x{number}.entity = {entity}")
-        ordered.append(f"x{number}.token")
-    parts += [f"r.{sql.name(c)}" for c in order.request.columns]
-    order_by = ", ".join([*ordered, "random()"])
-    return f"SELECT {', '.join(parts)} FROM {sql.name(relation)} r {' '.join(joins)} ORDER BY {order_by}"
-
-
 def provision(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, store: Store, by: str) -> Grant:
     """Make a project's copy of a release under `folder` and make it the one that is opened.
 
@@ -116,35 +92,59 @@ def provision(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, sto
 def provision_all(
     engine: Engine, tokens: Tokens, *, orders: Sequence[Order], folder: Path, store: Store, by: str
 ) -> tuple[Grant, ...]:
-    """Provision several datasets of one project, and open the new copies together: until then the old ones serve."""
-    made = [_made(engine, tokens, order=order, folder=folder, store=store) for order in orders]
-    new = [grant for grant, is_new in made if is_new]
+    """Provision several datasets of one project, several at once, and open the new copies together.
+
+    Until then the old ones serve. Where there are none, each copy is opened as soon as it is made.
+    """
+    with store.read() as connection:
+        held = {order.project: grants.active(connection, project=order.project) for order in orders}
+        for order in orders:
+            check_approved(projects.get_project(connection, order.project), order.request)
+    opening, first = Lock(), not any(held.values())
+
+    def make(order: Order) -> tuple[Grant, bool]:
+        kept = _kept(order, held[order.project], folder=folder)
+        if kept is not None:
+            return kept, False
+        with engine.apart() as mine:
+            grant = _made(mine, tokens, order=order, folder=folder)
+        if first:
+            with opening:
+                _open(store, (grant,), folder=folder, by=by)
+        return grant, not first
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(make, orders))
+    new = tuple(grant for grant, is_new in made if is_new)
     if new:
-        replaced = grants.activate(store, *new, by=by)
-        places = {grant.place for grant in new}
-        remove(folder, (old for old in replaced if old.place not in places))
+        _open(store, new, folder=folder, by=by)
     return tuple(grant for grant, _ in made)
 
 
-def _made(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, store: Store) -> tuple[Grant, bool]:
-    """The grant that an order asks for, its copy written, and whether it is a new one."""
-    with store.read() as connection:
-        check_approved(projects.get_project(connection, order.project), order.request)
-        active = grants.active(connection, project=order.project, dataset=order.request.dataset)
-    place = _place(order)
-    for grant in active:
-        if grant.place == str(place) and grant.release == order.release and (folder / place).exists():
-            return grant, False
-    started = time.perf_counter()
+def _open(store: Store, new: Sequence[Grant], *, folder: Path, by: str) -> None:
+    """Make copies those that are opened, and delete the ones they replace."""
+    replaced, places = grants.activate(store, *new, by=by), {grant.place for grant in new}
+    remove(folder, (old for old in replaced if old.place not in places))
+
+
+def _kept(order: Order, held: Sequence[Grant], *, folder: Path) -> Grant | None:
+    """The active grant that is what an order asks for, or None."""
+    place = str(_place(order))
+    same = (g for g in held if g.place == place and g.release == order.release and (folder / place).exists())
+    return next(same, None)
+
+
+def _made(engine: Engine, tokens: Tokens, *, order: Order, folder: Path) -> Grant:
+    """The grant that an order asks for, its copy written."""
+    started, place = time.perf_counter(), _place(order)
     target = folder / place
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows, columns = _write(engine, tokens, order=order, target=target)
-    grant = Grant(
+    return Grant(
         order.project, order.request.dataset, order.release, view_name(order.request.dataset), columns,
         order.request.keys, str(place), rows, target.stat().st_size, round(time.perf_counter() - started, 3),
         {key: answer.version for key, answer in order.answers.items()}, without_key(engine, order.answers),
     )  # fmt: skip
-    return grant, True
 
 
 def check_approved(project: Project, request: DatasetRequest) -> None:
@@ -179,31 +179,17 @@ def _place(order: Order) -> Path:
 def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tuple[int, tuple[str, ...]]:
     made: list[str] = []
     try:
-        answered(engine, order.files, answers=order.answers, relation=RELEASE, made=made)
+        in_order = answered(engine, order.files, answers=order.answers, relation=RELEASE, made=made)
         columns = view_columns(order, tuple(engine.columns(RELEASE)))
-        crosswalks = {key: f"_crosswalk_{number}" for number, key in enumerate(order.request.keys)}
-        for key, crosswalk in crosswalks.items():
-            made.append(crosswalk)
-            engine.load(crosswalk, Held(_crosswalk(engine, tokens, key=key, answer=order.answers.get(key))))
-        statement = provisioned_sql(order, RELEASE, crosswalks=crosswalks)
+        asked = keyed.Asked(RELEASE, order.request.keys, order.request.columns, order.answers)
+        if in_order and keyed.fits(engine, asked):
+            statement = keyed.by_position(engine, tokens, asked=asked, made=made)
+        else:
+            statement = keyed.by_crosswalk(engine, tokens, asked=asked, made=made)
         rows = engine.save(statement, target, sealed=False, compression="zstd")
     finally:
         engine.drop(*reversed(made))
     return rows, columns
-
-
-def _crosswalk(engine: Engine, tokens: Tokens, *, key: str, answer: Answer | None) -> pa.Table:
-    """Each entity id of the release, and the token of the entity that stands for it in the version wanted."""
-    succession = answer.succession if answer is not None else None
-    if succession is not None:
-        engine.load(SUCCESSION, Held(succession))
-    try:
-        named = SUCCESSION if succession is not None else None
-        found = engine.rows(crosswalk_sql(RELEASE, key, succession=named))
-    finally:
-        engine.drop(SUCCESSION)
-    current = found.column("current").cast(pa.int64()).to_numpy()
-    return pa.table({"entity": found.column("entity"), "token": tokens.of(key, current)})
 
 
 def remove(folder: Path, gone: Iterable[Grant]) -> None:

@@ -1,5 +1,6 @@
 """DuckDB behind the engine seam."""
 
+import copy
 import importlib.util
 import os
 import uuid
@@ -159,6 +160,17 @@ class DuckDB:
             for kind in ("VIEW", "TABLE"):  # the engine's own list of both takes longer to ask than the rest together
                 with suppress(duckdb.CatalogException):  # it is of the other kind
                     self.connection.execute(f"DROP {kind} IF EXISTS {name(table)}").fetchall()
+
+    @contextmanager
+    def apart(self) -> "Iterator[DuckDB]":
+        """See `engine.Engine.apart`."""
+        other = copy.copy(self)
+        other.connection = self.connection.cursor()
+        try:
+            other.connection.execute("SET enable_progress_bar = false")
+            yield other
+        finally:
+            other.connection.close()
 
     def close(self) -> None:
         """Let go of memory and files."""
