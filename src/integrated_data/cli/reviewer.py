@@ -69,6 +69,37 @@ def review_sample(
     shown.table(drawn["strata"], title="Strata")
 
 
+@review.command("clusters")
+@taking
+def review_clusters(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="The index whose entities are sampled.")],
+    *,
+    drawing: Drawing,
+    call: Call,
+) -> None:
+    """Draw entities of several records, weakly joined ones first among them, and put them in the queue."""
+    from integrated_data.site import clusters
+
+    with opened_loading(call.home) as site:
+        drawn = clusters.sample(site, index, draw=drawing.draw)
+    shown.facts(drawn, title="Review set", json_out=call.json)
+
+
+@review.command("progress")
+@taking
+def review_progress(
+    known: Annotated[str | None, typer.Argument(metavar="[SET]", help="A review set; all when left out.")] = None,
+    *,
+    call: Call,
+) -> None:
+    """See how far review sets are, and how well two people who judged the same cases agree."""
+    from integrated_data.site import measuring
+
+    with opened_loading(call.home) as site:
+        rows = measuring.progress(site, known=known)
+    shown.table(rows, title="Review sets", json_out=call.json)
+
+
 @review.command("next")
 @taking
 def review_next(
@@ -97,18 +128,31 @@ def _show_once(case: "ShownCase | None", *, json_out: bool) -> None:
     elif case is None:
         shown.plain("No case waits for you.")
     else:
-        shown.side_by_side(case.case, [(line.field, line.texts, line.differs) for line in case.lines])
+        _show(case)
         shown.plain(f"Answer with: ids review decide {case.case} ANSWER")
+
+
+def _show(case: "ShownCase") -> None:
+    lines = [(line.field, line.texts, line.differs) for line in case.lines]
+    headings = [str(n) for n in range(1, case.numbers + 1)]
+    shown.side_by_side(case.case, lines, headings=headings if case.records else ["the record", *headings])
+
+
+def _asked(case: "ShownCase") -> str:
+    """What a reviewer may type about a case."""
+    if case.records:
+        return f"One and the same: a all; or who stands apart, of 1–{case.numbers}, such as 2; u unsure; q stop"
+    numbers = "1" if case.numbers == 1 else f"1–{case.numbers}, or several such as 1,2"
+    return f"The same as the record: {numbers}; n none; u unsure; q stop"
 
 
 def _answered(site: "LoadingSite", case: "ShownCase", *, person: str) -> bool:
     """Show a case and take its answer from the keyboard; False when the reviewer stops."""
     from integrated_data.site.reviewing import decide
 
-    shown.side_by_side(case.case, [(line.field, line.texts, line.differs) for line in case.lines])
-    numbers = "1" if len(case.options) == 1 else f"1–{len(case.options)}, or several such as 1,2"
+    _show(case)
     while True:
-        key = typer.prompt(f"The same as the record: {numbers}; n none; u unsure; q stop", prompt_suffix=" > ")
+        key = typer.prompt(_asked(case), prompt_suffix=" > ")
         if key.strip().lower() == STOP:
             return False
         try:
@@ -123,11 +167,16 @@ def _answered(site: "LoadingSite", case: "ShownCase", *, person: str) -> bool:
 @taking
 def review_decide(
     case: Annotated[str, typer.Argument(metavar="CASE", help="The case's id, as it was shown.")],
-    answer: Annotated[str, typer.Argument(metavar="ANSWER", help="1, or 1,2 for several; none; unsure.")],
+    answer: Annotated[
+        str,
+        typer.Argument(
+            metavar="ANSWER", help="1, or 1,2; none; unsure. Of a cluster: all, or who stands apart, such as 2."
+        ),
+    ],
     *,
     call: Call,
 ) -> None:
-    """Say which records of a case are the same as its first one."""
+    """Say which records of a case are the same as its first one, or of a cluster which are one."""
     from integrated_data.site.reviewing import decide
 
     with opened_loading(call.home) as site:

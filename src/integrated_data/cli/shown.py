@@ -74,11 +74,12 @@ def facts(values: Mapping[str, Any], *, title: str = "", json_out: bool = False)
     _console().print(shown)
 
 
-def side_by_side(title: str, lines: Sequence[tuple[str, Sequence[str], Sequence[bool]]]) -> None:
+def side_by_side(
+    title: str, lines: Sequence[tuple[str, Sequence[str], Sequence[bool]]], *, headings: Sequence[str]
+) -> None:
     """Print records side by side, differences from the first marked: (field, what each says, whether it differs)."""
-    count = len(lines[0][1]) if lines else 1
     shown = Table(title=title, title_justify="left", header_style="bold")
-    for heading in ("", "the record", *(str(i) for i in range(1, count))):
+    for heading in ("", *headings):
         shown.add_column(heading)
     for field, texts, differs in lines:
         cells = [f"[bold yellow]≠ {escape(t)}[/]" if d else escape(t) for t, d in zip(texts, differs, strict=True)]

@@ -11,7 +11,7 @@ from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.review import CaseState, Standing, read_answer, standing
+from integrated_data.model.review import CaseState, ReviewKind, Standing, read, standing
 
 SESSION = timedelta(hours=8)  # for which a stated reason holds
 HOLD = timedelta(minutes=20)  # for which a case is kept for the person who was shown it
@@ -56,7 +56,7 @@ def add_set(store: Store, about: dict[str, Any], *, cases: list[NewCase], by: st
     with store.change(Event("review.drawn", by, f"index/{about['index']}", {"cases": len(cases)})) as change:
         count = change.connection.execute(sa.select(sa.func.count()).select_from(t.review_set)).scalar_one()
         known = f"R{count + 1}"
-        change.note(set=known, dataset=about["dataset"])
+        change.note(set=known, kind=about["kind"], dataset=about["dataset"])
         change.connection.execute(sa.insert(t.review_set).values(**about, id=known, by=by, at=change.at))
         rows = [
             {
@@ -183,7 +183,7 @@ def _open_session(change: Change, person: str, *, reason: str, now: datetime) ->
 
 @dataclass(frozen=True)
 class Reply:
-    """What a person says about a case: `1`, `1,2`, `none` or `unsure`."""
+    """What a person says about a case (see `model.review`)."""
 
     case: str
     answer: str
@@ -203,7 +203,8 @@ def decide(store: Store, reply: Reply, *, settle: Settle | None = None) -> Stand
     known, number = split(reply.case)
     with store.change(Event("review.answered", reply.person, "review/case", {"case": reply.case})) as change:
         row = _case(change.connection, known, number=number)
-        answer = read_answer(reply.answer, others=row["others"])
+        kind = ReviewKind(get_set(change.connection, known)["kind"])
+        answer = read(kind, reply.answer, others=row["others"])
         given = [a for a in answers(change.connection, known) if a["number"] == number]
         _check_first(reply, answer, given=given, state=CaseState(row["state"]))
         if row["held_by"] != reply.person:

@@ -1,7 +1,11 @@
 """Clerical review: what a person may answer about a case, and when a case is decided.
 
-A case is one record beside a few others, called 1, 2, …. The answer names those that are the same
-as the first one: `1`, `1,2`, `none`; or `unsure`. Scores are never shown.
+A case about links is one record beside a few others, called 1, 2, …. The answer names those that are the
+same as the first one: `1`, `1,2`, `none`; or `unsure`.
+
+A case about a cluster is records that stand for one entity, called 1, 2, …. The answer is `all` where they
+are one, else who stands apart: `2` (2 from the rest), `2,3` (2 and 3 are one, and not the rest), `2/3` (2, 3 and
+the rest are three); or `unsure`. Scores are never shown.
 """
 
 import re
@@ -14,15 +18,20 @@ from integrated_data.model.errors import UsageRefusal
 #: Others that a case shows at most.
 MOST_OTHERS = 3
 
-NONE, UNSURE = "none", "unsure"
+#: Records of a cluster that a case shows at most: each is called by one digit.
+MOST_RECORDS = 9
+
+NONE, UNSURE, ALL = "none", "unsure", "all"
 
 _WRITTEN = re.compile(r"[1-9](,[1-9])*")
+_GROUPS = re.compile(rf"{_WRITTEN.pattern}(/{_WRITTEN.pattern})*")
 
 
 class ReviewKind(StrEnum):
     """What a review set is made of."""
 
     LINKS = "links"  # a record of a delivery beside entities of an index
+    CLUSTERS = "clusters"  # the records that an index takes for one entity
 
 
 class CaseState(StrEnum):
@@ -64,6 +73,41 @@ def read_answer(written: str, *, others: int) -> str:
             next_step=f"Answer with numbers from 1 to {others}, such as 1 or 1,2; or none; or unsure",
         )
     return ",".join(numbers)
+
+
+def read_groups(written: str, *, records: int) -> str:
+    """An answer about a cluster in one form (`3,2` of four records becomes `1,4/2,3`, all groups from the smallest
+    number on); refuses what names no record, or one twice."""
+    plain = written.strip().lower().replace(" ", "")
+    plain = {"a": ALL, "y": ALL, "u": UNSURE}.get(plain, plain)
+    if plain in (ALL, UNSURE):
+        return plain
+    named = [sorted(int(n) for n in group.split(",")) for group in plain.split("/")] if _GROUPS.fullmatch(plain) else []
+    numbers = [n for group in named for n in group]
+    if not numbers or max(numbers) > records or len(set(numbers)) < len(numbers):
+        raise UsageRefusal(
+            "The answer does not say which records of the case stand apart",
+            next_step=f"Answer all; or who stands apart, by numbers from 1 to {records}: 2, or 2,3, or 2/3; or unsure",
+        )
+    rest = [n for n in range(1, records + 1) if n not in numbers]
+    groups = sorted([*named, rest] if rest else named)
+    return ALL if len(groups) == 1 else "/".join(",".join(map(str, group)) for group in groups)
+
+
+def groups_of(answer: str, *, records: int) -> tuple[tuple[int, ...], ...]:
+    """The groups of record numbers that an answer about a cluster makes; none where it does not tell."""
+    if answer == UNSURE:
+        return ()
+    if answer == ALL:
+        return (tuple(range(1, records + 1)),)
+    return tuple(tuple(int(n) for n in group.split(",")) for group in answer.split("/"))
+
+
+def read(kind: ReviewKind, written: str, *, others: int) -> str:
+    """An answer about a case of that kind in one form; `others`: records beside the first."""
+    return (
+        read_groups(written, records=others + 1) if kind is ReviewKind.CLUSTERS else read_answer(written, others=others)
+    )
 
 
 def same(answer: str) -> tuple[int, ...]:

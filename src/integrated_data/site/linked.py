@@ -10,8 +10,9 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
 from integrated_data.index.matched import MatchedIndex
-from integrated_data.index.quality import design, groups
+from integrated_data.index.quality import design, groups, shown
 from integrated_data.index.records import Records
+from integrated_data.index.seat import Seat
 from integrated_data.index.store import Version, open_version
 from integrated_data.journey import checking
 from integrated_data.journey.linking import records_by_row, version_folder
@@ -116,14 +117,27 @@ def _with_region(site: LoadingSite, links: Linked, *, columns: dict[str, str]) -
     return "review_placed"
 
 
-def version_of(site: LoadingSite, links: Linked) -> Version:
-    """The index version that a link set was made with; refuses an index whose links are not judged by pairs."""
-    seat = site.seats.of(links.index)
-    if not isinstance(seat, MatchedIndex):
+@dataclass(frozen=True)
+class Reviewed:
+    """An index version whose entities are shown to reviewers. `version`: set for an index with a model;
+    `fields`: what is shown, in order."""
+
+    seat: Seat
+    folder: Path
+    version: Version | None
+    fields: tuple[str, ...]
+
+
+def reviewed(site: LoadingSite, index: str, *, version: int) -> Reviewed:
+    """A version of an index for review; refuses an index whose entities name themselves."""
+    seat = site.seats.of(index)
+    if seat.definition.coded:
         raise IndexRefusal(
-            f"Links to the {links.index} index cannot be reviewed record by record",
-            why="Review shows what a trained index compares, and this index is matched by rules",
-            next_step="Choose an index that is matched by a model, such as demographic",
+            f"Links to the {index} index cannot be reviewed record by record",
+            why="Its entities are codes, which name themselves: nobody decides who is who",
+            next_step="Choose an index of people or things, such as demographic",
         )
-    folder = version_folder(site.places.indexes, links.index, version=links.index_version)
-    return open_version(seat.matching, folder)
+    folder = version_folder(site.places.indexes, index, version=version)
+    if isinstance(seat, MatchedIndex):
+        return Reviewed(seat, folder, open_version(seat.matching, folder), shown.fields(seat.matching))
+    return Reviewed(seat, folder, None, tuple(map(str, seat.definition.attributes)))

@@ -86,7 +86,7 @@ def _detail(site: LoadingSite, links: Linked, *, compare: Path | None) -> dict[s
     compared = None
     if compare is not None and judged is not None:
         compared = _compare(site, links, place=compare, by=columns)
-    elif compare is not None and links.index in _indexes_of_review(site, links):
+    elif compare is not None and not site.seats.of(links.index).definition.coded:
         raise IndexRefusal(
             f"The links of dataset {links.dataset} have no judged sample to compare on",
             next_step=f"Draw one and have it reviewed: ids review sample {links.dataset}",
@@ -102,15 +102,6 @@ def _detail(site: LoadingSite, links: Linked, *, compare: Path | None) -> dict[s
         "calibration": estimate.calibration(engine, frame=FRAME, judged=JUDGED) if judged else [],
         "review": _review(site, known) if known is not None else None, "compared": compared, "unseen": UNSEEN,
     }  # fmt: skip
-
-
-def _indexes_of_review(site: LoadingSite, links: Linked) -> set[str]:
-    """Indexes that a comparison may be about: those that are matched by a model."""
-    try:
-        linked.version_of(site, links)
-    except IndexRefusal:
-        return set()
-    return {links.index}
 
 
 def _dict(found: Estimate | None) -> dict[str, Any] | None:
@@ -158,6 +149,14 @@ def _load_set(site: LoadingSite, known: Mapping[str, Any]) -> None:
 
 def _review(site: LoadingSite, known: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of the review itself: its progress and how far two people agree."""
+    return {
+        "set": known["id"], "states": known["states"], **_agreement(site, known), "seed": known["body"]["seed"],
+        "strata": known["body"]["strata"],
+    }  # fmt: skip
+
+
+def _agreement(site: LoadingSite, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Who answered, and how far two people agree on the cases that both of them judged first (Cohen's kappa)."""
     with site.store.read() as connection:
         given = reviews.answers(connection, known["id"])
         twice = {c["number"] for c in reviews.cases(connection, known["id"]) if c["twice"]}
@@ -166,12 +165,35 @@ def _review(site: LoadingSite, known: Mapping[str, Any]) -> dict[str, Any]:
         if each["number"] in twice:
             first.setdefault(each["number"], []).append(each["answer"])
     both = [(a[0], a[1]) for a in first.values() if len(a) > 1]
-    classes = [tuple("a match" if same(answer) else answer for answer in pair) for pair in both]
+    classes = [(_class(a), _class(b)) for a, b in both]
     people = {each["person"] for each in given}
-    return {
-        "set": known["id"], "states": known["states"], "reviewers": len(people), "seed": known["body"]["seed"],
-        "agreement": kappa(both, groups=[(a, b) for a, b in classes]), "strata": known["body"]["strata"],
-    }  # fmt: skip
+    return {"reviewers": len(people), "agreement": kappa(both, groups=classes)}
+
+
+def _class(answer: str) -> str:
+    """What kind of answer it is, whichever records it names."""
+    return "it names records" if answer[0].isdigit() else answer
+
+
+def progress(site: LoadingSite, *, known: str | None = None) -> list[dict[str, Any]]:
+    """A row for every review set, newest first, or for one: what is about, its cases by state, and agreement."""
+    with site.store.read() as connection:
+        if known is not None:
+            reviews.get_set(connection, known)
+        found = [s for s in reviews.sets(connection) if known in (None, s["id"])]
+    rows = []
+    for each in found:
+        told = _agreement(site, each)
+        agreement = told["agreement"] or {}
+        rows.append(
+            {
+                "set": each["id"], "kind": each["kind"], "index": each["index"], "dataset": each["dataset"],
+                **{str(state): each["states"].get(state, 0) for state in CaseState}, "reviewers": told["reviewers"],
+                "judged_twice": agreement.get("cases", 0), "agree": agreement.get("agreement"),
+                "kappa": agreement.get("kappa"),
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _compare(site: LoadingSite, links: Linked, *, place: Path, by: tuple[str, ...]) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from integrated_data.index.quality import design, shown, wider
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import LinkDecision
 from integrated_data.model.review import MOST_OTHERS, Draw, ReviewKind, Standing, same
-from integrated_data.site.linked import FRAME, RECORDS, frame, link_set, link_set_of, load_records, version_of
+from integrated_data.site import clusters
+from integrated_data.site.linked import FRAME, RECORDS, frame, link_set, link_set_of, load_records, reviewed
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.rulings import seal
 from integrated_data.vocabulary import sql
@@ -45,12 +46,20 @@ class SampleOrder:
 
 @dataclass(frozen=True)
 class ShownCase:
-    """A case on the table. `record`: row of the delivery; `options`: entity ids, in the order shown."""
+    """A case on the table. Of a link: `record`, the row of the delivery, and `options`, entity ids in the order
+    shown. Of a cluster: `records` (source, record id) in the order shown."""
 
     case: str
-    record: int
-    options: tuple[int, ...]
+    kind: ReviewKind
     lines: list[shown.Line]
+    record: int | None = None
+    options: tuple[int, ...] = ()
+    records: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def numbers(self) -> int:
+        """The highest number that an answer may name."""
+        return len(self.records) or len(self.options)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; it holds identified values."""
@@ -60,14 +69,17 @@ class ShownCase:
 def sample(site: LoadingSite, order: SampleOrder) -> dict[str, Any]:
     """Draw a blind sample of a link set and put its cases in the queue; returns what was drawn."""
     links = link_set(site, order.dataset, index=order.index)
-    version = version_of(site, links)
+    opened = reviewed(site, links.index, version=links.index_version)
     columns = frame(site, links)
     found = design.strata(site.engine, FRAME)
     cases = design.allocate(found, order.draw.size)
     design.draw(site.engine, FRAME, cases=cases, how=order.draw, out=DRAWN)
     site.engine.view("review_sampled", f"SELECT r.* FROM {RECORDS} r WHERE r.record_id IN (SELECT record FROM {DRAWN})")
-    wider.search(site.engine, version, records="review_sampled", out="review_wider")
-    version.load(site.engine, "review_index")
+    laid = opened.seat.laid(site.engine, folder=opened.folder, prefix="review_index")
+    if opened.version is not None:
+        wider.search(site.engine, opened.version, records="review_sampled", out="review_wider")
+    else:
+        wider.by_words(site.engine, laid, records="review_sampled", out="review_wider")
     rivals = "+rival" if order.rivals else ""
     name = f"{links.delivery}-{links.index}-{order.draw.seed}-{order.draw.size}-{order.draw.double:g}{rivals}"
     folder = site.places.identified / "reviews" / name
@@ -84,6 +96,7 @@ def sample(site: LoadingSite, order: SampleOrder) -> dict[str, Any]:
         "kind": ReviewKind.LINKS.value, "index": links.index, "dataset": links.dataset, "delivery": links.delivery,
         "index_version": links.index_version, "place": f"reviews/{name}", "body": body,
     }  # fmt: skip
+    laid.drop(site.engine)
     known = reviews.add_set(site.store, about, cases=_new_cases(site, folder), by=site.actor)
     return {"set": known, "dataset": links.dataset, "index": links.index, "cases": sum(cases.values()), **body}
 
@@ -121,31 +134,43 @@ def next_case(
         return None
     with site.store.read() as connection:
         about = reviews.get_set(connection, taken.set)
+    if about["kind"] == ReviewKind.CLUSTERS:
+        records, lines = clusters.lines(site, about, number=taken.number)
+        return ShownCase(taken.id, ReviewKind.CLUSTERS, lines, records=tuple(records))
     links = link_set_of(site, about["delivery"], index=about["index"])
-    version = version_of(site, links)
+    opened = reviewed(site, links.index, version=links.index_version)
     row = _case(site, about, number=taken.number)
     load_records(site, links)
-    first = shown.of_record(site.engine, RECORDS, record=row["record"], definition=version.definition)
-    entities = shown.of_entities(site.engine, version, entities=row["options"])
+    first = shown.of_record(site.engine, RECORDS, record=row["record"], fields=opened.fields)
+    laid = opened.seat.laid(site.engine, folder=opened.folder, prefix="review_index")
+    try:
+        entities = shown.of_entities(site.engine, laid, entities=row["options"], fields=opened.fields)
+    finally:
+        laid.drop(site.engine)
     lines = shown.side_by_side(first, [entities[e] for e in row["options"]])
-    return ShownCase(taken.id, row["record"], tuple(row["options"]), lines)
+    return ShownCase(taken.id, ReviewKind.LINKS, lines, row["record"], tuple(row["options"]))
 
 
 def decide(site: LoadingSite, reply: reviews.Reply) -> Standing:
     """Write an answer down; see `control.reviews.decide`.
 
     Once it decides the case, it binds: the record is one with the entities that were named, and cannot be
-    the others that were shown. Where that contradicts what was decided before, the answer is refused.
+    the others that were shown; records of a cluster are one, or stand apart. Where that contradicts what was
+    decided before, the answer is refused.
     """
 
     known, number = reviews.split(reply.case)
     with site.store.read() as connection:
         about = reviews.get_set(connection, known)
-    sides = _sides(site, about, number=number)
+    sides = _sides(site, about, number=number) if about["kind"] == ReviewKind.LINKS else []
     reason = f"clerical review, {reply.case}"
 
     def settle(change: Change, stands: Standing) -> None:
-        said = _consequences(sides, stands.answer or "")
+        answer = stands.answer or ""
+        if about["kind"] == ReviewKind.CLUSTERS:
+            said = clusters.consequences(site, about, number=number, answer=answer)
+        else:
+            said = _consequences(sides, answer)
         change.note(
             decisions=[
                 decisions.add(change, about["index"], kind=kind, sides=pair, by=reply.person, reason=reason)
@@ -160,7 +185,10 @@ def _sides(site: LoadingSite, about: Mapping[str, Any], *, number: int) -> list[
     """The record of a case and the entities beside it in their order, as decisions name them."""
     case, links = _case(site, about, number=number), link_set_of(site, about["delivery"], index=about["index"])
     records = load_records(site, links)
-    members = shown.first_records(site.engine, version_of(site, links), entities=case["options"])
+    opened = reviewed(site, links.index, version=links.index_version)
+    laid = opened.seat.laid(site.engine, folder=opened.folder, prefix="review_index")
+    members = shown.first_records(site.engine, laid, entities=case["options"])
+    laid.drop(site.engine)
     own = ""  # a dataset without record ids cannot be known again: nothing binds its next delivery
     if records.own is not None:
         found = site.engine.rows(f"SELECT own_id FROM ({records.own}) WHERE record_id = {case['record']}").to_pylist()
@@ -197,8 +225,11 @@ def export(site: LoadingSite, known: str, *, out: Path) -> dict[str, Any]:
     site.engine.load("review_cases", Stored((site.places.identified / about["place"] / "cases.parquet",)))
     site.engine.load("review_states", Held(pa.table({k: [r[k] for r in rows] for k in ("number", "state", "answer")})))
     site.engine.load("review_given", Held(_given_table(given)))
+    about_case = (
+        "sources, c.records, c.weak" if about["kind"] == ReviewKind.CLUSTERS else "record, c.stratum, c.options"
+    )
     written = site.engine.save(
-        "SELECT c.number, c.record, c.stratum, c.options, s.state, s.answer, list(struct_pack(person := g.person, "
+        f"SELECT c.number, c.{about_case}, s.state, s.answer, list(struct_pack(person := g.person, "
         "answer := g.answer, at := g.at) ORDER BY g.at) FILTER (g.person IS NOT NULL) AS answers "
         "FROM review_cases c JOIN review_states s ON s.number = c.number "
         "LEFT JOIN review_given g ON g.number = c.number GROUP BY ALL ORDER BY c.number",

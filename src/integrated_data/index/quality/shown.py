@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrated_data.engine import Engine
+import pyarrow as pa
+
+from integrated_data.engine import Engine, Held
 from integrated_data.index.matching.definition import MatchDefinition
-from integrated_data.index.store import Version
+from integrated_data.index.past import Laid
 from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary.sql import name, names
 
@@ -33,46 +35,55 @@ def fields(definition: MatchDefinition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for field in definition.fields for column in field.reads))
 
 
-def of_record(engine: Engine, relation: str, *, record: int, definition: MatchDefinition) -> Values:
+def of_record(engine: Engine, relation: str, *, record: int, fields: Sequence[str]) -> Values:
     """Values of one row of a records relation."""
-    held = [f for f in fields(definition) if f in engine.columns(relation)]
+    held = [f for f in fields if f in engine.columns(relation)]
     if not held:
         return {}
     rows = engine.rows(f"SELECT {names(held)} FROM {name(relation)} WHERE record_id = {int(record)}").to_pylist()
     return {f: _texts([r[f] for r in rows]) for f in held}
 
 
-def of_entities(engine: Engine, version: Version, *, entities: Sequence[int], where: str = "TRUE") -> dict[int, Values]:
-    """Values that an index holds now of entities, by entity id. `where`: condition on attribute rows `a`."""
-    work = "shown_index"
-    version.load(engine, work)
-    try:
-        columns = engine.columns(f"{work}_attributes")
-        held = [f for f in fields(version.definition) if f in columns]
-        rows = engine.rows(
-            f"SELECT e.entity_id, {names(held)} FROM {name(f'{work}_attributes')} a "
-            f"JOIN {name(f'{work}_entities')} e ON e.entity = a.entity WHERE {where} AND a.recorded_to IS NULL "
-            f"AND e.entity_id IN ({', '.join(str(int(e)) for e in entities) or 'NULL'}) ORDER BY a.recorded_from DESC"
-        ).to_pylist()
-    finally:
-        version.unload(engine, work)
+def of_entities(engine: Engine, laid: Laid, *, entities: Sequence[int], fields: Sequence[str]) -> dict[int, Values]:
+    """Values that an index holds now of entities, by entity id."""
+    held = [f for f in fields if f in laid.attributes]
+    rows = engine.rows(
+        f"SELECT entity_id, {names(held)} FROM {laid.of('attributes')} WHERE recorded_to IS NULL "
+        f"AND entity_id IN ({_listed(entities)}) ORDER BY recorded_from DESC, source, record_id"
+    ).to_pylist()
     return {e: {f: _texts([r[f] for r in rows if r["entity_id"] == e]) for f in held} for e in entities}
 
 
-def first_records(engine: Engine, version: Version, *, entities: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """The first record (source, record id) of each entity: what a decision about the entity names."""
-    work = "shown_index"
-    version.load(engine, work)
+def of_records(
+    engine: Engine, laid: Laid, *, records: Sequence[tuple[str, str]], fields: Sequence[str]
+) -> list[Values]:
+    """Values that an index holds now of records (source, record id), in their order."""
+    held = [f for f in fields if f in laid.attributes]
+    sources, ids = zip(*records, strict=True)
+    engine.load("shown_wanted", Held(pa.table({"source": sources, "record_id": ids})))
     try:
         rows = engine.rows(
-            f"SELECT e.entity_id, min(struct_pack(source := r.source, record := r.record_id::VARCHAR)) AS first "
-            f"FROM {name(f'{work}_records')} r "
-            f"JOIN {name(f'{work}_entities')} e ON e.entity = r.entity "
-            f"WHERE e.entity_id IN ({', '.join(str(int(e)) for e in entities) or 'NULL'}) GROUP BY e.entity_id"
+            f"SELECT a.source, a.record_id::VARCHAR AS record_id, {names(held)} FROM {laid.of('attributes')} AS a "
+            "JOIN shown_wanted AS w ON w.source = a.source AND w.record_id = a.record_id::VARCHAR "
+            "WHERE a.recorded_to IS NULL ORDER BY a.recorded_from DESC"
         ).to_pylist()
     finally:
-        version.unload(engine, work)
+        engine.drop("shown_wanted")
+    own = [[r for r in rows if (r["source"], r["record_id"]) == record] for record in records]
+    return [{f: _texts([r[f] for r in said]) for f in held} for said in own]
+
+
+def first_records(engine: Engine, laid: Laid, *, entities: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """The first record (source, record id) of each entity: what a decision about the entity names."""
+    rows = engine.rows(
+        f"SELECT entity_id, min(struct_pack(source := source, record := record_id::VARCHAR)) AS first "
+        f"FROM {laid.of('records')} WHERE entity_id IN ({_listed(entities)}) GROUP BY entity_id"
+    ).to_pylist()
     return {r["entity_id"]: (r["first"]["source"], r["first"]["record"]) for r in rows}
+
+
+def _listed(entities: Sequence[int]) -> str:
+    return ", ".join(str(int(e)) for e in entities) or "NULL"
 
 
 def side_by_side(first: Values, others: Sequence[Values]) -> list[Line]:
@@ -80,15 +91,30 @@ def side_by_side(first: Values, others: Sequence[Values]) -> list[Line]:
     lines = []
     for field in dict.fromkeys([*first, *(f for other in others for f in other)]):
         said = [record.get(field, ()) for record in (first, *others)]
-        if not said[0] or not any(said[1:]):  # nothing to compare
-            continue
-        alike = [not s or _agrees(said[0], s) for s in said]
-        if field in AGREEMENT_ONLY:
-            texts = ["held", *(_agreement(said[0], s) for s in said[1:])]
-        else:
-            texts = [" / ".join(s) for s in said]
-        lines.append(Line(field, tuple(texts), tuple(not a for a in alike)))
+        if said[0] and any(said[1:]):  # else there is nothing to compare
+            lines.append(_line(field, said, to=0))
     return lines
+
+
+def together(records: Sequence[Values]) -> list[Line]:
+    """The lines of a case about records that stand for one thing: fields that two of them hold or more."""
+    lines = []
+    for field in dict.fromkeys(f for record in records for f in record):
+        said = [record.get(field, ()) for record in records]
+        holding = [place for place, values in enumerate(said) if values]
+        if len(holding) > 1:
+            lines.append(_line(field, said, to=holding[0]))
+    return lines
+
+
+def _line(field: str, said: Sequence[Sequence[str]], *, to: int) -> Line:
+    """What records say of a field, compared to one of them."""
+    alike = [not s or _agrees(said[to], s) for s in said]
+    if field in AGREEMENT_ONLY:
+        texts = ["held" if place == to else _agreement(said[to], s) for place, s in enumerate(said)]
+    else:
+        texts = [" / ".join(s) for s in said]
+    return Line(field, tuple(texts), tuple(not a for a in alike))
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""A search for the entities of sampled records that goes wider than blocking did.
+"""A search for the entities of sampled records that goes wider than matching did.
 
-Every blocking key of the index is loosened: of its parts, each in turn may differ. What a loosened key
+Of an index with a model: every blocking key is loosened: of its parts, each in turn may differ. What a loosened key
 finds is compared as in matching, with the weights that the definition assumes and not with those of
-the model under test, and only to choose which entities a person is shown.
+the model under test, and only to choose which entities a person is shown. Of any other index: entities that
+share words with the record, whatever field they stand in, rare words counting more.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from integrated_data.index import link
 from integrated_data.index.matching import block, score
 from integrated_data.index.matching.definition import Key, MatchDefinition
 from integrated_data.index.matching.model import assumed
+from integrated_data.index.past import Laid
 from integrated_data.index.store import Version
 from integrated_data.vocabulary.sql import name
 
@@ -74,6 +76,31 @@ def search(engine: Engine, version: Version, *, records: str, out: str) -> None:
     finally:
         engine.drop(*made)
         version.unload(engine, f"{work}_index")
+
+
+def by_words(engine: Engine, laid: Laid, *, records: str, out: str) -> None:
+    """Make table `out` like `search`, of an index without a model: by the words that records and entities share.
+
+    A word of more than WIDEST entities tells nothing. `weight` is the sum of log2 of how rare the words are.
+    """
+    held = [c for c in engine.columns(records) if c in laid.attributes]
+    work = [f"{out}_{t}" for t in ("asked", "known")]
+    said = ", ".join(f"{name(c)}::VARCHAR" for c in held) or "''"
+    words = f"unnest(list_distinct(regexp_extract_all(upper(strip_accents(concat_ws(' ', {said}))), '[A-Z0-9]+')))"
+    engine.create(work[0], f"SELECT record_id, {words} AS word FROM {name(records)}")
+    engine.create(
+        work[1],
+        f"SELECT DISTINCT entity_id, word FROM (SELECT entity_id, {words} AS word FROM {laid.of('attributes')} "
+        f"WHERE recorded_to IS NULL) SEMI JOIN {name(work[0])} USING (word)",
+    )
+    every = f"(SELECT count(*) FROM {laid.of('entities')})"
+    engine.create(
+        out,
+        f"SELECT a.record_id, k.entity_id, sum(log2({every} / f.entities + 1)) AS weight FROM {name(work[0])} AS a "
+        f"JOIN (SELECT word, count(*) AS entities FROM {name(work[1])} GROUP BY word HAVING count(*) <= {WIDEST}) AS f "
+        f"ON f.word = a.word JOIN {name(work[1])} AS k ON k.word = a.word GROUP BY a.record_id, k.entity_id",
+    )
+    engine.drop(*work)
 
 
 def _wide(definition: MatchDefinition) -> MatchDefinition:
