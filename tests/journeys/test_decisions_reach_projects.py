@@ -72,7 +72,8 @@ def test_a_decision_on_a_published_record_reaches_the_project_with_the_next_vers
         (done,) = service.feed(site, "demographic", source="tax", rows=UNLISTED, meanings=PERSON)["refreshed"]
         assert (done["records_matched_again"], done["projects"]) == (2, ["P-1"])
         after = keys(site)
-        assert after["p0"] == (None, "a person decided")
+        assert after["p0"][0] not in {None, *(key for key, _ in before.values())}, "a person of their own"
+        assert after["p0"][1] == "provisional: new"
         assert after["p1"] == (before["p2"][0], "a person decided")
         assert {p: k for p, k in after.items() if p not in ("p0", "p1")} == {
             p: k for p, k in before.items() if p not in ("p0", "p1")
@@ -83,3 +84,26 @@ def test_a_decision_on_a_published_record_reaches_the_project_with_the_next_vers
             "refreshed"
         ]
         assert (again["records_matched_again"], again["projects"]) == (0, []), "all is as decided"
+
+
+def test_a_record_that_a_decision_frees_is_a_person_of_its_own_at_once_and_later(tmp_path: Path) -> None:
+    """Freed after it was published, and freed in a delivery: both get a provisional entity, which stays."""
+    service = Service(tmp_path)
+    paid = [row | {"record_id": f"D{i}", "pay": f"p{i}"} for i, row in enumerate(LISTED[:40])]
+    with service.open() as site:
+        service.feed(site, "demographic", source="register", rows=LISTED, meanings=PERSON)
+        delivery = service.deliver(site, PAY, paid)["delivery"]
+        approve(site)
+        before = keys(site)
+        side = f"register:{LISTED[0]['record_id']}"
+        identity.decide(
+            site, "demographic", kind=LinkDecision.CANNOT, sides=("pay:D0", side), by="steward", reason="seen"
+        )
+        service.feed(site, "demographic", source="tax", rows=UNLISTED, meanings=PERSON)
+        freed = keys(site)
+        assert freed["p0"][0] not in {None, *(key for key, _ in before.values())}
+        assert freed["p0"][1] == "provisional: new"
+        again = service.deliver(site, PAY, paid[::-1])
+        assert again["delivery"] != delivery
+        assert again["links"]["demographic"]["provisional"] == 1
+        assert keys(site)["p0"][0] == freed["p0"][0], "the same person as before"

@@ -1,5 +1,6 @@
 """Several sources in one index: each weighs as much as it can be relied on, and what was said before still finds."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.index import build, link
+from integrated_data.index.matched import MatchedIndex, model_name
 from integrated_data.index.matching import tellers
 from integrated_data.index.matching.model import Model, assumed
 from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.demographic import DEFINITION
+from integrated_data.index.seat import Matching, Tools
 from integrated_data.index.store import Version
 from tests.people import Row, noisy, people, table
 
@@ -97,3 +100,29 @@ def test_an_earlier_address_still_finds_its_entity(engine: DuckDB, tmp_path: Pat
         {"record_id": "P0007", "sources": ["register"], "former": False},
         {"record_id": "P0007", "sources": [], "former": True},
     ]
+
+
+def test_a_stored_model_that_was_never_told_of_sources_is_told_by_the_next_delivery(
+    engine: DuckDB, two: Version, tmp_path: Path
+) -> None:
+    """Kept when the index had one source, or by a release that knew nothing of it: its weights stay, told once."""
+    folder, models = two.folder, tmp_path / "models"
+    engine.load("delivered", Held(table(noisy(people(360)))))
+    place = models / model_name(DEFINITION, engine.columns("delivered"))
+    place.parent.mkdir()
+    old = json.loads(assumed(DEFINITION).to_json())
+    del old["told"]
+    place.write_text(json.dumps(old))
+    seat = MatchedIndex(DEFINITION)
+
+    def matched(*, residual: bool) -> tuple[bool, bool]:
+        matching = Matching("delivered", "links", models=models, residual=residual)
+        report = seat.match(Tools(engine, Untrained()), matching, folder=folder)
+        return report["trained_now"], report["told_now"]
+
+    assert matched(residual=True) == (False, False), "what an index could not place teaches nothing"
+    assert matched(residual=False) == (False, True)
+    kept = Model.from_json(place.read_text())
+    assert list(kept.told) == ["register", "benefits"]
+    assert kept.shares["given"].m == assumed(DEFINITION).shares["given"].m
+    assert matched(residual=False) == (False, False)

@@ -48,7 +48,7 @@ ADDRESSES = """
             insured   | .          | .           | .             | .          | AB123456C                 | .
             dated     | .          | .           | 1951-02-03    | .          | .                         | AB9 9ZZ
             nothing   | .          | .           | .             | .          | .                         | .
-        """, ["insured", "named", "numbered"]),
+        """, ["insured", "known", "named", "numbered"]),
         ("business", FIRMS, """
             record_id | organisation_name | organisation_reference | company_number | address      | postcode
             name      | Zebra Logistics   | .                      | .              | .            | .
@@ -74,8 +74,8 @@ def test_what_says_enough_to_be_told_apart(
     engine.load("listed", Held(drawn(known)))
     seat.add(tools, Addition("list", "listed", "2024-01-01T00:00:00Z"), previous=None, folder=tmp_path / "1")
     engine.load("asked", Held(drawn(delivered)))
-    seat.match(tools, Matching("asked", "links", unmatched="unmatched"), folder=tmp_path / "1")
-    assert sorted(engine.rows("SELECT record_id FROM unmatched")["record_id"].to_pylist()) == list(enough)
+    seat.match(tools, Matching("asked", "links", telling="telling"), folder=tmp_path / "1")
+    assert sorted(engine.rows("SELECT record_id FROM telling")["record_id"].to_pylist()) == list(enough)
 
 
 def test_only_real_things_have_provisional_entities() -> None:

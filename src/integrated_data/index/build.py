@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from integrated_data.engine import Engine
-from integrated_data.index import entities, link, settle, write
+from integrated_data.index import entities, link, renumber, settle, write
 from integrated_data.index.matching import decide, pairs, prepare, rivals, train
 from integrated_data.index.matching.basis import Basis, Learnt, frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
@@ -42,6 +42,8 @@ def add_source(
     folder.mkdir(mode=0o700, parents=True)
     try:
         with clock.step("prepare"):
+            if source.numbered and previous is not None and source.name in previous.basis().sources:
+                source = renumber.renumbered(engine, trainer, definition=definition, previous=previous, source=source)
             link.clean(engine, definition, records=source.records, out=f"{WORK}_records")
             _refuse_repeated_ids(engine, source)
             write.load_previous(engine, definition, previous=previous, work=WORK)
@@ -61,6 +63,7 @@ def add_source(
         )
     finally:
         _drop(engine, previous)
+        engine.drop(renumber.RENUMBERED, renumber.MET)
 
 
 def _refuse_repeated_ids(engine: Engine, source: Source) -> None:

@@ -48,8 +48,9 @@ class Request:
 
     `one_to_one`: no two records are one entity. Otherwise only records that are duplicates of each
     other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
-    `clean`. `explain`: table to make with the reasons (see `explain.explain`). `unmatched`, `without`:
-    see `seat.Matching`. `context`: see `index.context`.
+    `clean`. `explain`: table to make with the reasons (see `explain.explain`). `telling`, `without`:
+    see `seat.Matching`. `context`: see `index.context`. `learns`: a model that does not know how far each source
+    of the index can be relied on is told by this delivery, trained now or stored.
     """
 
     records: str
@@ -58,9 +59,10 @@ class Request:
     model: Model | None = None
     cleaned: bool = False
     explain: str | None = None
-    unmatched: str | None = None
+    telling: str | None = None
     without: str | None = None
     context: bool = True
+    learns: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,12 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
             scored = _candidates(engine, version, model=model, work=work)
         with clock.step("decide"):
             found = _decided(engine, version, model=model, scored=scored, request=request)
-        if request.model is None and len(version.about.sources) > 1:
+        if request.learns and not model.told and len(version.about.sources) > 1:
             with clock.step("sources"):
                 model = _with_tellers(engine, version, model=model, pass_one=(scored, found), work=work)
-                scored = _candidates(engine, version, model=model, work=work)
-                found = _decided(engine, version, model=model, scored=scored, request=request)
+                if model.told:
+                    scored = _candidates(engine, version, model=model, work=work)
+                    found = _decided(engine, version, model=model, scored=scored, request=request)
         if request.context:
             with clock.step("context"):
                 scored, found = _in_context(engine, version, model=model, pass_one=(scored, found), request=request)
@@ -142,8 +145,8 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
                 explain(engine, definition, model=model, work=work, numbers=numbers, out=request.explain)
         with clock.step("write"):
             report = _write(engine, definition, scored=scored, found=found, work=work, out=request.out)
-            if request.unmatched is not None:
-                engine.create(request.unmatched, _unmatched_sql(definition, work, out=request.out))
+            if request.telling is not None:
+                engine.create(request.telling, _telling_sql(definition, work))
         return replace(report, entities=version.about.entities, seconds=clock.seconds, model=model)
     finally:
         engine.drop(*(f"{work}_{table}" for table in (*TABLES, *context.TABLES)))
@@ -364,12 +367,9 @@ def _links_sql(definition: MatchDefinition, work: str) -> str:
     )
 
 
-def _unmatched_sql(definition: MatchDefinition, work: str, *, out: str) -> str:
-    """Records in band none that say enough to be told apart."""
-    return (
-        f"SELECT l.record_id FROM {name(f'{work}_records')} l JOIN {name(out)} o ON o.record_id = l.record_id "
-        f"WHERE o.band = {text(Band.NONE)} AND ({definition.enough})"
-    )
+def _telling_sql(definition: MatchDefinition, work: str) -> str:
+    """Records that say enough to be told apart."""
+    return f"SELECT record_id FROM {name(f'{work}_records')} WHERE {definition.enough}"
 
 
 def _methods_sql(out: str) -> str:

@@ -21,7 +21,11 @@ from integrated_data.vocabulary.sql import name, names
 
 @dataclass(frozen=True)
 class MatchedIndex(Remembering):
-    """See `index.seat.Seat`. Models are kept per dataset and set of columns, and named by their hash."""
+    """See `index.seat.Seat`. Models are kept per dataset and set of columns, and named by their hash.
+
+    A model that was kept before it was known how far each source of the index can be relied on judges all
+    sources alike; the first delivery that shows it tells it, and it is kept so (`told_now` in the report).
+    """
 
     matching: MatchDefinition
 
@@ -37,6 +41,7 @@ class MatchedIndex(Remembering):
             addition.source, addition.records, addition.recorded_at, addition.one_to_one, addition.decisions,
             basis=open_version(self.matching, addition.beside) if addition.beside else None,
             settled=addition.settled, status=addition.status, met=addition.met,
+            numbered=addition.numbered,
         )  # fmt: skip
         _, report = add_source(
             tools.engine, tools.trainer, definition=self.matching, previous=before, source=source, folder=folder
@@ -53,15 +58,17 @@ class MatchedIndex(Remembering):
             kept = basis.model(len(basis.sources) - 1, self.matching)
         request = Request(
             matching.records, matching.out, matching.one_to_one, model=kept, explain=matching.explain,
-            unmatched=matching.unmatched, without=matching.without,
+            telling=matching.telling, without=matching.without, learns=not matching.residual,
         )  # fmt: skip
         report = match(tools.engine, tools.trainer, version=version, request=request)
-        if place is not None and kept is None and report.model is not None:
+        told_now = kept is not None and report.model is not None and bool(report.model.told) and not kept.told
+        if place is not None and report.model is not None and (kept is None or told_now):
             _keep(place, report.model)
         named = hashlib.sha256(report.model.to_json().encode()).hexdigest()[:12] if report.model else None
         return report.to_dict() | {
             "model": named,
             "trained_now": kept is None,
+            "told_now": told_now,
             "explained": matching.explain is not None,
         }
 

@@ -60,8 +60,8 @@ class Matching:
     table to make with every comparison, its weight, the posterior and the alternatives (see
     `index.explain`); an index that explains says so in its report (`explained`).
 
-    `unmatched`: table to make of the `record_id`s in band none that say enough to be told apart from
-    others: what a provisional entity can be made of. `residual`: the records are what an index could
+    `telling`: table to make of the `record_id`s that say enough to be told apart from others: what a
+    provisional entity can be made of. `residual`: the records are what an index could
     not place; stored weights decide, or assumed ones, and nothing is learned from them. `without`:
     relation of `entity_id`s that no record is to be.
     """
@@ -72,7 +72,7 @@ class Matching:
     models: Path | None = None
     explain: str | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    unmatched: str | None = None
+    telling: str | None = None
     residual: bool = False
     without: str | None = None
 

@@ -23,7 +23,7 @@ from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
 
-RECORDS, LINKS, UNMATCHED, DECISIONS = "records", "links", "unmatched", "decisions"
+RECORDS, LINKS, TELLING, DECISIONS = "records", "links", "telling", "decisions"
 
 #: Indexes that read columns of a source by their headings too: versions of codes, polygons, weights.
 WHOLE = ("classification", "geography")
@@ -52,29 +52,29 @@ def match_delivery(
         models = models_folder(workshop, use.index, dataset=contract.dataset)
         fills = workshop.seats.of(use.index).definition.provisional
         links, found = LINKS, Facts()
-        report = match_records(workshop, records, use=use, folder=place, models=models, unmatched=fills)
+        report = match_records(workshop, records, use=use, folder=place, models=models, telling=fills)
         if fills:
             workshop.engine.view(RECORDS, records.sql)
-            put = provisional.Put(delivery, use, records, RECORDS, LINKS, UNMATCHED, place, models)
+            put = provisional.Put(delivery, use, records, RECORDS, LINKS, TELLING, place, models)
             links, found = provisional.PLACED, provisional.place(workshop, put)
         workshop.engine.save(f"SELECT * FROM {links}", folder / f"links-{use.index}.parquet")
         report |= weigh_links(workshop, contract, index=use.index, links=links, folder=folder, good=good)
-        workshop.engine.drop(LINKS, RECORDS, UNMATCHED, provisional.PLACED)
+        workshop.engine.drop(LINKS, RECORDS, TELLING, provisional.PLACED)
         made[use.index] = {"version": version.version, "report": report | found.pop("report", {}), **found}
     return made
 
 
 def match_records(
-    workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path, unmatched: bool = False
+    workshop: Workshop, records: Records, *, use: IndexUse, folder: Path, models: Path, telling: bool = False
 ) -> Facts:
     """Make table LINKS of records, matched to the index version in `folder` and bound by what people
     decided; returns the report.
 
-    `unmatched`: make table UNMATCHED too (see `index.seat.Matching`).
+    `telling`: make table TELLING too (see `index.seat.Matching`).
     """
     workshop.engine.view(RECORDS, records.sql)
-    wanted = UNMATCHED if unmatched else None
-    matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns, unmatched=wanted)
+    wanted = TELLING if telling else None
+    matching = Matching(RECORDS, LINKS, use.one_to_one, models, columns=records.columns, telling=wanted)
     try:
         report = workshop.seats.of(use.index).match(Tools(workshop.engine, workshop.linker), matching, folder=folder)
         return report | bind(workshop, records, index=use.index, folder=folder, links=LINKS)

@@ -37,9 +37,11 @@ _REST, _FOUND, _ENTERING, _SETTLED, _MEMBERS, _OWN, _GONE, _MET = (
 
 @dataclass(frozen=True)
 class Put:
-    """A delivery that was put to an index: relations of its records, its links, and what was not found.
+    """A delivery that was put to an index: relations of its records, its links, and of those that can be told
+    apart from others (`telling`).
 
-    `folder`: the version it was put to. `models`: where the delivery's weights are kept.
+    `folder`: the version it was put to. `models`: where the delivery's weights are kept. `again`: the version
+    that freed these of its records, where they were linked before.
     """
 
     delivery: Delivery
@@ -47,14 +49,17 @@ class Put:
     records: Records
     relation: str
     links: str
-    unmatched: str
+    telling: str
     folder: Path
     models: Path
+    again: int | None = None
 
     @property
     def source(self) -> str:
-        """The name under which its records are in the chain."""
-        return f"{self.delivery.dataset}/{self.delivery.id}"
+        """The name under which its records are in the chain; of those freed later, one of their own, so that they
+        do not stand for all of the delivery's."""
+        known = f"{self.delivery.dataset}/{self.delivery.id}"
+        return known if self.again is None else f"{known}/v{self.again}"
 
 
 def chain_of(index: str) -> str:
@@ -76,9 +81,7 @@ def place(workshop: Workshop, put: Put) -> Facts:
     with workshop.store.read() as connection:
         before = indexes.current(connection, chain_of(put.use.index))
     base = before.version if before else 0
-    left = (
-        f"SELECT record_id FROM {put.links} SEMI JOIN {put.unmatched} USING (record_id) WHERE band = {text(Band.NONE)}"
-    )
+    left = f"SELECT record_id FROM {put.links} SEMI JOIN {put.telling} USING (record_id) WHERE band = {text(Band.NONE)}"
     engine.create(_REST, f"SELECT r.* FROM {put.relation} AS r SEMI JOIN ({left}) AS u USING (record_id)")
     try:
         _find(workshop, put, base=base)

@@ -3,7 +3,8 @@
 A record that was linked to an entity which lost records to another one may be either of the two. It
 is matched again, from its sealed row and with the model of its dataset, to the version that split
 the entity; the links found are a set of their own beside the first one, which stays as it was. So
-are the links of records on which a person decided since. Entities that merged need none of this:
+are the links of records on which a person decided since. Those that are nobody of the index now get
+provisional entities, as they would in a delivery. Entities that merged need none of this:
 succession answers for them.
 """
 
@@ -20,9 +21,17 @@ from integrated_data.control.store import Change
 from integrated_data.engine import Held, Stored
 from integrated_data.index import life
 from integrated_data.index.records import Records
-from integrated_data.journey import checking, resolving
+from integrated_data.index.seat import Matching, Tools
+from integrated_data.journey import checking, provisional, resolving
 from integrated_data.journey.binding import bind, decided_on
-from integrated_data.journey.linking import LINKS, match_records, models_folder, records_by_row, version_folder
+from integrated_data.journey.linking import (
+    LINKS,
+    TELLING,
+    match_records,
+    models_folder,
+    records_by_row,
+    version_folder,
+)
 from integrated_data.journey.workshop import Facts, Workshop
 from integrated_data.model.contract import Contract, IndexUse
 from integrated_data.model.errors import DeliveryRefusal
@@ -31,7 +40,9 @@ from integrated_data.vocabulary.sql import name, names, text
 
 #: Tables of the links a delivery stands with, of its records in doubt, and of links that people changed.
 STANDING, AGAIN, DECIDED = "standing_links", "matched_again", "links_decided"
+RELINKED = "relinked_links"
 _NAMED, _UNBOUND = "records_decided_on", "links_before_decision"
+_FREED, _ASKED = "records_freed", "links_of_freed"
 
 
 @dataclass(frozen=True)
@@ -211,12 +222,17 @@ def relink(
         use = _use(_contract(workshop, delivery), index)
         report = _match(workshop, sets[0], use=use, folder=folder)
         decided = f"SELECT {names(LINK_COLUMNS)} FROM {DECIDED}"
-        rows = workshop.engine.save(f"{_kept_sql(use)} UNION ALL {decided}", workshop.places.deliveries.parent / place)
+        workshop.engine.create(RELINKED, f"{_kept_sql(use)} UNION ALL {decided}")
+        links, found = _place_freed(workshop, sets[0], use=use, version=version)
+        rows = workshop.engine.save(f"SELECT * FROM {links}", workshop.places.deliveries.parent / place)
     finally:
-        workshop.engine.drop(LINKS, DECIDED, AGAIN, *reversed(made), resolving.EVENTS)
+        workshop.engine.drop(provisional.PLACED, RELINKED, LINKS, DECIDED, AGAIN, *reversed(made), resolving.EVENTS)
+    report |= found.pop("report", {})
     facts: Facts = {"delivery": delivery, "dataset": sets[0].dataset, "records": rows, "report": report}
 
     def write(change: Change) -> None:
+        known = deliveries.get(change.connection, delivery)
+        provisional.write(change, workshop, delivery=known, made={index: found})
         about = {"index_version": version, "place": place, "report": report, "whole": False}
         indexes.save_links(change, delivery=delivery, dataset=sets[0].dataset, index=index, about=about)
 
@@ -242,6 +258,32 @@ def _match(workshop: Workshop, links: LinkSet, *, use: IndexUse, folder: Path) -
     if report.get("trained_now"):
         report = match_records(workshop, records, use=use, folder=folder, models=models)
     return report
+
+
+def _place_freed(workshop: Workshop, links: LinkSet, *, use: IndexUse, version: int) -> tuple[str, Facts]:
+    """Give records of table RELINKED that are nobody of the index now provisional entities, as a delivery's are.
+
+    Returns the table of links to keep, and what is to be written down (see `provisional.place`).
+    """
+    engine, seat = workshop.engine, workshop.seats.of(links.index)
+    freed = f"SELECT record_id FROM {RELINKED} WHERE band = {text(Band.NONE)}"
+    if not seat.definition.provisional or not _count(workshop, freed):
+        return RELINKED, {}
+    folder = version_folder(workshop.places.indexes, links.index, version=version)
+    records, models = (
+        _records(workshop, links.index, delivery=links.delivery),
+        models_folder(workshop, links.index, dataset=links.dataset),
+    )
+    with workshop.store.read() as connection:
+        delivery = deliveries.get(connection, links.delivery)
+    try:
+        engine.create(_FREED, f"SELECT * FROM ({records.sql}) SEMI JOIN ({freed}) USING (record_id)")
+        matching = Matching(_FREED, _ASKED, models=models, columns=records.columns, residual=True, telling=TELLING)
+        seat.match(Tools(engine, workshop.linker), matching, folder=folder)
+        put = provisional.Put(delivery, use, records, _FREED, RELINKED, TELLING, folder, models, again=version)
+        return provisional.PLACED, provisional.place(workshop, put)
+    finally:
+        engine.drop(_FREED, _ASKED, TELLING)
 
 
 def _use(contract: Contract, index: str) -> IndexUse:

@@ -65,7 +65,7 @@ class RegisterIndex(Remembering):
             kept = assumed(self.alike.aspects)
         request = Request(
             matching.records, matching.out, matching.one_to_one,
-            unmatched=matching.unmatched, without=matching.without,
+            telling=matching.telling, without=matching.without,
         )  # fmt: skip
         matched = match(tools.engine, self.alike, version=version, request=request, weights=kept)
         if place is not None and kept is None:
@@ -193,8 +193,8 @@ def match(
                 "GROUP BY r.record_id HAVING count(DISTINCT k.entity_id) = 1",
             )
         matched = _links(engine, definition, version=version, request=request, work=work, weights=weights)
-        if request.unmatched is not None:
-            engine.create(request.unmatched, _unmatched_sql(definition, work, out=request.out))
+        if request.telling is not None:
+            engine.create(request.telling, _telling_sql(definition, work))
     finally:
         _drop(engine, work)
     seconds = {**clock.seconds, **matched.report.seconds}
@@ -355,12 +355,11 @@ def _links_sql(definition: Alike, work: str) -> str:
         ORDER BY r.record_id"""
 
 
-def _unmatched_sql(definition: Alike, work: str, *, out: str) -> str:
-    """Records in band none that say enough to be told apart."""
+def _telling_sql(definition: Alike, work: str) -> str:
+    """Records that say enough to be told apart."""
     return (
         f"SELECT DISTINCT r.record_id FROM {work}_records AS r JOIN {work}_forms AS f ON f.record = r.record "
-        f"JOIN {name(out)} AS o ON o.record_id = r.record_id "
-        f"WHERE o.band = {text(Band.NONE)} AND ({definition.enough})"
+        f"WHERE {definition.enough}"
     )
 
 
