@@ -6,6 +6,11 @@ import duckdb
 import pytest
 
 from integrated_data import specimen
+from integrated_data.model.linkage import Band
+from integrated_data.site.loading import open_loading
+from integrated_data.site.matching import open_index
+from integrated_data.site.places import Places
+from integrated_data.site.settings import Settings
 from tests.journeys.installation import ids, made
 
 
@@ -40,3 +45,16 @@ def test_legal_units_belong_to_enterprises_quarter_by_quarter(country: specimen.
     refused = ids(home, "reference", "units", "soon")
     assert refused.code == 2
     assert "Write it as 2024 Q3" in refused.err
+
+
+def test_one_business_is_answered_from_python_with_reasons(country: specimen.Manifest, tmp_path: Path) -> None:
+    home, register = made(tmp_path), country.file("business_register.csv")
+    args = ("business", register.path, "--source", "register", "--id", register.record_id)
+    assert ids(home, "reference", "load", *args).code == 0
+    listed = f"FROM read_csv('{register.path}', all_varchar = true) WHERE business_name IS NOT NULL"
+    name, code = duckdb.sql(f"SELECT business_name, postcode {listed} LIMIT 1").fetchall()[0]
+    settings = Settings(home, 1, "1GB", production=False, actor="tester")
+    with open_loading(Places(home), settings) as site, open_index(site, settings, index="business") as held:
+        answer = held.match({"organisation_name": name, "postcode": code})
+    assert answer.band is Band.ACCEPT
+    assert "name" in {reason.comparison for reason in answer.candidates[0].reasons}

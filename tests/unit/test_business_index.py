@@ -183,6 +183,20 @@ def test_records_of_a_register_stay_apart_where_it_says_so(engine: DuckDB, tmp_p
     assert {record: whom for record, (whom, _) in found.items()} == {"1": "1", "2": "2"}
 
 
+def test_a_newcomer_is_matched_although_what_is_known_is_compared_with_nothing(world: World) -> None:
+    before = world.members()
+    report = world.add(
+        "register",
+        REGISTER + "    9 | 00000009 | ZEBRA LOGISTICS LTD | . | 1 Airport Way, Luton | LU2 9LY\n"
+        "    10 | . | GREENFIELD ACCOUNTANTS LLP | . | 22 Castle Street, York | YO1 7AA\n",
+    )
+    now = world.members()
+    assert (report["known"], report["matched"], report["created"]) == (8, 1, 1)
+    assert {key: now[key] for key in before} == before
+    assert now["register", "10"] == before["register", "8"]
+    assert now["register", "9"] not in before.values()
+
+
 def test_weights_are_learned_once_per_dataset(world: World, tmp_path: Path) -> None:
     asked = "record_id | organisation_name | postcode\n a | WILLOW TREE NURSERY | TR1 3CD"
     first = world.match(asked, models=tmp_path / "models")

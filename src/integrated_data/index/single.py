@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +62,14 @@ class Answer:
     method: str
     candidates: tuple[Candidate, ...]
     model: str
+
+
+class Answering(Protocol):
+    """An index version held open for one record after another."""
+
+    def match(self, record: Mapping[str, object], *, alternatives: int = explain.ALTERNATIVES) -> Answer:
+        """Candidates for a record of values by meaning, the likeliest first."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from integrated_data.control import indexes
+from integrated_data.engine import Engine
 from integrated_data.index.matched import MatchedIndex, model_name
 from integrated_data.index.matching.model import Model, assumed
-from integrated_data.index.single import Matcher, Weighing, open_matcher
+from integrated_data.index.reference.finder import open_finder
+from integrated_data.index.reference.registers import RegisterIndex
+from integrated_data.index.single import Answering, Matcher, Weighing, open_matcher
 from integrated_data.index.store import Version, open_version
 from integrated_data.journey.linking import version_folder
 from integrated_data.model.errors import IndexRefusal
@@ -24,34 +27,41 @@ from integrated_data.site.settings import Settings
 @contextmanager
 def open_index(
     site: LoadingSite, settings: Settings, *, index: str, version: int | None = None, dataset: str | None = None
-) -> Iterator[Matcher]:
+) -> Iterator[Answering]:
     """Hold a version of an index open (the newest, unless told) for one record after another.
 
     `dataset`: whose stored model decides, for records with the columns it was trained on. Otherwise the
     model that the index judges its own newest source by decides, or the weights its definition assumes; every
-    answer says which. Refuses an index that holds nothing, and one that is matched by other means.
+    answer says which. Businesses and addresses are weighed as their index assumes. Refuses an index that holds
+    nothing, and one of codes or areas.
     """
     seat = site.seats.of(index)
-    if not isinstance(seat, MatchedIndex):
+    if not isinstance(seat, MatchedIndex | RegisterIndex):
         raise IndexRefusal(
             f"The {index} index is not held open for single records here",
-            why="It is matched by rules of its own, not by a trained model",
-            next_step=f"Match a file of one row: ids match {index} FILE; for addresses use site.finding",
+            why="It is a list of codes or areas, which name themselves",
+            next_step=f"Match a file of one row: ids match {index} FILE",
         )
     with site.store.read() as connection:
         found = indexes.get(connection, index, version=version)
-    opened = open_version(seat.matching, version_folder(site.places.indexes, index, version=found.version))
+    folder = version_folder(site.places.indexes, index, version=found.version)
     models = site.places.indexes / index / "models" / dataset if dataset else None
-
-    def weighing(columns: frozenset[str]) -> Weighing:
-        return _weighing(opened, models, columns=columns)
-
     alone = replace(settings, threads=1)
     engine = open_engine(alone, site.places, sealer=site.sealer, parquet_key=site.vault.parquet_key())
     try:
-        yield open_matcher(engine, opened, weighing=weighing, work="held")
+        if isinstance(seat, RegisterIndex):
+            yield open_finder(engine, seat.alike, folder=folder)
+        else:
+            yield _trained(engine, open_version(seat.matching, folder), models=models)
     finally:
         engine.close()
+
+
+def _trained(engine: Engine, opened: Version, *, models: Path | None) -> Matcher:
+    def weighing(columns: frozenset[str]) -> Weighing:
+        return _weighing(opened, models, columns=columns)
+
+    return open_matcher(engine, opened, weighing=weighing, work="held")
 
 
 def _weighing(version: Version, models: Path | None, *, columns: frozenset[str]) -> Weighing:

@@ -187,12 +187,19 @@ def deliver(
     )
 
 
-def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: str | None = None) -> None:
+def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: str) -> None:
     """Make `<work>_edges`: record, entity_id, form, one level per aspect, and whether it is `settled`.
 
-    `settled`: relation of `record` and `entity_id` that are known to belong together.
+    `settled`: relation of `record_id`, `record` and `entity_id` that are known to belong together. A record of
+    which all is settled is compared with nothing (table `<work>_closed`): it has that edge alone, without levels.
     """
-    forms, words = f"{work}_forms", f"{work}_words"
+    forms, words = f"{work}_open", f"{work}_words"
+    engine.create(
+        f"{work}_closed",
+        f"SELECT record FROM {work}_records GROUP BY record "
+        f"HAVING bool_and(record_id IN (SELECT record_id FROM {settled}))",
+    )
+    engine.create(forms, f"SELECT * FROM {work}_forms ANTI JOIN {work}_closed USING (record)")
     engine.create(f"{work}_bare", alike.words(forms))
     engine.create(f"{work}_corrected", likeness.corrected_sql(f"{work}_bare", known.frequencies))
     engine.create(
@@ -204,19 +211,22 @@ def compare(engine: Engine, alike: Alike, *, known: Known, work: str, settled: s
         for text, top in alike.texts.items()
     ]
     found = " UNION ".join(f"SELECT record, form FROM ({select})" for select in selects)
-    pairs = (
+    engine.create(
+        f"{work}_pairs",
         f"SELECT p.record, p.form FROM ({found}) AS p JOIN {forms} AS l ON l.number = p.record "
-        f"JOIN {known.forms} AS r ON r.number = p.form WHERE {alike.may}"
+        f"JOIN {known.forms} AS r ON r.number = p.form WHERE {alike.may} "
+        f"UNION SELECT l.number AS record, r.number AS form FROM {settled} AS k "
+        f"JOIN {forms} AS l ON l.record = k.record JOIN {known.forms} AS r ON r.entity_id = k.entity_id",
     )
-    if settled is not None:
-        pairs += (
-            f" UNION SELECT l.number AS record, r.number AS form FROM {settled} AS k "
-            f"JOIN {forms} AS l ON l.record = k.record JOIN {known.forms} AS r ON r.entity_id = k.entity_id"
-        )
-    engine.create(f"{work}_pairs", pairs)
     levels = levels_sql(alike, known, pairs=f"{work}_pairs", forms=forms, words=words)
-    is_settled = "FALSE" if settled is None else f"(record, entity_id) IN (SELECT (record, entity_id) FROM {settled})"
-    engine.create(f"{work}_edges", f"SELECT *, {is_settled} AS settled FROM ({best_sql(alike, levels)})")
+    nothing = ", ".join(f"-1 AS level_{aspect.name}" for aspect in alike.aspects)
+    engine.create(
+        f"{work}_edges",
+        f"SELECT *, (record, entity_id) IN (SELECT (record, entity_id) FROM {settled}) AS settled "
+        f"FROM ({best_sql(alike, levels)}) UNION ALL BY NAME "
+        f"SELECT DISTINCT record, entity_id, {nothing}, TRUE AS settled FROM {settled} SEMI JOIN {work}_closed "
+        "USING (record)",
+    )
 
 
 def best_sql(alike: Alike, levels: str) -> str:
@@ -272,14 +282,18 @@ def weigh(
 ) -> Scored:
     """Probabilities of the pairs in `<work>_edges`; weights are learned from them unless given.
 
-    Rivals are reckoned with where entities may be shared. Where they may not, the records compete
-    for them, and that keeps the neighbours out without holding every rename to be a neighbour.
+    Records of which all is settled teach nothing. Rivals are reckoned with where entities may be shared. Where they
+    may not, the records compete for them, and that keeps the neighbours out without holding every rename to be a
+    neighbour.
     """
-    evidence = count(engine, f"(SELECT DISTINCT record FROM {work}_forms WHERE {_has_evidence(alike)})")
+    evidence, asked = (
+        count(engine, f"(SELECT DISTINCT record FROM {forms} WHERE {_has_evidence(alike)})")
+        for forms in (f"{work}_forms", f"{work}_open")
+    )
     if weights is None:
-        sampled = f"WHERE NOT settled AND hash(record) % {max(1, -(-evidence // SAMPLE))} = 0"
+        sampled = f"WHERE NOT settled AND hash(record) % {max(1, -(-asked // SAMPLE))} = 0"
         sample = edges_of(engine.rows(f"SELECT * FROM {work}_edges {sampled}"), alike)
-        seen = max(evidence // max(1, -(-evidence // SAMPLE)), len(np.unique(sample.records)), 1)
+        seen = max(asked // max(1, -(-asked // SAMPLE)), len(np.unique(sample.records)), 1)
         met = known.others if not one_to_one else Others(known.others.strangers)
         weights = learn(sample, alike.aspects, others=met, sizes=(seen, known.entities), one_to_one=one_to_one)
     table = engine.rows(f"SELECT * FROM {work}_edges ORDER BY record, entity_id")

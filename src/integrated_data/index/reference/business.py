@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from integrated_data.engine import Engine
-from integrated_data.index.reference import continuity, units
+from integrated_data.index.reference import continuity, likeness, units
 from integrated_data.index.reference.alike import Alike
 from integrated_data.index.reference.assign import Floats
 from integrated_data.index.reference.ledger import Loading
@@ -112,14 +112,12 @@ def _place_words_sql(forms: str) -> str:
         WHERE following IS NOT NULL AND regexp_matches(word, '^[0-9]')"""
 
 
-def _candidates_sql(left: str, right: str) -> tuple[str, ...]:
-    def same(field: str, extra: str = "") -> str:
-        return f"""
-            SELECT l.number AS record, r.number AS form FROM {left} AS l
-            JOIN (SELECT *, count(*) OVER (PARTITION BY {field}) AS crowd FROM {right} WHERE {field} IS NOT NULL) AS r
-              ON r.{field} = l.{field} WHERE r.crowd <= {CROWDED} {extra}"""
+#: Fields that bring candidates in.
+_KEYS = (("company",), ("reference",), ("plain",), ("squashed",), ("code",))
 
-    return same("company"), same("reference"), same("plain"), same("squashed"), same("code")
+
+def _candidates_sql(left: str, right: str) -> tuple[str, ...]:
+    return tuple(likeness.by_key_sql(left, right, key=key, crowded=CROWDED) for key in _KEYS)
 
 
 def _stepped(like: str, steps: tuple[float, ...], *, start: int) -> str:
@@ -212,6 +210,7 @@ ALIKE = Alike(
     group="'by reference ' || reference", methods=_METHODS,
     bands=_bands, likes={"name": _LIKE_NAME}, known="count(*) OVER (PARTITION BY plain) AS namesakes",
     together={"both_names": _BOTH}, rivals=("code", "sector", "district"),
+    keys=_KEYS, crowded=CROWDED,
     # a name alone may be any firm's of that name
     enough="company IS NOT NULL OR reference IS NOT NULL OR (plain IS NOT NULL AND coalesce(code, place) IS NOT NULL)",
     also=(_lived, units.record), happened=continuity.among,

@@ -390,8 +390,8 @@ def _link_report(engine: Engine, out: str, *, known: Known, scored: Scored) -> L
 
 def _drop(engine: Engine, work: str) -> None:
     made = (
-        "said", "prints", "firsts", "records", "forms", "bare", "corrected", "words", "pairs", "edges", "settled",
-        "chosen", "placed", "links", "version_records", "own", "implied", "source", "old_forms", "resaid", *ledger.MADE,
-        *(f"{side}_{file}" for side in ("sealed", "known", "all") for file in FILES),
+        "said", "prints", "firsts", "records", "forms", "open", "closed", "bare", "corrected", "words", "pairs",
+        "edges", "settled", "chosen", "placed", "links", "version_records", "own", "implied", "source", "old_forms",
+        "resaid", *ledger.MADE, *(f"{side}_{file}" for side in ("sealed", "known", "all") for file in FILES),
     )  # fmt: skip
     engine.drop(*(f"{work}_{table}" for table in made))
