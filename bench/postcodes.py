@@ -4,6 +4,13 @@ The directory tells districts, coordinates and LSOAs of 2011; LSOAs of 2021 come
 areas, and the polygons (simplified by 0.0006 degrees) serve points. Agreement is with two councils' own
 lookups, which the index does not see: Lewisham's LSOAs of 2011 and Trafford's LSOAs of 2021, by postcode and
 by coordinates alone.
+
+Lewisham's mark is missed by ten postcodes: 59 of 4,903 differ. The office plots its own point of each postcode
+in borders of full detail; here is one point of 2017, the area that somebody told of it, and simplified borders. Of
+the 59, in 40 the polygon around the point is the area that is told, in the district that is told: every rule
+over this data answers so. In 13 the polygon would be right and what is told wrong, but where the two differ
+and either is right, what is told is right in 166 others. In 6 neither helps. Of all 59 the lookup's area
+is more than 100 m from the point in 12, eight of them new in 2016, when these points were taken.
 """
 
 import base64

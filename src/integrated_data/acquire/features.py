@@ -1,7 +1,13 @@
 """Maps: GeoJSON (RFC 7946) and TopoJSON as JSON lines, one feature a line.
 
 A feature's properties become columns and its shape the column `geometry`, as GeoJSON. The shapes of a
-topology are put together from its shared arcs (TopoJSON format specification 1.0).
+topology are put together from its shared arcs (TopoJSON format specification 1.0): steps are summed up
+and scaled, arcs with a negative number walked backwards, and each begins at the point where the last one ended.
+
+Shapes are given as the file draws them. A topology that was simplified or rounded to a coarse grid folds
+its borders: rings that walk one edge there and back, or that have shrunk to a line. Of the districts of Great
+Britain on a grid of 0.001 degrees (3,490 rings: all closed, no arc that does not meet the next) 355 of 380
+are invalid polygons for that reason. The Geography Index makes them valid and counts them as repaired.
 """
 
 import io

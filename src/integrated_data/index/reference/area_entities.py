@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from integrated_data.engine import Engine
 from integrated_data.vocabulary import areas
 from integrated_data.vocabulary.identifiers import AREA_CODE
-from integrated_data.vocabulary.sql import name, text
+from integrated_data.vocabulary.sql import name, names, text
 
 #: Columns that are not of a level of areas.
 OWN = ("entity_id", "area_code", "level", "latitude", "longitude")
@@ -27,6 +27,9 @@ def collect(engine: Engine, *, work: str, columns: Sequence[str]) -> None:
 
     Reads `<work>_whole` (postcodes with `columns`) and the register's `<work>_all_…` files.
     """
+    if columns:  # postcodes with the same areas are many
+        listed = names(tuple(columns))
+        engine.create(f"{work}_kinds", f"SELECT {listed}, count(*) AS postcodes FROM {work}_whole GROUP BY {listed}")
     parts = [
         "SELECT from_code AS area_code, from_column AS column_name, from_code AS code, 3 AS sure "
         f"FROM {work}_all_lookups",
@@ -93,19 +96,22 @@ def _own_sql(work: str, column: str) -> str:
     return (
         f"SELECT DISTINCT {name(column)} AS area_code, {text(column)} AS column_name, {name(column)} AS code, "
         "3 AS sure "
-        f"FROM {work}_whole WHERE {name(column)} IS NOT NULL"
+        f"FROM {work}_kinds WHERE {name(column)} IS NOT NULL"
     )
 
 
 def _most_sql(work: str, column: str, *, coarser: Sequence[str]) -> str:
-    """Where most postcodes of each area lie."""
-    if not coarser:
+    """Where most postcodes of each area lie; of equally many the code that comes first."""
+    counted = " UNION ALL ".join(
+        f"SELECT {name(column)} AS area_code, {text(c)} AS column_name, {name(c)} AS code, sum(postcodes) AS held "
+        f"FROM {work}_kinds WHERE {name(column)} IS NOT NULL AND {name(c)} IS NOT NULL GROUP BY ALL"
+        for c in coarser
+    )
+    if not counted:
         return ""
-    modes = ", ".join(f"mode({name(c)}) AS {name(c)}" for c in coarser)
-    listed = ", ".join(name(c) for c in coarser)
     return (
-        f"SELECT area_code, column_name, code, 1 AS sure FROM (UNPIVOT (SELECT {name(column)} AS area_code, {modes} "
-        f"FROM {work}_whole WHERE {name(column)} IS NOT NULL GROUP BY 1) ON {listed} INTO NAME column_name VALUE code)"
+        "SELECT area_code, column_name, arg_min(code, (-held, code)) AS code, 1 AS sure "
+        f"FROM ({counted}) GROUP BY area_code, column_name"
     )
 
 

@@ -89,14 +89,18 @@ def _within(box: tuple[float, float, float, float]) -> str:
     return f"ST_XMin(g) >= {west} AND ST_XMax(g) <= {east} AND ST_YMin(g) >= {south} AND ST_YMax(g) <= {north}"
 
 
-def shapes_sql(boundaries: str, *, column: str) -> str:
-    """Shapes of one level and year: area_code, area (degrees), shape (on the grid), near (grown by TOLERANCE)."""
+def shapes_sql(boundaries: str, *, column: str, grown: bool = True) -> str:
+    """Shapes of one level and year: area_code, area (degrees), shape and border (on the grid).
+
+    `grown`: with `near`, the shape and TOLERANCE around it, that `holding_sql` asks.
+    """
     level, year = level_and_year(column)
     when = "boundary_year IS NULL" if year is None else f"boundary_year = {year}"
     grid = f"ST_Transform(area, {text(_DEGREES)}, {text(_METRES)}, true)"
     valid = "CASE WHEN ST_IsValid(turned) THEN turned ELSE ST_CollectionExtract(ST_MakeValid(turned), 3) END"
+    near = f", ST_Buffer(shape, {TOLERANCE}, 2) AS near" if grown else ""
     return (
-        f"SELECT *, ST_Buffer(shape, {TOLERANCE}, 2) AS near FROM ("
+        f"SELECT *, ST_Boundary(shape) AS border{near} FROM ("
         f"SELECT area_code, area, {valid} AS shape FROM (SELECT *, {grid} AS turned FROM ("
         f"SELECT area_code, ST_GeomFromWKB(wkb) AS area FROM {name(boundaries)} "
         f"WHERE level = {text(level or '')} AND {when})))"
@@ -119,10 +123,21 @@ def holding_sql(shapes: Shapes) -> str:
     in degrees, as borders are drawn; distances are those of the grid.
     """
     return f"""
-        SELECT number, area_code, CASE WHEN ST_Contains(area, place) THEN ST_Distance(ST_Boundary(shape), point)
+        SELECT number, area_code, CASE WHEN ST_Contains(area, place) THEN ST_Distance(border, point)
                                        WHEN ST_Intersects(area, place) THEN 0.0
                                        ELSE -greatest(ST_Distance(shape, point), 1e-6) END AS depth
         FROM {name(shapes.points)} JOIN {name(shapes.shapes)} ON ST_Contains(near, point)"""
+
+
+def inside_sql(shapes: Shapes) -> str:
+    """Every area that holds a point, its border included: number, area_code, depth as in `holding_sql`.
+
+    Half the work of that, for those who ask nothing of areas nearby.
+    """
+    return f"""
+        SELECT number, area_code, CASE WHEN ST_Contains(area, place) THEN ST_Distance(border, point) ELSE 0.0 END
+               AS depth
+        FROM {name(shapes.points)} JOIN {name(shapes.shapes)} ON ST_Intersects(area, place)"""
 
 
 def overlaps_sql(source: str, target: str) -> str:

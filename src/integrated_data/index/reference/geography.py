@@ -80,9 +80,7 @@ class GeographyIndex(Remembering):
                 _number(engine, "new", key="postcode", known=("told", "old_postcodes"))
             with clock.step("place"):
                 columns = directory.merge(engine, told, work=_WORK, recorded_at=addition.recorded_at)
-                derived = placing.place(engine, work=_WORK, told=columns)
-                drawn = placing.drawn_columns(engine, f"{_WORK}_all_boundaries")
-                borders = {c: placing.border(engine, c, work=_WORK) for c in drawn if c in columns}
+                derived, borders = placing.place(engine, work=_WORK, told=columns)
                 _collect(engine, columns)
                 _number(engine, "new_areas", key="area_code", known=("lines", "old_areas"))
             loading = ledger.Loading(INDEX, before, _source(addition), folder, _WORK)
@@ -309,8 +307,8 @@ def _count(engine: Engine, relation: str) -> int:
 
 def _drop(engine: Engine) -> None:
     own = (
-        "told", "said", "new", "new_areas", "fresh", "unknown", "merged", "superseded", "placed", "placing", "near",
-        "shapes", "points", "whole", "lines",
+        "told", "said", "new", "new_areas", "fresh", "unknown", "merged", "superseded", "placed", "near",
+        "shapes", "points", "whole", "kinds", "lines",
         "entities", "records", "living", "turns", *FILES, *(f"all_{file}" for file in FILES),
     )  # fmt: skip
     old = ("entities", "records", "events", "postcodes", "areas", "history", *FILES)

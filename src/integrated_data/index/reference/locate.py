@@ -122,14 +122,14 @@ def _held(engine: Engine, places: Places, *, work: str) -> str | None:
     drawn = placing.drawn_columns(engine, f"{places.index}_boundaries")
     if not drawn or not engine.rows(f"SELECT 1 FROM {work}_left WHERE latitude IS NOT NULL LIMIT 1").num_rows:
         return None
-    engine.create(f"{work}_shapes", boundaries.shapes_sql(f"{places.index}_boundaries", column=drawn[0]))
+    engine.create(f"{work}_shapes", boundaries.shapes_sql(f"{places.index}_boundaries", column=drawn[0], grown=False))
     engine.create(f"{work}_asked", boundaries.points_sql(f"SELECT number, latitude, longitude FROM {work}_left"))
-    holding = boundaries.holding_sql(boundaries.Shapes(f"{work}_shapes", f"{work}_asked"))
+    holding = boundaries.inside_sql(boundaries.Shapes(f"{work}_shapes", f"{work}_asked"))
     engine.create(
         f"{work}_held",
         f"SELECT number, min(area_code) AS area_code, any_value(depth) >= {places.borders.get(drawn[0], 0)} AS sure "
         f"FROM (SELECT *, max(depth) OVER (PARTITION BY number) AS deepest FROM ({holding})) "
-        "WHERE depth >= 0 AND depth = deepest GROUP BY number",
+        "WHERE depth = deepest GROUP BY number",
     )
     return drawn[0]
 

@@ -28,34 +28,40 @@ def drawn_columns(engine: Engine, relation: str) -> list[str]:
     return [areas.column_name(r["level"], r["boundary_year"]) for r in rows]
 
 
-def place(engine: Engine, *, work: str, told: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Table `<work>_placed`; returns, by column, how many postcodes each way placed.
+def place(engine: Engine, *, work: str, told: Sequence[str]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Table `<work>_placed`; returns, by column, how many postcodes each way placed, and the `border` of its polygons.
 
     Reads `<work>_merged` (postcodes with the columns `told`), `<work>_all_boundaries`, `<work>_all_lookups`
     and `<work>_all_centroids`.
     """
     report: dict[str, dict[str, int]] = {}
+    borders: dict[str, int] = {}
     engine.create(f"{work}_placed", f"SELECT entity_id FROM {work}_merged WHERE FALSE")
     known = list(told)
     for column in drawn_columns(engine, f"{work}_all_boundaries"):
+        engine.create(f"{work}_shapes", boundaries.shapes_sql(f"{work}_all_boundaries", column=column))
         found = _by_polygon(engine, column, work=work, told=told)
         _add(engine, column, found=found, work=work)
+        engine.drop(f"{work}_near")
+        if column in told:
+            borders[column] = _border(engine, column, work=work)
+        engine.drop(f"{work}_shapes")
         report[column] = {"by polygon": _filled(engine, column, work=work)}
         known += [column] if column not in known else []
     for start, end in _steps(engine, known, work=work):
         before = report.setdefault(end, {})
         _add(engine, end, found=_by_lookup(engine, start, end=end, work=work), work=work)
         before[f"by lookup from {start}"] = _filled(engine, end, work=work)
-    return {column: ways for column, ways in report.items() if any(ways.values())}
+    return {column: ways for column, ways in report.items() if any(ways.values())}, borders
 
 
-def border(engine: Engine, column: str, *, work: str) -> int:
+def _border(engine: Engine, column: str, *, work: str) -> int:
     """Metres from its borders within which the polygons of a column are not to be trusted.
 
     Measured where a directory tells the area and the point of postcodes: the least distance beyond which
     AGREE of them lie in the polygon of the area told. 0 where too few are told, the furthest where none does.
     """
-    shapes, points = f"{work}_shapes", f"{work}_points"
+    points = f"{work}_points"
     chosen = (
         f"SELECT entity_id AS number, latitude, longitude FROM {work}_merged WHERE {name(column)} IS NOT NULL "
         f"AND latitude IS NOT NULL ORDER BY hash(entity_id) LIMIT {_MEASURED}"
@@ -63,8 +69,7 @@ def border(engine: Engine, column: str, *, work: str) -> int:
     engine.create(points, boundaries.points_sql(chosen))
     if engine.rows(f"SELECT count(*) AS n FROM {points}")["n"][0].as_py() < _FEWEST:
         return 0
-    engine.create(shapes, boundaries.shapes_sql(f"{work}_all_boundaries", column=column))
-    holding = boundaries.holding_sql(Shapes(shapes, points))
+    holding = boundaries.holding_sql(Shapes(f"{work}_shapes", points))
     rows = engine.rows(
         f"SELECT s.metres, avg((h.area_code = m.{name(column)})::INTEGER) AS agree FROM (SELECT number, "
         f"arg_max(area_code, depth) AS area_code, max(depth) AS depth FROM ({holding}) "
@@ -72,7 +77,7 @@ def border(engine: Engine, column: str, *, work: str) -> int:
         f"JOIN (SELECT unnest({list(_STEPS)}) AS metres) AS s ON h.depth >= s.metres "
         "GROUP BY s.metres ORDER BY s.metres"
     ).to_pylist()
-    engine.drop(points, shapes)
+    engine.drop(points)
     return next((int(r["metres"]) for r in rows if r["agree"] >= AGREE), _STEPS[-1])
 
 
@@ -106,15 +111,14 @@ def _by_polygon(engine: Engine, column: str, *, work: str, told: Sequence[str]) 
     Where a directory tells a coarser area of the postcode, and lookups say of what areas that consists,
     polygons elsewhere are passed over: points near a border fall on its wrong side where it is simplified.
     """
-    shapes, points, near = f"{work}_shapes", f"{work}_points", f"{work}_near"
+    points, near = f"{work}_points", f"{work}_near"
     missing = f"{name(column)} IS NULL" if column in told else "TRUE"
-    engine.create(shapes, boundaries.shapes_sql(f"{work}_all_boundaries", column=column))
     engine.create(
         points,
         boundaries.points_sql(f"SELECT entity_id AS number, latitude, longitude FROM {work}_merged WHERE {missing}"),
     )
-    engine.create(near, boundaries.holding_sql(Shapes(shapes, points)))
-    engine.drop(points, shapes)
+    engine.create(near, boundaries.holding_sql(Shapes(f"{work}_shapes", points)))
+    engine.drop(points)
     agrees = _agrees_sql(engine, column, work=work, told=told)
     return (
         f"SELECT number AS entity_id, arg_max(area_code, (agrees, depth, area_code)) AS code FROM ({agrees}) "
@@ -155,18 +159,24 @@ def _by_lookup(engine: Engine, start: str, *, end: str, work: str) -> str:
         for side, relation in (("m", f"{work}_merged"), ("p", f"{work}_placed"))
         if start in engine.columns(relation)
     ]
-    code = f"coalesce({', '.join(held)})"
-    across = "(c.longitude - m.longitude) * cos(radians(m.latitude))"
-    apart = f"(c.latitude - m.latitude) ** 2 + ({across}) ** 2"
-    return (
-        "SELECT entity_id, CASE WHEN count(*) = 1 THEN any_value(to_code) WHEN count(apart) > 0 THEN "
-        "arg_min(to_code, (apart, to_code)) ELSE arg_max(to_code, weight) END AS code FROM ("
-        f"SELECT m.entity_id, l.to_code, l.weight, {apart} AS apart FROM {work}_merged AS m "
-        f"LEFT JOIN {work}_placed AS p ON p.entity_id = m.entity_id "
-        f"JOIN (SELECT DISTINCT ON (from_code, to_code) * FROM {work}_all_lookups WHERE from_column = {text(start)} "
-        f"AND to_column = {text(end)} ORDER BY from_code, to_code, source) AS l ON l.from_code = {code} "
-        f"LEFT JOIN {work}_all_centroids AS c ON c.area_code = l.to_code) GROUP BY entity_id"
-    )
+    across = "(c.longitude - k.longitude) * cos(radians(k.latitude))"
+    apart = f"(c.latitude - k.latitude) ** 2 + ({across}) ** 2"
+    return f"""
+        WITH led AS (
+            SELECT *, count(*) OVER (PARTITION BY from_code) AS ways FROM (
+                SELECT DISTINCT ON (from_code, to_code) from_code, to_code, weight FROM {work}_all_lookups
+                WHERE from_column = {text(start)} AND to_column = {text(end)} ORDER BY from_code, to_code, source)),
+        kept AS (
+            SELECT m.entity_id, m.latitude, m.longitude, coalesce({", ".join(held)}) AS code
+            FROM {work}_merged AS m LEFT JOIN {work}_placed AS p ON p.entity_id = m.entity_id)
+        SELECT k.entity_id, l.to_code AS code FROM kept AS k JOIN led AS l ON l.from_code = k.code WHERE l.ways = 1
+        UNION ALL
+        SELECT entity_id, CASE WHEN count(apart) > 0 THEN arg_min(to_code, (apart, to_code))
+                               ELSE arg_max(to_code, weight) END AS code
+        FROM (SELECT k.entity_id, l.to_code, l.weight, {apart} AS apart
+              FROM kept AS k JOIN led AS l ON l.from_code = k.code
+              LEFT JOIN {work}_all_centroids AS c ON c.area_code = l.to_code WHERE l.ways > 1)
+        GROUP BY entity_id"""
 
 
 def _add(engine: Engine, column: str, *, found: str, work: str) -> None:
@@ -174,13 +184,11 @@ def _add(engine: Engine, column: str, *, found: str, work: str) -> None:
     kept = [c for c in engine.columns(f"{work}_placed") if c not in ("entity_id", column)]
     listed = "".join(f", p.{name(c)}" for c in kept)
     engine.create(
-        f"{work}_placing",
+        f"{work}_placed",
         f"SELECT coalesce(p.entity_id, f.entity_id) AS entity_id{listed}, f.code AS {name(column)} "
         f"FROM {work}_placed AS p FULL JOIN (SELECT * FROM ({found}) WHERE code IS NOT NULL) AS f "
         "ON f.entity_id = p.entity_id",
     )
-    engine.create(f"{work}_placed", f"SELECT * FROM {work}_placing")
-    engine.drop(f"{work}_placing", f"{work}_near")
 
 
 def _filled(engine: Engine, column: str, *, work: str) -> int:
