@@ -52,6 +52,7 @@ def test_one_address_is_what_it_is_in_bulk(engine: DuckDB, folder: Path) -> None
             assert found.method == link["method"], record
     assert finder.find({"address": "12 High St, Otley", "postcode": "LS21 1AA"}).band is Band.ACCEPT
     assert finder.find({"address": None}).method == "nothing to match on"
+    assert finder.find({"address": "Qwertyuiopas Zxcvbnmlkj"}).band is Band.NONE  # nor is any word near to one known
     two = finder.find({"address": "5 Station Road"})
     assert two.band is Band.CLERICAL
     assert two.alternatives[0].probability == pytest.approx(two.probability, rel=0.05)
