@@ -173,6 +173,9 @@ def test_identified_values_are_shown_for_a_reason_and_every_look_is_audited(home
     assert {p["postcode"] for p in seen["periods"]} == {"LS21 1AB", "LS21 9ZZ"}
     assert all("organisation_name" not in p for p in seen["periods"])
     assert any(p["recorded_to"] for p in seen["periods"])
+    (best,) = seen["best"]
+    assert best["attribute"] == "postcode"
+    assert best["value"] in {p["postcode"] for p in seen["periods"] if p["recorded_to"] is None}
     refused(ids(home, *history, "--reason", " "), "No reason was given")
 
 

@@ -72,10 +72,12 @@ def reference_history(
         shown.document(found)
         return
     events, records, periods = found.pop("events"), found.pop("record_ids", None), found.pop("periods", None)
+    best = found.pop("best", [])
     shown.facts(found, title=f"Entity {entity_id}")
     shown.table(events, title="What happened")
     if periods is not None:
         shown.table(records or [], title="Records")
+        shown.table(best, title="Best values, by quality and recency of the sources")
         columns = dict.fromkeys(k for p in periods for k in p)
         shown.table([{k: p.get(k) for k in columns} for p in periods], title="What was said of it")
 

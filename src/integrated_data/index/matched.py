@@ -8,6 +8,7 @@ from typing import Any
 
 from integrated_data.engine import Engine, Stored
 from integrated_data.index import life
+from integrated_data.index.best import Trust, trust_of
 from integrated_data.index.build import Source, add_source
 from integrated_data.index.link import Request, match
 from integrated_data.index.matching.definition import MatchDefinition
@@ -86,6 +87,10 @@ class MatchedIndex(Remembering):
             f"JOIN {name(f'{relation}_of_entities')} e ON e.entity = r.entity",
         )
         version.unload(engine, f"{relation}_of")
+
+    def trust(self, folder: Path) -> Trust:
+        """See `Remembering.trust`: what the version learnt of its sources."""
+        return trust_of(self.matching, open_version(self.matching, folder).basis())
 
     def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
         """See `Seat.laid`."""

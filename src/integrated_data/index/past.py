@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from integrated_data.engine import Engine
 from integrated_data.index import life
+from integrated_data.index.best import Trust, best
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import EntityEvent
 from integrated_data.vocabulary.sql import name, text
@@ -50,7 +51,8 @@ class History:
     """One entity as a version knows it. `stands_for_it`: the entity that succeeded it, if it was absorbed.
 
     `periods` hold identified values: what each source said of the entity, when it was true and when
-    the service knew. Everything else is ids, words and dates.
+    the service knew; `best` is the best value of each attribute now (see `index.best`). Everything else is ids,
+    words and dates.
     """
 
     entity_id: int
@@ -61,10 +63,15 @@ class History:
     sources: Mapping[str, int]  # records by source
     records: Sequence[tuple[str, str]]  # source, record id
     periods: Sequence[Mapping[str, Any]]
+    best: Sequence[Mapping[str, Any]]
 
 
 class Versions(Protocol):
     """An index whose versions can be laid out."""
+
+    def trust(self, folder: Path) -> Trust:
+        """How far its sources can be relied on."""
+        ...
 
     def laid(self, engine: Engine, *, folder: Path, prefix: str) -> Laid:
         """Make the relations of the version in `folder` (see `Laid`)."""
@@ -73,6 +80,10 @@ class Versions(Protocol):
 
 class Remembering:
     """Answers about the past, for an index that can lay out its versions."""
+
+    def trust(self, folder: Path) -> Trust:  # noqa: ARG002 - the seat's shape
+        """How far the sources of the version in `folder` can be relied on: alike, where nothing is learnt of them."""
+        return Trust()
 
     def succession(self: Versions, engine: Engine, *, folder: Path, relation: str) -> None:
         """See `Seat.succession`."""
@@ -84,7 +95,7 @@ class Remembering:
         """See `Seat.history`."""
         laid = self.laid(engine, folder=folder, prefix="remembered")
         try:
-            return _history(engine, laid, entity_id=entity_id)
+            return _history(engine, laid, entity_id=entity_id, trust=self.trust(folder))
         finally:
             laid.drop(engine)
 
@@ -100,7 +111,7 @@ class Remembering:
             new.drop(engine)
 
 
-def _history(engine: Engine, laid: Laid, *, entity_id: int) -> History | None:
+def _history(engine: Engine, laid: Laid, *, entity_id: int, trust: Trust) -> History | None:
     def rows(relation: str, columns: str, *, order: str) -> list[dict[str, Any]]:
         select = f"SELECT {columns} FROM {laid.of(relation)} WHERE entity_id = {entity_id} ORDER BY {order}"
         found: list[dict[str, Any]] = engine.rows(select).to_pylist()
@@ -125,7 +136,7 @@ def _history(engine: Engine, laid: Laid, *, entity_id: int) -> History | None:
     return History(
         entity_id, entity["status"], laid.moments[-1].version, line[0]["new_id"] if line else None,
         [_created(laid, entity, effective_at=began), *events], sources,
-        [(r["source"], r["record_id"]) for r in records], periods,
+        [(r["source"], r["record_id"]) for r in records], periods, best(periods, laid.attributes, trust=trust),
     )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def history(
     }  # fmt: skip
     site.store.record(Event("entity.seen", look.by, f"index/{index}", facts))
     records = [{"source": s, "record_id": r} for s, r in found.records]
-    return told | {"sources": dict(found.sources), "record_ids": records, "periods": periods}
+    chosen = [dict(b) for b in found.best if not look.fields or b["attribute"] in look.fields]
+    return told | {"sources": dict(found.sources), "record_ids": records, "best": chosen, "periods": periods}
 
 
 def _found(site: LoadingSite, entity_id: int, *, as_at: date | None) -> tuple[str, IndexVersion, History]:

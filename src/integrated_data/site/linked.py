@@ -9,6 +9,7 @@ from typing import Any
 from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, indexes
 from integrated_data.engine import Stored
+from integrated_data.index.best import Trust
 from integrated_data.index.matched import MatchedIndex
 from integrated_data.index.quality import design, groups, shown
 from integrated_data.index.records import Records
@@ -126,6 +127,7 @@ class Reviewed:
     folder: Path
     version: Version | None
     fields: tuple[str, ...]
+    trust: Trust
 
 
 def reviewed(site: LoadingSite, index: str, *, version: int) -> Reviewed:
@@ -139,5 +141,6 @@ def reviewed(site: LoadingSite, index: str, *, version: int) -> Reviewed:
         )
     folder = version_folder(site.places.indexes, index, version=version)
     if isinstance(seat, MatchedIndex):
-        return Reviewed(seat, folder, open_version(seat.matching, folder), shown.fields(seat.matching))
-    return Reviewed(seat, folder, None, tuple(map(str, seat.definition.attributes)))
+        opened = open_version(seat.matching, folder)
+        return Reviewed(seat, folder, opened, shown.fields(seat.matching), seat.trust(folder))
+    return Reviewed(seat, folder, None, tuple(map(str, seat.definition.attributes)), Trust())

@@ -144,7 +144,9 @@ def next_case(
     first = shown.of_record(site.engine, RECORDS, record=row["record"], fields=opened.fields)
     laid = opened.seat.laid(site.engine, folder=opened.folder, prefix="review_index")
     try:
-        entities = shown.of_entities(site.engine, laid, entities=row["options"], fields=opened.fields)
+        entities = shown.of_entities(
+            site.engine, laid, entities=row["options"], fields=opened.fields, trust=opened.trust
+        )
     finally:
         laid.drop(site.engine)
     lines = shown.side_by_side(first, [entities[e] for e in row["options"]])

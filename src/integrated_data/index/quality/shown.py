@@ -10,15 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
+from integrated_data.index.best import Trust, ranked
 from integrated_data.index.matching.definition import MatchDefinition
-from integrated_data.index.past import Laid
+from integrated_data.index.past import TIMES, Laid
 from integrated_data.model.meanings import Meaning
 from integrated_data.vocabulary.sql import name, names
 
 #: Meanings whose agreement decides and whose value does not matter.
 AGREEMENT_ONLY = (Meaning.NHS_NUMBER, Meaning.NATIONAL_INSURANCE_NUMBER, Meaning.TELEPHONE, Meaning.EMAIL)
 
-Values = Mapping[str, tuple[str, ...]]  # field to its values, the newest first
+Values = Mapping[str, tuple[str, ...]]  # field to its values, the best or newest first
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,20 @@ def of_record(engine: Engine, relation: str, *, record: int, fields: Sequence[st
     return {f: _texts([r[f] for r in rows]) for f in held}
 
 
-def of_entities(engine: Engine, laid: Laid, *, entities: Sequence[int], fields: Sequence[str]) -> dict[int, Values]:
-    """Values that an index holds now of entities, by entity id."""
+def of_entities(
+    engine: Engine, laid: Laid, *, entities: Sequence[int], fields: Sequence[str], trust: Trust
+) -> dict[int, Values]:
+    """Values that an index holds now of entities, by entity id; of each field the best first (see `index.best`)."""
     held = [f for f in fields if f in laid.attributes]
     rows = engine.rows(
-        f"SELECT entity_id, {names(held)} FROM {laid.of('attributes')} WHERE recorded_to IS NULL "
+        f"SELECT entity_id, source, {names((*held, *TIMES))} FROM {laid.of('attributes')} WHERE recorded_to IS NULL "
         f"AND entity_id IN ({_listed(entities)}) ORDER BY recorded_from DESC, source, record_id"
     ).to_pylist()
-    return {e: {f: _texts([r[f] for r in rows if r["entity_id"] == e]) for f in held} for e in entities}
+    own = {e: [r for r in rows if r["entity_id"] == e] for e in entities}
+    return {
+        e: {f: _texts([value for (value,), _ in ranked(said, (f,), trust=trust)]) for f in held}
+        for e, said in own.items()
+    }
 
 
 def of_records(
