@@ -26,15 +26,8 @@ from integrated_data.access.gateway import Question
 from integrated_data.control import grants, projects, releases
 from integrated_data.control.store import Store
 from integrated_data.lake import Lake
-from integrated_data.model.access import (
-    Accreditation,
-    Agreement,
-    DatasetRequest,
-    Person,
-    Project,
-    Purpose,
-    Standing,
-)
+from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
+from integrated_data.model.agreement import Agreement, Purpose, Standing
 from integrated_data.model.event import Event
 from integrated_data.site.analysis import AnalysisSite, open_analysis
 from integrated_data.site.installation import create

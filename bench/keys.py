@@ -26,7 +26,8 @@ from integrated_data.control import projects, tables
 from integrated_data.control.store import Store, sqlite
 from integrated_data.deidentify.keys import ProjectTokens
 from integrated_data.engines.duckdb import DuckDB, Limits
-from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, Purpose
+from integrated_data.model.access import DatasetRequest, Decision, Grant, Project
+from integrated_data.model.agreement import Purpose
 from integrated_data.model.query import QueryLimits
 from integrated_data.site.parser import DuckDBParser
 from integrated_data.site.running import ProcessWorker

@@ -10,7 +10,8 @@ from typing import Any
 
 import cedarpy
 
-from integrated_data.model.access import AccessRequest, Agreement, Person, World
+from integrated_data.model.access import AccessRequest, Person, World
+from integrated_data.model.agreement import Agreement
 from tests.worlds import DATASETS, DAY, LAW
 
 POLICY = """
@@ -38,6 +39,10 @@ when {
     && (resource.indexed || context.keys.isEmpty())
     && (resource.owner == principal.organisation
         || resource.onward.contains("*") || resource.onward.contains(principal.organisation))
+    && (!(resource has licence)
+        || (context.day <= resource.licence.ends
+            && (resource.licence.onward || resource.licence.buyers.contains("*")
+                || resource.licence.buyers.contains(principal.organisation))))
     && (!resource.gateway.training || context.day <= principal.trained)
     && (!resource.gateway.benefit || context.project.benefit)
     && (!resource.gateway.ethics || context.project.ethics)
@@ -86,15 +91,16 @@ def person(one: Person) -> dict[str, Any]:
 
 
 def agreement(one: Agreement) -> dict[str, Any]:
-    return entity(
-        "Agreement", one.id,
-        {
-            "dataset": one.dataset, "owner": one.owner, "gateway": reference("Gateway", one.gateway),
-            "purposes": list(one.purposes), "columns": list(one.columns), "onward": list(one.onward_to),
-            "starts": day(one.starts), "ends": day(one.ends), "indexed": one.index_by_default,
-            "suspended": one.suspended, "needs": one.conditions.standing.rank,
-        },
-    )  # fmt: skip
+    attributes: dict[str, Any] = {
+        "dataset": one.dataset, "owner": one.owner, "gateway": reference("Gateway", one.gateway),
+        "purposes": list(one.purposes), "columns": list(one.columns), "onward": list(one.onward_to),
+        "starts": day(one.starts), "ends": day(one.ends), "indexed": one.index_by_default,
+        "suspended": one.suspended, "needs": one.conditions.standing.rank,
+    }  # fmt: skip
+    if one.licence is not None:
+        buyers, onward = list(one.licence.buyers), one.licence.onward_sharing
+        attributes["licence"] = {"buyers": buyers, "ends": day(one.licence.ends), "onward": onward}
+    return entity("Agreement", one.id, attributes)
 
 
 def entities(world: World) -> list[dict[str, Any]]:

@@ -13,15 +13,8 @@ from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.access import (
-    Conditions,
-    DatasetRequest,
-    Grant,
-    Person,
-    Project,
-    Purpose,
-    QueryState,
-)
+from integrated_data.model.access import DatasetRequest, Grant, Person, Project, QueryState
+from integrated_data.model.agreement import Conditions, Purpose
 from integrated_data.model.output import Ask, CheckReport, OutputRequest, View
 from integrated_data.model.people import Role
 from integrated_data.output import release, request

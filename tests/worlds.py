@@ -7,18 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from integrated_data.model.access import (
     AccessRequest,
     Accreditation,
-    Agreement,
-    Conditions,
     DatasetRequest,
-    Law,
-    LegalGateway,
     Person,
     Project,
     ProjectState,
-    Purpose,
-    Standing,
     World,
 )
+from integrated_data.model.agreement import Agreement, Conditions, Law, LegalGateway, Licence, Purpose, Standing
 
 DAY = date(2026, 6, 15)
 AT = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -128,9 +123,15 @@ def _changed_agreement(one: Agreement, dice: random.Random) -> Agreement:
             lambda: replace(one, index_by_default=False),
             lambda: replace(one, suspended=True),
             lambda: replace(one, dataset=dice.choice(("census", "pay"))),
+            lambda: replace(one, licence=_licence(dice)),
             lambda: replace(one, conditions=Conditions(10, 5, dice.choice(tuple(Standing)))),
         )
     )()
+
+
+def _licence(dice: random.Random) -> Licence:
+    buyers = dice.choice((("*",), _some(dice, ORGANISATIONS)))
+    return Licence(buyers, dice.choice((_near(dice), date(2026, 12, 31))), onward_sharing=dice.random() < 0.3)
 
 
 def _changed_person(one: Person, dice: random.Random) -> Person:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrated_data.approve.decide import decide
-from integrated_data.model.access import ANY, AccessRequest, Accreditation, Agreement, Law, Person, Project, World
+from integrated_data.model.access import AccessRequest, Accreditation, Person, Project, World
+from integrated_data.model.agreement import ANY, Agreement, Law
 from tests.worlds import AT, LAW, random_case
 
 SEEDS = st.integers(0, 2**32)

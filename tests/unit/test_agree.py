@@ -9,15 +9,8 @@ import pytest
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import bodies, projects
 from integrated_data.control.store import Store
-from integrated_data.model.access import (
-    Agreement,
-    Conditions,
-    Decision,
-    ProjectState,
-    Purpose,
-    Rule,
-    Standing,
-)
+from integrated_data.model.access import Decision, ProjectState, Rule
+from integrated_data.model.agreement import Agreement, Conditions, Purpose, Standing
 from integrated_data.model.errors import AgreementRefusal
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

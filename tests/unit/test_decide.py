@@ -7,16 +7,8 @@ from typing import Any
 import pytest
 
 from integrated_data.approve.decide import decide, decide_project
-from integrated_data.model.access import (
-    Accreditation,
-    Conditions,
-    DatasetRequest,
-    ProjectState,
-    Purpose,
-    Rule,
-    Standing,
-    World,
-)
+from integrated_data.model.access import Accreditation, DatasetRequest, ProjectState, Rule, World
+from integrated_data.model.agreement import Conditions, Licence, Purpose, Standing
 from tests.worlds import ADA, AGREEMENT, AT, BEN, FULL, PROJECT, REQUEST, WORLD
 
 
@@ -41,8 +33,9 @@ def test_what_holds_is_allowed_with_every_reason_and_a_last_day() -> None:
     assert decision.allowed
     assert decision.agreements == ("A-1",)
     assert decision.until == date(2026, 11, 30)  # the project ends first
-    assert decision.policy_version == "2/Testland 1"
-    assert {r.rule for r in decision.reasons_for} == set(Rule) - {Rule.AGREEMENT, Rule.DERIVATION, Rule.APPROVER}
+    assert decision.policy_version == "3/Testland 1"
+    others = {Rule.AGREEMENT, Rule.DERIVATION, Rule.LICENSED, Rule.APPROVER}
+    assert {r.rule for r in decision.reasons_for} == set(Rule) - others
 
 
 PAST, LATER = date(2026, 6, 14), date(2026, 6, 16)
@@ -73,6 +66,10 @@ PICTURES: list[tuple[str, dict[str, Any], dict[str, Any], list[Rule]]] = [
     ("organisation not named", {}, {"agreement": {"onward_to": ("Institute",)}}, [Rule.AGREED_ORGANISATION]),
     ("column not agreed", {}, {"agreement": {"columns": ("sex", "region")}}, [Rule.AGREED_COLUMNS]),
     ("indexing not agreed", {}, {"agreement": {"index_by_default": False}}, [Rule.AGREED_KEYS]),
+    ("licence not bought", {}, {"agreement": {"licence": Licence(("Institute",), LATER)}}, [Rule.LICENSED]),
+    ("licence over", {}, {"agreement": {"licence": Licence(("University",), PAST)}}, [Rule.LICENSED]),
+    ("licence bought", {}, {"agreement": {"licence": Licence(("University",), LATER)}}, []),
+    ("licence shared onwards", {}, {"agreement": {"licence": Licence((), LATER, onward_sharing=True)}}, []),
     ("accreditation expired", {}, {"ada": {"accreditation": EXPIRED}}, [Rule.ACCREDITED]),
     ("never accredited", {}, {"ada": {"accreditation": None}}, [Rule.ACCREDITED]),
     ("training expired", {}, {"ada": {"trained_until": PAST}}, [Rule.TRAINED]),

@@ -9,7 +9,8 @@ import pytest
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.access import Conditions, QueryState
+from integrated_data.model.access import QueryState
+from integrated_data.model.agreement import Conditions
 from integrated_data.model.errors import OutputRefusal, QueryRefusal
 from integrated_data.model.output import Ask, CheckReport, Lane, Outcome, OutputState
 from integrated_data.output import listing, request

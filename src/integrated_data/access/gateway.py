@@ -21,15 +21,8 @@ from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may
 from integrated_data.access.running import Job, QueryFailure, Rows, Worker, refusal
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
-from integrated_data.model.access import (
-    AccessRequest,
-    Decision,
-    Law,
-    Project,
-    QueryState,
-    Reason,
-    World,
-)
+from integrated_data.model.access import AccessRequest, Decision, Project, QueryState, Reason, World
+from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
 from integrated_data.model.query import Kept, QueryLimits
 

@@ -1,7 +1,8 @@
 """Accredit: people, their accreditation and training."""
 
 from integrated_data.approve.documents import check_ids, read, require
-from integrated_data.model.access import Person, Standing
+from integrated_data.model.access import Person
+from integrated_data.model.agreement import Standing
 
 
 def read_person(text: str) -> Person:

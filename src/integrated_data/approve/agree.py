@@ -1,9 +1,14 @@
 """Agree: the law as configuration, and what owners of datasets agreed to."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import date
 from importlib.resources import files
 
-from integrated_data.approve.documents import check_ids, read, require
-from integrated_data.model.access import Agreement, Law
+from integrated_data.approve.documents import check_ids, load, read, require
+from integrated_data.control import bodies
+from integrated_data.model.agreement import Agreement, Annex, Framework, Law
+from integrated_data.model.frameworks import agreement_of, chain, widened
 
 
 def read_law(text: str) -> Law:
@@ -37,6 +42,57 @@ def read_agreement(text: str, law: Law) -> Agreement:
     return agreement
 
 
+def read_paper(text: str, law: Law, *, known: Mapping[str, Framework]) -> Agreement | Annex | Framework:
+    """What a form says: an agreement by itself, an annex (framework and dataset, no owner of its own), or a framework.
+
+    Refuses what the law or the framework does not allow, and frameworks that stand under each other in a circle.
+    """
+    body = load(text, what="agreement")
+    given = set(body) if isinstance(body, Mapping) else {"dataset"}
+    if not {"dataset", "framework"} & given:
+        framework = bodies.read(Framework, body, what="framework")
+        chain(framework.id, {**known, framework.id: framework})
+        check_agreement(_as_agreement(framework), law)
+        return framework
+    if "framework" in given and not {"owner", "gateway"} & given:
+        annex = bodies.read(Annex, body, what="annex")
+        check_annex(annex, law, known=known)
+        return annex
+    agreement = bodies.read(Agreement, body, what="agreement")
+    check_agreement(agreement, law)
+    return agreement
+
+
+def _as_agreement(framework: Framework) -> Agreement:
+    """A framework as the agreement that an annex which says nothing makes of it."""
+    named = {f.name: getattr(framework, f.name) for f in fields(framework) if f.name not in ("id", "under")}
+    return Agreement(id=framework.id, dataset="any", **named)
+
+
+def check_annex(annex: Annex, law: Law, *, known: Mapping[str, Framework]) -> None:
+    """Refuse an annex that says more than its framework lets it, or that contradicts itself or the law."""
+    made = agreement_of(annex, known)
+    wider = widened(annex, known)
+    require(
+        not wider,
+        f"Annex {annex.id} goes beyond framework {annex.framework} in field {', '.join(wider)}",
+        next_step="An annex can only narrow: take it out, or have the framework widened first",
+    )
+    check_agreement(made, law)
+
+
+def loading_stopped(agreed: Sequence[Agreement], day: date) -> str:
+    """Why nothing more of a dataset may be loaded; empty where an agreement is in force, or there is none at all."""
+    if not agreed or any(a.in_force(day) for a in agreed):
+        return ""
+    last = max(agreed, key=lambda a: a.ends)
+    if any(a.suspended and a.starts <= day <= a.ends for a in agreed):
+        return f"Agreement {next(a.id for a in agreed if a.suspended)} is suspended"
+    if day > last.ends:
+        return f"Agreement {last.id} ended on {last.ends}"
+    return f"Agreement {last.id} starts on {last.starts}"
+
+
 def check_agreement(agreement: Agreement, law: Law) -> None:
     """Refuse an agreement that contradicts itself or the law."""
     check_ids("agreement", id=agreement.id, dataset=agreement.dataset)
@@ -63,7 +119,17 @@ def check_agreement(agreement: Agreement, law: Law) -> None:
         f"{whole} permits use for {', '.join(beyond)}, which its gateway does not allow",
         next_step="Take the purpose out, or rest the agreement on another gateway",
     )
-    conditions = agreement.conditions
+    conditions, licence = agreement.conditions, agreement.licence
+    require(
+        licence is None or (bool(licence.buyers) and 0 <= licence.price_share <= 1),
+        f"{whole} has a licence without a buyer, or with a price share that is none",
+        next_step="Name buyers; a price share lies between 0 and 1",
+    )
+    require(
+        agreement.retention_days is None or agreement.retention_days >= 0,
+        f"{whole} keeps data for less than no time",
+        next_step="Set retention_days to 0 or more",
+    )
     require(
         conditions.minimum_people >= 1 and conditions.rounding >= 1,
         f"{whole} has a condition below 1",

@@ -6,7 +6,8 @@ from integrated_data.approve.decide import decide_project
 from integrated_data.approve.documents import check_ids, read, require
 from integrated_data.control import projects as records
 from integrated_data.control.store import Store
-from integrated_data.model.access import Decision, Law, Project, ProjectState, Reason, Rule
+from integrated_data.model.access import Decision, Project, ProjectState, Reason, Rule
+from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal
 
 

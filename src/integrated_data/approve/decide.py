@@ -12,20 +12,11 @@ from functools import reduce
 
 from integrated_data.approve.findings import About, Case
 from integrated_data.approve.permit import agreements_for
-from integrated_data.model.access import (
-    AccessRequest,
-    Agreement,
-    Conditions,
-    Decision,
-    Project,
-    ProjectState,
-    Reason,
-    Rule,
-    World,
-)
+from integrated_data.model.access import AccessRequest, Decision, Project, ProjectState, Reason, Rule, World
+from integrated_data.model.agreement import Agreement, Conditions
 
 #: Changes whenever a rule is added, removed or means something else.
-POLICY = "2"
+POLICY = "3"
 
 
 def decide(request: AccessRequest, world: World, *, at: datetime) -> Decision:

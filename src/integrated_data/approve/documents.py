@@ -18,10 +18,15 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 def read(kind: type[T], text: str, *, what: str) -> T:
     """One document of dataclass `kind`; refuses by the name of the field that is wrong."""
+    return bodies.read(kind, load(text, what=what), what=what)
+
+
+def load(text: str, *, what: str) -> object:
+    """The plain values of a YAML document; refuses what is none."""
     if len(text) > LONGEST:
         raise AgreementRefusal(f"The {what} is too long to be one", next_step="Check which file was given")
     try:
-        body = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
@@ -33,7 +38,6 @@ def read(kind: type[T], text: str, *, what: str) -> T:
             f"The {what} holds a day that does not exist, so that a field that must be a date is none",
             next_step="Correct the file; examples are in examples/",
         ) from None
-    return bodies.read(kind, body, what=what)
 
 
 def check_ids(what: str, **ids: str) -> None:

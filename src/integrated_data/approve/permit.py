@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import date
 
 from integrated_data.approve.findings import About, Case
-from integrated_data.model.access import ANY, Agreement, LegalGateway, Person, Reason, Rule, Standing, World
+from integrated_data.model.access import Person, Reason, Rule, World
+from integrated_data.model.agreement import ANY, Agreement, LegalGateway, Licence, Standing
 
 
 def agreements_for(case: Case) -> tuple[list[Agreement], list[Reason]]:
@@ -55,6 +56,8 @@ def findings_of(case: Case, agreement: Agreement) -> list[Reason]:
     """Every finding about one agreement; all must hold."""
     gateway = case.world.law.gateway(agreement.gateway)
     found = [_active(agreement), _in_date(agreement, case.day), *_use(case, agreement)]
+    if agreement.licence is not None:
+        found.append(_licensed(case, agreement, licence=agreement.licence))
     if gateway is None:
         text = f"Agreement {agreement.id} rests on a legal gateway that the law on file does not know"
         about = About(Rule.GATEWAY, f"agreement {agreement.id}")
@@ -79,6 +82,20 @@ def _in_date(agreement: Agreement, day: date) -> Reason:
         text = f"Agreement {agreement.id} ended on {agreement.ends}"
         return about.fails(text, f"Ask {agreement.owner} to extend it")
     return about.holds(f"Agreement {agreement.id} holds until {agreement.ends}", until=agreement.ends)
+
+
+def _licensed(case: Case, agreement: Agreement, *, licence: Licence) -> Reason:
+    about, organisation = About(Rule.LICENSED, f"agreement {agreement.id}"), None
+    if case.person is not None:
+        organisation = case.person.organisation
+    if case.day > licence.ends:
+        text = f"The licence of agreement {agreement.id} ended on {licence.ends}"
+        return about.fails(text, f"Buy it again from {agreement.owner}")
+    bought = organisation in licence.buyers or ANY in licence.buyers
+    if organisation is None or not (bought or licence.onward_sharing):
+        text = f"The person's organisation has not bought the licence of agreement {agreement.id}"
+        return about.fails(text, f"Buy it from {agreement.owner}, or have it shared onwards")
+    return about.holds(f"The licence of agreement {agreement.id} holds until {licence.ends}", until=licence.ends)
 
 
 def _gateway(case: Case, agreement: Agreement, *, gateway: LegalGateway) -> Reason:

@@ -29,13 +29,42 @@ def add_to(app: typer.Typer) -> None:
 @agreement.command("add")
 @taking
 def agreement_add(file: File, call: Call) -> None:
-    """Add an agreement, or a new state of it."""
-    from integrated_data.approve import agree
+    """Add an agreement, a framework, or an annex that adds a dataset to one; or a new state of it."""
+    from integrated_data.site import agreeing
 
-    with opened_store(call.home) as (_, store):
-        read = agree.read_agreement(file.read_text(), agree.united_kingdom())
-        projects.add_agreement(store, read, by=call.actor)
-    shown.facts(bodies.write(read), title="Agreement added", json_out=call.json)
+    with opened_store(call.home) as (places, store):
+        added = agreeing.add(places, store, text=file.read_text(), by=call.actor)
+    shown.facts(added, title=f"{added['kind'].capitalize()} added", json_out=call.json)
+
+
+@agreement.command("law")
+@taking
+def agreement_law(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A law's file to put to use.")
+    ] = None,
+    *,
+    call: Call,
+) -> None:
+    """Show the law that agreements rest on, or put another file of it to use; see examples/law_finland.yaml."""
+    from integrated_data.site import agreeing
+
+    with opened_store(call.home) as (places, store):
+        if file is not None:
+            agreeing.set_law(places, store, text=file.read_text(), by=call.actor)
+        law = agreeing.law_of(places)
+    shown.facts(bodies.write(law), title="The law", json_out=call.json)
+
+
+@agreement.command("enforce")
+@taking
+def agreement_enforce(call: Call) -> None:
+    """Close grants whose agreement or project has ended, and delete their copies; deliveries do it by themselves."""
+    from integrated_data.site import agreeing
+
+    with opened_store(call.home) as (places, store):
+        closed = agreeing.close_ended(store, places.projects, by=call.actor)
+    shown.table(closed, title="Grants closed", json_out=call.json)
 
 
 @agreement.command("list")
@@ -46,7 +75,7 @@ def agreement_list(call: Call) -> None:
         known = projects.agreements(connection)
     rows = [
         {"id": a.id, "dataset": a.dataset, "owner": a.owner, "gateway": a.gateway, "starts": str(a.starts),
-         "ends": str(a.ends), "suspended": a.suspended}
+         "ends": str(a.ends), "suspended": a.suspended, "framework": a.framework}
         for a in known
     ]  # fmt: skip
     shown.table(rows, title="Agreements", json_out=call.json)

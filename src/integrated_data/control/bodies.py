@@ -4,6 +4,8 @@ The same reading serves the control store's JSON bodies and the YAML that people
 mistake in either is refused by the name of its field and never by its value.
 """
 
+import hashlib
+import json
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -36,6 +38,11 @@ def write(value: Any) -> Any:
             return {f.name: write(getattr(value, f.name)) for f in fields(value)}
         case _:
             return value
+
+
+def digest(body: Any) -> str:
+    """SHA-256 over JSON values, whatever the order of their names."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def read(kind: type[T], body: object, *, what: str) -> T:

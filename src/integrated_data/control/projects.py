@@ -1,49 +1,52 @@
 """What the store knows of agreements, people, projects and decisions."""
 
-import hashlib
-import json
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from integrated_data.control import bodies, releases
+from integrated_data.control import bodies, frameworks, releases
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
-from integrated_data.model.access import (
-    PROJECT_MOVES,
-    Agreement,
-    Decision,
-    Law,
-    Person,
-    Project,
-    ProjectState,
-    World,
-)
+from integrated_data.model.access import PROJECT_MOVES, Decision, Person, Project, ProjectState, World
+from integrated_data.model.agreement import Agreement, Annex, Law
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
 
 T = TypeVar("T")
 
 
-def add_agreement(store: Store, agreement: Agreement, *, by: str) -> None:
-    """Write an agreement down, or its new version under the same id; it takes effect at once."""
+def add_agreement(store: Store, agreement: Agreement | Annex, *, by: str) -> None:
+    """Write an agreement or an annex down, or its new version under the same id; it takes effect at once.
+
+    Refuses an annex whose framework is not on record.
+    """
     event = Event("agreement.written", by, f"dataset/{agreement.dataset}", {"agreement": agreement.id})
     with store.change(event) as change:
-        _put(change, t.agreement, key=agreement.id, body=bodies.write(agreement), dataset=agreement.dataset)
+        body = bodies.write(agreement)
+        frameworks.read_agreement(body, frameworks.known(change.connection))
+        _put(change, t.agreement, key=agreement.id, body=body, dataset=agreement.dataset)
 
 
 def agreements(connection: sa.Connection, dataset: str | None = None) -> list[Agreement]:
-    """Agreements on record, of one dataset or of all, by id."""
+    """Agreements on record, of one dataset or of all, by id, as they stand under their frameworks."""
     query = sa.select(t.agreement.c.body).order_by(t.agreement.c.id)
     if dataset is not None:
         query = query.where(t.agreement.c.dataset == dataset)
-    return [bodies.read(Agreement, b, what="agreement") for b in connection.execute(query).scalars()]
+    return _read_agreements(connection, query)
 
 
 def get_agreement(connection: sa.Connection, agreement: str) -> Agreement:
-    """The agreement of that id; refuses when there is none."""
-    return _get(connection, t.agreement, key=agreement, kind=Agreement)
+    """The agreement of that id, as it stands under its framework; refuses when there is none."""
+    found = _read_agreements(connection, sa.select(t.agreement.c.body).where(t.agreement.c.id == agreement))
+    if not found:
+        raise _unknown("agreement", agreement)
+    return found[0]
+
+
+def _read_agreements(connection: sa.Connection, query: sa.Select[Any]) -> list[Agreement]:
+    known = frameworks.known(connection)
+    return [frameworks.read_agreement(body, known) for body in connection.execute(query).scalars()]
 
 
 def add_person(store: Store, person: Person, *, by: str) -> None:
@@ -125,10 +128,8 @@ def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> 
     asked = sorted({r.dataset for p in found for r in p.datasets})
     derived = releases.derivations(connection, asked)
     datasets = sorted({*asked, *(source for of in derived.values() for source in of)})
-    bodies_of = connection.execute(
-        sa.select(t.agreement.c.body).where(t.agreement.c.dataset.in_(datasets)).order_by(t.agreement.c.id)
-    ).scalars()
-    agreed = tuple(bodies.read(Agreement, b, what="agreement") for b in bodies_of)
+    bearing = sa.select(t.agreement.c.body).where(t.agreement.c.dataset.in_(datasets)).order_by(t.agreement.c.id)
+    agreed = tuple(_read_agreements(connection, bearing))
     rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
     known = tuple(bodies.read(Person, b, what="person") for b in rows)
     return World(law, agreed, known, tuple(found), tuple(sorted(derived.items())))
@@ -178,11 +179,10 @@ def _unknown(what: str, key: str) -> AgreementRefusal:
 
 def _put(change: Change, table: sa.Table, *, key: str, body: dict[str, Any], **columns: str) -> None:
     """Insert or replace a body under its id; its digest goes into the event."""
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     known = change.connection.execute(sa.select(table.c.id).where(table.c.id == key)).first()
     values = {"body": body, "at": change.at, **columns}
     if known is None:
         change.connection.execute(sa.insert(table).values(id=key, **values))
     else:
         change.connection.execute(sa.update(table).where(table.c.id == key).values(**values))
-    change.note(sha256=digest, replaced=known is not None)
+    change.note(sha256=bodies.digest(body), replaced=known is not None)

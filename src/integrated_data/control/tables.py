@@ -173,7 +173,14 @@ agreement = Table(
     "agreement", METADATA,
     Column("id", String(64), primary_key=True),
     Column("dataset", String(64), nullable=False, index=True),
-    Column("body", JSON, nullable=False),  # model.access.Agreement
+    Column("body", JSON, nullable=False),  # model.agreement.Agreement, or an Annex of a framework
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+framework = Table(
+    "framework", METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),  # model.agreement.Framework
     Column("at", String(32), nullable=False),
 )  # fmt: skip
 
@@ -193,6 +200,23 @@ decision = Table(
     Column("allowed", Boolean, nullable=False),
     Column("body", JSON, nullable=False),  # reasons for and against, policy version
     Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+approval = Table(
+    "approval", METADATA,  # one that an application needs, each a decision of its own
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("stage", String(32), nullable=False),  # model.approval.Stage
+    Column("organisation", String(128), nullable=False),
+    Column("scope", String(64), nullable=False),  # digest of the parts of the application that it is about
+    Column("days", Integer, nullable=False),  # days it may take
+    Column("why", Text, nullable=False),
+    Column("asked_at", String(32), nullable=False),
+    Column("state", String(16), nullable=False),  # open, given, refused, lapsed
+    Column("by", String(128), nullable=True),
+    Column("reason", Text, nullable=True),
+    Column("decided_at", String(32), nullable=True),
+    UniqueConstraint("project", "stage", "organisation", "scope", "asked_at"),
 )  # fmt: skip
 
 grant = Table(

@@ -1,4 +1,4 @@
-"""Access words: law, agreements, people, projects, decisions and what is granted.
+"""Access words: people, projects, decisions and what is granted.
 
 Dates are whole days and both ends count: an agreement that ends on 31 March still holds on that day.
 """
@@ -10,109 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from integrated_data.model.agreement import Agreement, Conditions, Law, Purpose, Standing
 from integrated_data.model.people import Role
-
-#: In a list of columns or organisations: every one there is.
-ANY = "*"
-
-
-class Purpose(StrEnum):
-    """Why data are used; the three never mix."""
-
-    RESEARCH = "research"
-    STATISTICS = "statistics"
-    OPERATIONAL = "operational"
-
-
-class Standing(StrEnum):
-    """What an accreditation amounts to on a day, lowest first."""
-
-    NONE = "none"
-    PROVISIONAL = "provisional"  # works under a fully accredited supervisor on the same team
-    FULL = "full"
-
-    @property
-    def rank(self) -> int:
-        """0 for none, 1 for provisional, 2 for full."""
-        return _RANKS[self]
-
-
-_RANKS = {Standing.NONE: 0, Standing.PROVISIONAL: 1, Standing.FULL: 2}
-
-
-@dataclass(frozen=True)
-class LegalGateway:
-    """One way the law allows data to be used, and what it asks of people and projects."""
-
-    id: str
-    title: str
-    purposes: tuple[Purpose, ...]
-    standing: Standing = Standing.FULL
-    training: bool = True
-    public_benefit: bool = False
-    ethics: bool = False
-    public_register: bool = False
-
-
-@dataclass(frozen=True)
-class Law:
-    """The legal gateways of one country: configuration, not code."""
-
-    country: str
-    version: str
-    gateways: tuple[LegalGateway, ...]
-
-    def gateway(self, gateway: str) -> LegalGateway | None:
-        """The gateway of that id, or None."""
-        return next((g for g in self.gateways if g.id == gateway), None)
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What an owner asks of every use; a project takes the strictest of its datasets'.
-
-    `minimum_people`: fewest distinct people behind a released cell. `rounding`: base that
-    released counts are rounded to (1: not rounded). `standing`: lowest accreditation.
-    """
-
-    minimum_people: int = 10
-    rounding: int = 1
-    standing: Standing = Standing.NONE
-
-    def strictest(self, other: "Conditions") -> "Conditions":
-        """The harder of two sets of conditions, each by itself."""
-        return Conditions(
-            max(self.minimum_people, other.minimum_people),
-            max(self.rounding, other.rounding),
-            max(self.standing, other.standing, key=lambda s: s.rank),
-        )
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What the owner of one dataset agreed to: an annex to the framework `framework`.
-
-    `columns` of the published table and organisations in `onward_to` may be `*`. Without
-    `index_by_default` no project gets a key of this dataset, so it joins with nothing.
-    """
-
-    id: str
-    dataset: str
-    owner: str
-    gateway: str
-    purposes: tuple[Purpose, ...]
-    columns: tuple[str, ...]
-    onward_to: tuple[str, ...]
-    starts: date
-    ends: date
-    index_by_default: bool = False
-    suspended: bool = False
-    framework: str = ""
-    conditions: Conditions = field(default_factory=Conditions)
-
-    def covers(self, purpose: Purpose, day: date) -> bool:
-        """Whether it has something to say about a use: it is for that purpose, and in date (suspended or not)."""
-        return purpose in self.purposes and self.starts <= day <= self.ends
 
 
 @dataclass(frozen=True)
@@ -290,6 +189,7 @@ class Rule(StrEnum):
     AGREEMENT_IN_DATE = "agreement in date"
     GATEWAY = "legal gateway allows the purpose"
     AGREED_PURPOSE = "agreement permits the purpose"
+    LICENSED = "licence covers the organisation"
     AGREED_ORGANISATION = "agreement permits the organisation"
     AGREED_COLUMNS = "agreement permits the columns"
     AGREED_KEYS = "agreement permits joining"

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from integrated_data.control import grants, outputs, projects, queries, releases
 from integrated_data.control.store import Store
-from integrated_data.model.access import Conditions, QueryState
+from integrated_data.model.access import QueryState
+from integrated_data.model.agreement import Agreement, Conditions
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import (
     Ask,
@@ -59,6 +60,7 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
     results = tuple(Asked(query, sql, _result(run, _runnable(sql, views))) for query, sql in texts.items())
     sha256 = requested.keep(requested.place(folder, number), results)
     read = sorted({table for sql in texts.values() for table in _datasets(sql, store, project=ask.project)})
+    check_may_leave(store, tuple(read))
     outputs.put_request(store, number, ask=ask, sha256=sha256, datasets=read)
     with store.read() as connection:
         return outputs.get_request(connection, number)
@@ -109,13 +111,29 @@ def withdraw(store: Store, *, request: str, actor: str) -> None:
     outputs.withdraw(store, request, actor=actor)
 
 
-def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
-    """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
+def check_may_leave(store: Store, datasets: tuple[str, ...]) -> None:
+    """Refuse where an agreement or licence of these datasets, or of their origins, allows no derived products."""
+    for agreement in _agreed(store, datasets):
+        licence = agreement.licence
+        if not agreement.conditions.derived_products or (licence is not None and not licence.derived_products):
+            raise OutputRefusal(
+                f"Nothing made from dataset {agreement.dataset} may leave the service",
+                why=f"Agreement {agreement.id} allows no derived products",
+                next_step=f"Ask {agreement.owner} to allow them",
+            )
+
+
+def _agreed(store: Store, datasets: tuple[str, ...]) -> list[Agreement]:
+    """Every agreement on some datasets, or on what they were derived from."""
     with store.read() as connection:
         derived = releases.derivations(connection, datasets)
         every = sorted({*datasets, *(source for of in derived.values() for source in of)})
-        agreed = [a.conditions for d in every for a in projects.agreements(connection, d)]
-    strictest = reduce(Conditions.strictest, agreed, Conditions())
+        return [agreement for dataset in every for agreement in projects.agreements(connection, dataset)]
+
+
+def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
+    """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
+    strictest = reduce(Conditions.strictest, (a.conditions for a in _agreed(store, datasets)), Conditions())
     return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
 
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from integrated_data.access.gateway import Gateway
-from integrated_data.approve import agree
 from integrated_data.approve.decide import decide
 from integrated_data.control.store import Store
+from integrated_data.site.agreeing import law_of
 from integrated_data.site.parser import DuckDBParser
 from integrated_data.site.places import Places, open_store, signing_key
 from integrated_data.site.running import ProcessWorker
@@ -31,7 +31,7 @@ def open_analysis(places: Places, settings: Settings) -> Iterator[AnalysisSite]:
     store = open_store(places)
     parser = DuckDBParser()
     worker = ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
-    gateway = Gateway(store, agree.united_kingdom(), decide, parser, worker, signing_key(places))
+    gateway = Gateway(store, law_of(places), decide, parser, worker, signing_key(places))
     try:
         yield AnalysisSite(places, store, gateway)
     finally:

@@ -16,6 +16,7 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
+from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
 
@@ -31,13 +32,21 @@ def deliver_and_refresh(
     contract: Contract | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """One delivery through all stages; returns what became of it, as plain values."""
+    """One delivery through all stages; returns what became of it, as plain values.
+
+    Grants whose agreement has ended are closed first; a dataset whose agreements have all ended is refused.
+    """
+    close_ended(site.store, site.places.projects, by=site.actor)
+    check_loading(site.store, dataset, by=site.actor)
     outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
     return _told(site, outcome)
 
 
 def accept(site: LoadingSite, delivery: str, *, reason: str, progress: Progress | None = None) -> dict[str, Any]:
     """A steward accepts a held delivery, and it goes on."""
+    with site.store.read() as connection:
+        dataset = deliveries.get(connection, delivery).dataset
+    check_loading(site.store, dataset, by=site.actor)
     return _told(site, journey.accept_held(site.workshop, delivery, reason=reason, progress=progress))
 
 

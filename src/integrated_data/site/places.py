@@ -6,6 +6,7 @@ sign-in.yaml                                             the identity provider, 
 control.sqlite                                           the service's own memory
 identified/   landed/ deliveries/ indexes/               sealed; loading side only
 definitions/                                             own indexes, a file each
+law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/             what was provisioned
 outputs/      requests/ released/
@@ -74,6 +75,11 @@ class Places:
     def definitions(self) -> Path:
         """The installation's own indexes: a file each; no personal data."""
         return self.home / "definitions"
+
+    @property
+    def law(self) -> Path:
+        """The law that the installation works under, where it is not the one shipped."""
+        return self.home / "law.yaml"
 
     @property
     def lake(self) -> Path:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from integrated_data.approve import agree, apply, provision
+from integrated_data.approve import apply, provision
 from integrated_data.control import projects, releases
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.journey import resolving
 from integrated_data.model.access import DatasetRequest, Decision, Grant, Project
+from integrated_data.site.agreeing import law_of
 from integrated_data.site.loading import LoadingSite
 
 
@@ -20,7 +21,7 @@ def decide_and_provision(
     """
     if not refuse:
         _check_published(site, project)
-    decision = apply.decide(site.store, project, law=agree.united_kingdom(), by=by, refuse=refuse)
+    decision = apply.decide(site.store, project, law=law_of(site.places), by=by, refuse=refuse)
     if not decision.allowed:
         provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was refused")
         return decision, []

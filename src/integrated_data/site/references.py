@@ -22,6 +22,7 @@ from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, Usage
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import LINK_COLUMNS
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.site.agreeing import check_loading
 from integrated_data.site.kit import Kit, infer_delivered, read_contract
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.refreshing import refresh_index
@@ -68,6 +69,7 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
     was to be done, those that an earlier call left unfinished among them.
     """
     site.seats.of(order.index)
+    check_loading(site.store, order.source, by=site.actor)
     contract = read_contract(order.contract_file) if order.contract_file else None
     feed = journey.Feed(order.index, order.id_column)
     outcome = journey.deliver(

@@ -1,0 +1,178 @@
+"""Agreement words: the law's gateways, what owners agreed to, and on which terms.
+
+Dates are whole days and both ends count: an agreement that ends on 31 March still holds on that day.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+#: In a list of columns or organisations: every one there is.
+ANY = "*"
+
+
+class Purpose(StrEnum):
+    """Why data are used; the three never mix."""
+
+    RESEARCH = "research"
+    STATISTICS = "statistics"
+    OPERATIONAL = "operational"
+
+
+class Standing(StrEnum):
+    """What an accreditation amounts to on a day, lowest first."""
+
+    NONE = "none"
+    PROVISIONAL = "provisional"  # works under a fully accredited supervisor on the same team
+    FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """0 for none, 1 for provisional, 2 for full."""
+        return _RANKS[self]
+
+
+_RANKS = {Standing.NONE: 0, Standing.PROVISIONAL: 1, Standing.FULL: 2}
+
+
+@dataclass(frozen=True)
+class LegalGateway:
+    """One way the law allows data to be used, and what it asks of people and projects."""
+
+    id: str
+    title: str
+    purposes: tuple[Purpose, ...]
+    standing: Standing = Standing.FULL
+    training: bool = True
+    public_benefit: bool = False
+    ethics: bool = False
+    public_register: bool = False
+
+
+@dataclass(frozen=True)
+class Law:
+    """The legal gateways of one country: configuration, not code."""
+
+    country: str
+    version: str
+    gateways: tuple[LegalGateway, ...]
+
+    def gateway(self, gateway: str) -> LegalGateway | None:
+        """The gateway of that id, or None."""
+        return next((g for g in self.gateways if g.id == gateway), None)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What an owner asks of every use; a project takes the strictest of its datasets'.
+
+    `minimum_people`: fewest distinct people behind a released cell. `rounding`: base that
+    released counts are rounded to (1: not rounded). `standing`: lowest accreditation.
+    `derived_products`: whether anything made from the data may leave the service.
+    """
+
+    minimum_people: int = 10
+    rounding: int = 1
+    standing: Standing = Standing.NONE
+    derived_products: bool = True
+
+    def strictest(self, other: "Conditions") -> "Conditions":
+        """The harder of two sets of conditions, each by itself."""
+        return Conditions(
+            max(self.minimum_people, other.minimum_people),
+            max(self.rounding, other.rounding),
+            max(self.standing, other.standing, key=lambda s: s.rank),
+            self.derived_products and other.derived_products,
+        )
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Commercial terms: who bought the use of the data, and what that covers.
+
+    `buyers`: organisations whose people may use them. `onward_sharing`: whether those that the agreement
+    names otherwise may too. `price_share`: what the owner receives of the price of derived products, 0 to 1.
+    """
+
+    buyers: tuple[str, ...]
+    ends: date
+    onward_sharing: bool = False
+    price_share: float = 0.0
+    derived_products: bool = True
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the owner of one dataset agreed to: by itself, or as an annex to the framework `framework`.
+
+    `columns` of the published table and organisations in `onward_to` may be `*`. Without
+    `index_by_default` no project gets a key of this dataset, so it joins with nothing.
+    `retention_days`: how long after its end the data may still be held (None: not said).
+    """
+
+    id: str
+    dataset: str
+    owner: str
+    gateway: str
+    purposes: tuple[Purpose, ...]
+    columns: tuple[str, ...]
+    onward_to: tuple[str, ...]
+    starts: date
+    ends: date
+    index_by_default: bool = False
+    suspended: bool = False
+    framework: str = ""
+    conditions: Conditions = field(default_factory=Conditions)
+    licence: Licence | None = None
+    retention_days: int | None = None
+
+    def covers(self, purpose: Purpose, day: date) -> bool:
+        """Whether it has something to say about a use: it is for that purpose, and in date (suspended or not)."""
+        return purpose in self.purposes and self.starts <= day <= self.ends
+
+    def in_force(self, day: date) -> bool:
+        """Whether it holds on a day: in date, and not suspended."""
+        return self.starts <= day <= self.ends and not self.suspended
+
+
+@dataclass(frozen=True)
+class Framework:
+    """An enterprise framework agreement: what an organisation donates once, for each dataset that an annex adds.
+
+    `under`: another framework that this one stands under (a department's under its government's); the
+    stricter of the two holds.
+    """
+
+    id: str
+    owner: str
+    gateway: str
+    purposes: tuple[Purpose, ...]
+    onward_to: tuple[str, ...]
+    starts: date
+    ends: date
+    columns: tuple[str, ...] = (ANY,)
+    index_by_default: bool = False
+    suspended: bool = False
+    under: str = ""
+    conditions: Conditions = field(default_factory=Conditions)
+    licence: Licence | None = None
+    retention_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Annex:
+    """One dataset added to a framework: what it does not say (None) it inherits, and it can only narrow the rest."""
+
+    id: str
+    framework: str
+    dataset: str
+    purposes: tuple[Purpose, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    onward_to: tuple[str, ...] | None = None
+    starts: date | None = None
+    ends: date | None = None
+    index_by_default: bool | None = None
+    suspended: bool = False
+    conditions: Conditions | None = None
+    licence: Licence | None = None
+    retention_days: int | None = None

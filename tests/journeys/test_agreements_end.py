@@ -1,0 +1,140 @@
+"""When an agreement ends, loads and views stop by themselves; when it holds again, they go on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrated_data.approve import accredit, apply
+from integrated_data.control import grants, projects
+from integrated_data.control.store import Store, records
+from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
+from integrated_data.model.meanings import Meaning
+from integrated_data.site.agreeing import add, law_of, set_law
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.loads import deliver_and_refresh
+from integrated_data.site.projects import decide_and_provision
+from tests.service import Service, contract
+
+FRAMEWORK = """
+id: F-1
+owner: Department
+gateway: dea-2017-research
+purposes: [research]
+onward_to: [University]
+starts: 2026-01-01
+ends: {ends}
+"""
+ANNEX = """
+id: A-1
+framework: F-1
+dataset: sites
+"""
+PERSON = """
+id: ada
+name: Ada
+organisation: University
+accreditation: {level: full, starts: 2025-01-01, ends: 2029-12-31}
+trained_until: 2028-01-01
+"""
+PROJECT = """
+id: P-1
+title: Sites
+purpose: research
+organisation: University
+lead: ada
+team: [ada]
+datasets: [{dataset: sites, columns: [kind]}]
+starts: 2026-01-01
+ends: 2027-12-31
+public_benefit: Much
+ethics: E-1
+"""
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@dataclass
+class Day:
+    """A service whose day can be set."""
+
+    service: Service
+    site: LoadingSite
+    now: datetime
+
+    def agree(self, text: str) -> dict[str, Any]:
+        return add(self.service.places, self.site.store, text=text, by="owner")
+
+    def deliver(self, *kinds: str) -> dict[str, Any]:
+        rows: list[Any] = [{"record_id": str(n), "kind": kind} for n, kind in enumerate(kinds)]
+        meanings = {"record_id": Meaning.RECORD_ID, "kind": Meaning.CODE}
+        given = contract("sites", meanings)
+        return deliver_and_refresh(self.site, "sites", files=[self.service.file(rows)], contract=given)
+
+    def granted(self) -> int:
+        with self.site.store.read() as connection:
+            return len(grants.active(connection))
+
+    def told(self, action: str) -> list[dict[str, Any]]:
+        with self.site.store.read() as connection:
+            return [r.facts for r in records(connection) if r.action == action]
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Iterator[Day]:
+    service = Service(tmp_path)
+    with service.open() as opened:
+        made = Day(service, opened, datetime(2026, 6, 1, tzinfo=UTC))
+        made.site = replace(opened, store=Store(opened.store.engine, clock=lambda: made.now))
+        yield made
+
+
+def test_loads_and_views_stop_when_a_framework_ends_and_go_on_when_it_is_extended(day: Day) -> None:
+    day.agree(FRAMEWORK.format(ends="2026-06-30"))
+    assert day.agree(ANNEX)["kind"] == "annex"
+    assert day.deliver("a", "b")["state"] == "published"
+    projects.add_person(day.site.store, accredit.read_person(PERSON), by="desk")
+    projects.add_project(day.site.store, apply.read_project(PROJECT), by="ada")
+    assert decide_and_provision(day.site, "P-1", by="panel")[0].allowed
+    assert day.granted() == 1
+
+    day.now = datetime(2026, 7, 1, tzinfo=UTC)
+    landed = sorted(day.service.places.landed.iterdir())
+    with pytest.raises(DeliveryRefusal, match=r"Agreement A-1 ended on 2026-06-30\. Ask its owner"):
+        day.deliver("c")
+    assert sorted(day.service.places.landed.iterdir()) == landed, "nothing of it was taken"
+    assert day.granted() == 0
+    assert not list(day.service.places.projects.rglob("*.parquet"))
+    assert [e["reason"] for e in day.told("grant.revoked")] == ["no agreement covers its use any more"]
+    assert [e["reason"] for e in day.told("delivery.stopped")] == ["Agreement A-1 ended on 2026-06-30"]
+    assert not decide_and_provision(day.site, "P-1", by="panel")[0].allowed
+
+    day.agree(FRAMEWORK.format(ends="2027-06-30"))
+    assert day.deliver("c")["state"] == "published"
+    assert decide_and_provision(day.site, "P-1", by="panel")[0].allowed
+    assert day.granted() == 1
+
+
+def test_what_a_new_paper_changes_is_said(day: Day) -> None:
+    day.agree(FRAMEWORK.format(ends="2026-06-30"))
+    day.agree(ANNEX)
+    second = ANNEX.replace("A-1", "A-2") + "columns: [kind]\n"
+    assert day.agree(second)["notes"] == ["It differs from agreement A-1 in columns: the stricter of the two holds"]
+    day.now = datetime(2026, 7, 1, tzinfo=UTC)
+    assert "ended on 2026-06-30" in day.agree(ANNEX)["notes"][0]
+
+
+def test_an_installation_works_under_its_own_countrys_law(day: Day) -> None:
+    assert law_of(day.service.places).country == "United Kingdom"
+    text = (EXAMPLES / "law_finland.yaml").read_text(encoding="utf-8")
+    assert set_law(day.service.places, day.site.store, text=text, by="operator")["country"] == "Finland"
+    there = FRAMEWORK.format(ends="2026-12-31")
+    with pytest.raises(AgreementRefusal, match="law on file does not know"):
+        day.agree(there)
+    day.agree(there.replace("dea-2017-research", "act-552-2019-scientific-research"))
+    day.agree(ANNEX)
+    with pytest.raises(AgreementRefusal, match="on which agreements rest"):
+        set_law(day.service.places, day.site.store, text=text.replace("scientific-research", "research"), by="operator")
+    assert law_of(day.service.places).gateway("act-552-2019-scientific-research") is not None
