@@ -57,9 +57,19 @@ class Vault:
             _write_new(place, secrets.token_bytes(KEY_BYTES))
         return self.derive(f"project/{project}", salt=place.read_bytes())
 
-    def destroy_project_key(self, project: str) -> None:
-        """Destroy a project's key for good; its tokens can never be made again."""
-        self._salt_place(project).unlink(missing_ok=True)
+    def project_fingerprint(self, project: str) -> str:
+        """What tells a project's key from any other, and nothing of it; empty where there is none."""
+        if not self._salt_place(project).exists():
+            return ""
+        return HKDF(hashes.SHA256(), 8, salt=None, info=b"fingerprint").derive(self.project_key(project)).hex()
+
+    def destroy_project_key(self, project: str) -> str:
+        """Destroy a project's key for good, and return its fingerprint; its tokens can never be made again."""
+        fingerprint, place = self.project_fingerprint(project), self._salt_place(project)
+        if place.exists():
+            place.write_bytes(bytes(KEY_BYTES))
+            place.unlink()
+        return fingerprint
 
     def _salt_place(self, project: str) -> Path:
         safe = "".join(c for c in project if c.isalnum() or c in "-_")

@@ -7,6 +7,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from integrated_data.cli.app import app
 from integrated_data.model.access import PROJECT_MOVES, ProjectState
+from integrated_data.model.approval import DAYS, SCOPES
 from integrated_data.model.delivery import LOAD_MOVES, LoadState
 from integrated_data.model.diagram import state_diagram
 from integrated_data.output import states as output_states
@@ -33,11 +34,30 @@ def load_states() -> str:
 
 def project_states() -> str:
     """docs/project-states.md."""
-    return states(
-        "States of a project",
-        "A project changes its state only along these arrows. Every decision is on record with all its\nreasons.",
-        state_diagram(PROJECT_MOVES, start=ProjectState.PROPOSED),
+    return (
+        states(
+            "States of a project",
+            "A project changes its state only along these arrows. Every decision is on record with all its\nreasons.",
+            state_diagram(PROJECT_MOVES, start=ProjectState.PROPOSED),
+        )
+        + approval_table()
     )
+
+
+def approval_table() -> str:
+    """What each approval is about, from the table that the code obeys."""
+    told = (
+        "\n## Approvals\n\n"
+        "Which approvals an application needs follows from it, its agreements and the law. Each is a decision of its\n"
+        "own, with the days it may take unless the law's file says otherwise. An amendment opens those again that are\n"
+        "about a part it changes; the others stand. An owner's is about its own data alone, a panel's about datasets\n"
+        "and keys and not about columns.\n\n"
+    )
+    rows = [
+        f"| {stage.value} | {DAYS[stage]} | {', '.join(part.value for part in parts)} |"
+        for stage, parts in SCOPES.items()
+    ]
+    return told + "\n".join(["| approval by | days | about |", "|---|---:|---|", *rows]) + "\n"
 
 
 def commands() -> str:

@@ -1,5 +1,7 @@
 """What an approver does: agreements, people, projects, and the decision with its reasons."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,8 +10,9 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store
-from integrated_data.control import bodies, grants, projects
-from integrated_data.model.access import Decision
+from integrated_data.control import approvals, bodies, grants, projects
+from integrated_data.model.access import Decision, Rule
+from integrated_data.model.approval import Approval
 from integrated_data.model.errors import AgreementRefusal
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A YAML document; see examples/.")]
@@ -134,10 +137,41 @@ def project_amend(file: File, call: Call) -> None:
     _propose(file, call, amend=True)
 
 
+@project.command("extend")
+@taking
+def project_extend(
+    project_id: str,
+    *,
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its new last day.")],
+    call: Call,
+) -> None:
+    """Apply for a project to run longer; approvals that are about its dates are asked for again."""
+    from integrated_data.approve import apply
+    from integrated_data.site.agreeing import law_of
+
+    with opened_store(call.home) as (places, store):
+        found = apply.extend(store, project_id, until=until.date(), law=law_of(places), by=call.actor)
+        rows = _approvals(found, store.now())
+    shown.table(rows, title="Approvals", json_out=call.json)
+
+
+def _approvals(found: Sequence[Approval], now: datetime) -> list[dict[str, Any]]:
+    """Approvals with their clocks."""
+    return [
+        {
+            "stage": a.needed.stage.value, "organisation": a.needed.organisation, "state": a.state.value, "by": a.by,
+            "asked": a.asked_at.date().isoformat(), "days_taken": round(a.taken(now), 1),
+            "days_allowed": a.needed.days, "late": a.late(now), "reason": a.reason or a.needed.why,
+        }
+        for a in found
+    ]  # fmt: skip
+
+
 def _propose(file: Path, call: Call, *, amend: bool) -> None:
     from integrated_data.approve import apply
+    from integrated_data.site.agreeing import law_of
 
-    with opened_store(call.home) as (_, store):
+    with opened_store(call.home) as (places, store):
         read = apply.read_project(file.read_text())
         with store.read() as connection:
             known = {p.id for p in projects.projects(connection)}
@@ -146,8 +180,9 @@ def _propose(file: Path, call: Call, *, amend: bool) -> None:
                 f"Project {read.id} is {'not there yet' if amend else 'there already'}",
                 next_step=f"Use: ids project {'add' if amend else 'amend'} FILE",
             )
-        projects.add_project(store, read, by=call.actor)
-    shown.facts(bodies.write(read), title="Project proposed", json_out=call.json)
+        found = apply.propose(store, read, law=law_of(places), by=call.actor)
+        body = bodies.write(read) | {"approvals": _approvals(found, store.now())}
+    shown.facts(body, title="Project proposed", json_out=call.json)
 
 
 @project.command("list")
@@ -156,9 +191,11 @@ def project_list(call: Call) -> None:
     """List projects."""
     with opened_store(call.home) as (_, store), store.read() as connection:
         known = projects.projects(connection)
+        waiting = approvals.open_approvals(connection)
     rows = [
         {"id": p.id, "title": p.title, "purpose": str(p.purpose), "state": str(p.state), "lead": p.lead,
-         "starts": str(p.starts), "ends": str(p.ends), "datasets": [d.dataset for d in p.datasets]}
+         "starts": str(p.starts), "ends": str(p.ends), "datasets": [d.dataset for d in p.datasets],
+         "waits_for": [a.needed.told for a in waiting if a.project == p.id]}
         for p in known
     ]  # fmt: skip
     shown.table(rows, title="Projects", json_out=call.json)
@@ -172,7 +209,10 @@ def project_show(project_id: str, call: Call) -> None:
         found = projects.get_project(connection, project_id)
         decided = projects.decisions(connection, project_id)
         active = grants.active(connection, project=project_id)
+        asked = approvals.of_project(connection, project_id)
+        now = store.now()
     body = bodies.write(found)
+    body["approvals"] = _approvals(asked, now)
     body["decisions"] = [{"decision": n, "by": by, "allowed": d.allowed} for n, by, d in decided]
     body["grants"] = [
         {
@@ -197,13 +237,13 @@ def project_decide(
     refuse: Annotated[str, typer.Option(help="Refuse whatever the rules say, for this reason.")] = "",
     call: Call,
 ) -> None:
-    """Decide a project by the rules, with every reason; when allowed, provision its views at once."""
+    """Give the approvals that are yours to give, with every reason; the last one makes the project's views at once."""
     from integrated_data.site.projects import decide_and_provision
 
     with opened_loading(call.home) as site:
         decision, made = decide_and_provision(site, project_id, by=call.actor, refuse=refuse)
     _show_decision(decision, made, json=call.json)
-    if not decision.allowed:
+    if not decision.allowed and not _is_waiting(decision):
         raise typer.Exit(1)
 
 
@@ -214,8 +254,13 @@ def project_close(project_id: str, call: Call) -> None:
     from integrated_data.site.projects import close
 
     with opened_loading(call.home) as site:
-        removed = close(site, project_id, by=call.actor)
-    shown.facts({"project": project_id, "grants_removed": removed}, title="Project closed", json_out=call.json)
+        closed = close(site, project_id, by=call.actor)
+    shown.facts(closed, title="Project closed", json_out=call.json)
+
+
+def _is_waiting(decision: Decision) -> bool:
+    """Whether the rules hold and what was given is on record, but other approvals are still to come."""
+    return any(reason.rule is Rule.APPROVALS for reason in decision.reasons_against)
 
 
 def _show_decision(decision: Decision, made: list[dict[str, Any]], *, json: bool) -> None:
@@ -225,7 +270,7 @@ def _show_decision(decision: Decision, made: list[dict[str, Any]], *, json: bool
     marked = [("yes", r) for r in decision.reasons_for] + [("no", r) for r in decision.reasons_against]
     shown.table(
         [{"holds": holds, "rule": str(r.rule), "subject": r.subject, "reason": r.text} for holds, r in marked],
-        title="Allowed" if decision.allowed else "Refused",
+        title="Allowed" if decision.allowed else "Waiting for approvals" if _is_waiting(decision) else "Refused",
     )
     if decision.changes:
         shown.table([{"what_would_change_it": c} for c in decision.changes])

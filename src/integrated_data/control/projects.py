@@ -96,6 +96,12 @@ def close_project(store: Store, project: str, *, by: str) -> None:
         _move(change, project, state=ProjectState.CLOSED)
 
 
+def expire_project(store: Store, project: str, *, by: str) -> None:
+    """Note that a project's last day is over; it can be extended, or closed."""
+    with store.change(Event("project.expired", by, f"project/{project}")) as change:
+        _move(change, project, state=ProjectState.EXPIRED)
+
+
 def record_decision(store: Store, project: str, *, decision: Decision, by: str) -> int:
     """Write a decision down and move its project; returns the decision's number."""
     state = ProjectState.APPROVED if decision.allowed else ProjectState.REFUSED

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from integrated_data.model.agreement import Agreement, Conditions, Law, Purpose, Standing
+from integrated_data.model.approval import Risk
 from integrated_data.model.people import Role
 
 
@@ -59,16 +60,31 @@ class ProjectState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     REFUSED = "refused"
+    EXPIRED = "expired"  # its last day is over, and its copies are gone; its keys stay until it is closed
     CLOSED = "closed"
 
 
-#: Allowed state changes; the diagram in the documentation is drawn from this table.
-PROJECT_MOVES: dict[ProjectState, tuple[ProjectState, ...]] = {
-    ProjectState.PROPOSED: (ProjectState.APPROVED, ProjectState.REFUSED, ProjectState.CLOSED),
-    ProjectState.APPROVED: (ProjectState.PROPOSED, ProjectState.REFUSED, ProjectState.CLOSED),
-    ProjectState.REFUSED: (ProjectState.PROPOSED, ProjectState.APPROVED, ProjectState.CLOSED),
-    ProjectState.CLOSED: (),
-}
+class ProjectMover(StrEnum):
+    """Who moves a project from one state to another."""
+
+    APPLICANT = "applicant amends or extends"
+    APPROVERS = "approvers"
+    CALENDAR = "its last day passes"
+    ANYBODY = "applicant or approver closes"
+
+
+_S, _BY = ProjectState, ProjectMover
+
+#: Allowed state changes and who makes them; the diagram in the documentation is drawn from this table.
+PROJECT_MOVES: dict[ProjectState, dict[ProjectState, ProjectMover]] = {
+    _S.PROPOSED: {_S.APPROVED: _BY.APPROVERS, _S.REFUSED: _BY.APPROVERS, _S.CLOSED: _BY.ANYBODY},
+    _S.APPROVED: {
+        _S.PROPOSED: _BY.APPLICANT, _S.REFUSED: _BY.APPROVERS, _S.EXPIRED: _BY.CALENDAR, _S.CLOSED: _BY.ANYBODY,
+    },
+    _S.REFUSED: {_S.PROPOSED: _BY.APPLICANT, _S.APPROVED: _BY.APPROVERS, _S.CLOSED: _BY.ANYBODY},
+    _S.EXPIRED: {_S.PROPOSED: _BY.APPLICANT, _S.CLOSED: _BY.ANYBODY},
+    _S.CLOSED: {},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,8 @@ class Project:
 
     Keys follow the newest version of each index unless the project pins them: `index_versions` by the
     name of the index, or `as_at` for all of them, as they were known when that day was over (UTC).
+    A programme (`is_programme`) is approved once and holds no copies; each analysis is a project of its own
+    that names it in `programme`. `sponsor`: who pays. `risk`: what its ethics self-assessment came to.
     """
 
     id: str
@@ -89,8 +107,13 @@ class Project:
     starts: date
     ends: date
     aims: str = ""
+    methods: str = ""
+    sponsor: str = ""
     public_benefit: str = ""
     ethics: str = ""
+    risk: Risk = Risk.MEDIUM
+    is_programme: bool = False
+    programme: str = ""
     index_versions: Mapping[str, int] = field(default_factory=dict)
     as_at: date | None = None
     state: ProjectState = ProjectState.PROPOSED
@@ -198,6 +221,7 @@ class Rule(StrEnum):
     PUBLIC_BENEFIT = "public benefit stated"
     ETHICS = "ethics review named"
     APPROVER = "approver agrees"
+    APPROVALS = "every approval given"
 
 
 class Reason(NamedTuple):

@@ -3,9 +3,12 @@
 Dates are whole days and both ends count: an agreement that ends on 31 March still holds on that day.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from integrated_data.model.approval import Stage
 
 #: In a list of columns or organisations: every one there is.
 ANY = "*"
@@ -37,7 +40,10 @@ _RANKS = {Standing.NONE: 0, Standing.PROVISIONAL: 1, Standing.FULL: 2}
 
 @dataclass(frozen=True)
 class LegalGateway:
-    """One way the law allows data to be used, and what it asks of people and projects."""
+    """One way the law allows data to be used, and what it asks of people and projects.
+
+    `panel`: the body that must accredit each project, if there is one.
+    """
 
     id: str
     title: str
@@ -47,15 +53,22 @@ class LegalGateway:
     public_benefit: bool = False
     ethics: bool = False
     public_register: bool = False
+    panel: str = ""
 
 
 @dataclass(frozen=True)
 class Law:
-    """The legal gateways of one country: configuration, not code."""
+    """The legal gateways of one country: configuration, not code.
+
+    `processor`: the organisation that runs the service, whose stewards approve for owners who leave it to
+    them. `days`: how long an approval may take, by its stage, where `model.approval.DAYS` is not to hold.
+    """
 
     country: str
     version: str
     gateways: tuple[LegalGateway, ...]
+    processor: str = ""
+    days: Mapping[str, int] = field(default_factory=dict)
 
     def gateway(self, gateway: str) -> LegalGateway | None:
         """The gateway of that id, or None."""
@@ -107,7 +120,8 @@ class Agreement:
 
     `columns` of the published table and organisations in `onward_to` may be `*`. Without
     `index_by_default` no project gets a key of this dataset, so it joins with nothing.
-    `retention_days`: how long after its end the data may still be held (None: not said).
+    `retention_days`: how long after its end the data may still be held (None: not said). `approved_by`: who
+    approves projects for the owner. `low_risk`: whether the owner lets low-risk projects take the delegated route.
     """
 
     id: str
@@ -125,6 +139,8 @@ class Agreement:
     conditions: Conditions = field(default_factory=Conditions)
     licence: Licence | None = None
     retention_days: int | None = None
+    approved_by: Stage = Stage.OWNER
+    low_risk: bool = False
 
     def covers(self, purpose: Purpose, day: date) -> bool:
         """Whether it has something to say about a use: it is for that purpose, and in date (suspended or not)."""
@@ -157,6 +173,8 @@ class Framework:
     conditions: Conditions = field(default_factory=Conditions)
     licence: Licence | None = None
     retention_days: int | None = None
+    approved_by: Stage = Stage.OWNER
+    low_risk: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,3 +194,5 @@ class Annex:
     conditions: Conditions | None = None
     licence: Licence | None = None
     retention_days: int | None = None
+    approved_by: Stage | None = None
+    low_risk: bool | None = None

@@ -42,7 +42,8 @@ def agreement_of(annex: Annex, known: Mapping[str, Framework]) -> Agreement:
         first.ends if annex.ends is None else annex.ends,
         first.index_by_default if annex.index_by_default is None else annex.index_by_default,
         annex.suspended, annex.framework, first.conditions if annex.conditions is None else annex.conditions,
-        annex.licence, annex.retention_days,
+        annex.licence, annex.retention_days, annex.approved_by or first.approved_by,
+        first.low_risk if annex.low_risk is None else annex.low_risk,
     )  # fmt: skip
     for framework in above:
         own = under(own, framework)
@@ -63,6 +64,7 @@ def under(agreement: Agreement, framework: Framework) -> Agreement:
         conditions=agreement.conditions.strictest(framework.conditions),
         licence=_licence(agreement.licence, framework.licence),
         retention_days=_shortest(agreement.retention_days, framework.retention_days),
+        low_risk=agreement.low_risk and framework.low_risk,
     )
 
 

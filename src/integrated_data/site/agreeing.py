@@ -10,6 +10,7 @@ from typing import Any
 from integrated_data.approve import agree, provision
 from integrated_data.control import bodies, frameworks, grants, projects
 from integrated_data.control.store import Store
+from integrated_data.model.access import ProjectState
 from integrated_data.model.agreement import Agreement, Annex, Framework, Law
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
@@ -110,4 +111,7 @@ def close_ended(store: Store, folder: Path, *, by: str) -> list[dict[str, Any]]:
             continue  # a suspended one may be lifted again: until then the decision refuses
         provision.revoke(store, grant.project, folder=folder, dataset=grant.dataset, by=by, reason=reason)
         closed.append({"project": grant.project, "dataset": grant.dataset, "reason": reason})
+    for project in known.values():
+        if project.state is ProjectState.APPROVED and project.ends < today:
+            projects.expire_project(store, project.id, by=by)
     return closed

@@ -143,10 +143,13 @@ def _agree(show: Show, site: LoadingSite) -> None:
         law = agree.united_kingdom()
         for text in demo_project.agreements(today):
             projects.add_agreement(site.store, agree.read_agreement(text, law), by="demo:owner")
-        projects.add_person(site.store, accredit.read_person(demo_project.person(today)), by="demo:accreditor")
-        projects.add_project(site.store, apply.read_project(demo_project.project(today)), by=demo_project.ANALYST)
-    with show.step("the decision with its reasons, views and keys provisioned"):
-        decision, made = provisioning.decide_and_provision(site, demo_project.PROJECT, by="demo:approver")
+        approvers = [accredit.read_person(text) for text in demo_project.approvers()]
+        for person in (accredit.read_person(demo_project.person(today)), *approvers):
+            projects.add_person(site.store, person, by="demo:accreditor")
+        apply.propose(site.store, apply.read_project(demo_project.project(today)), law=law, by=demo_project.ANALYST)
+    with show.step("each owner and the panel approve; views and keys provisioned"):
+        for approver in approvers:
+            decision, made = provisioning.decide_and_provision(site, demo_project.PROJECT, by=approver.id)
     if not decision.allowed:
         raise InstallationRefusal(
             "The demo's project was refused", why="; ".join(r.text for r in decision.reasons_against)

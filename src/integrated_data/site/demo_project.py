@@ -69,6 +69,17 @@ def person(today: date) -> str:
     return yaml.safe_dump(body, sort_keys=False)
 
 
+def approvers() -> list[str]:
+    """Who approves for each owner, and for the panel, as YAML."""
+    bodies = ("Research Accreditation Panel", *dict.fromkeys(owner for owner, _ in ASKED.values()))
+    made = [
+        {"id": body.lower().replace(" ", "-"), "name": f"Approver of the {body}", "organisation": body,
+         "roles": ["approver"]}
+        for body in bodies
+    ]  # fmt: skip
+    return [yaml.safe_dump(m, sort_keys=False) for m in made]
+
+
 def project(today: date) -> str:
     """The project, as YAML."""
     body = {
@@ -80,6 +91,7 @@ def project(today: date) -> str:
         "starts": today, "ends": today + timedelta(days=365),
         "aims": "Which chronic conditions keep people out of work, by part of the country and age.",
         "public_benefit": "Shows where help to stay in work is needed most.",
+        "methods": "Rates and gaps weighted for the survey's design, with their intervals.",
         "ethics": "Self-assessment, low risk",
     }  # fmt: skip
     return yaml.safe_dump(body, sort_keys=False)

@@ -7,7 +7,8 @@ from integrated_data.approve import apply, provision
 from integrated_data.control import projects, releases
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.journey import resolving
-from integrated_data.model.access import DatasetRequest, Decision, Grant, Project
+from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, Rule
+from integrated_data.model.event import Event
 from integrated_data.site.agreeing import law_of
 from integrated_data.site.loading import LoadingSite
 
@@ -22,11 +23,15 @@ def decide_and_provision(
     if not refuse:
         _check_published(site, project)
     decision = apply.decide(site.store, project, law=law_of(site.places), by=by, refuse=refuse)
+    if any(reason.rule is Rule.APPROVALS for reason in decision.reasons_against):
+        return decision, []  # nothing of it is granted yet, and nothing that was is taken away
     if not decision.allowed:
         provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was refused")
         return decision, []
     with site.store.read() as connection:
         approved = projects.get_project(connection, project)
+    if approved.is_programme:
+        return decision, []
     return decision, [cost(grant) for grant in provision_project(site, approved, requests=approved.datasets, by=by)]
 
 
@@ -79,12 +84,19 @@ def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]
     return done
 
 
-def close(site: LoadingSite, project: str, *, by: str) -> int:
-    """Close a project: delete its copies and destroy its key; returns the grants removed."""
+def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
+    """Close a project: delete its copies and destroy its key; returns how many, and the key's fingerprint.
+
+    The fingerprint, which is on record with the grants that were made with the key, proves which key was
+    destroyed; without it what was written with its tokens elsewhere means nothing any more.
+    """
     projects.close_project(site.store, project, by=by)
     removed = provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was closed")
-    site.vault.destroy_project_key(project)
-    return removed
+    fingerprint = site.vault.destroy_project_key(project)
+    left = sum(1 for place in (site.places.projects / project).rglob("*") if place.is_file())
+    facts = {"fingerprint": fingerprint, "grants_removed": removed, "files_left": left}
+    site.store.record(Event("project.key_destroyed", by, f"project/{project}", facts))
+    return {"project": project, **facts}
 
 
 def cost(grant: Grant) -> dict[str, Any]:

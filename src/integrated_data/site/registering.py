@@ -11,11 +11,14 @@ from integrated_data.model.access import Project, ProjectState
 from integrated_data.model.output import Release
 from integrated_data.output.register import RegisterDataset, RegisterProject, RegisterRelease, document, page
 
+#: States of projects that were approved once.
+REGISTERED = (ProjectState.APPROVED, ProjectState.EXPIRED, ProjectState.CLOSED)
+
 
 def export(store: Store, folder: Path) -> dict[str, Any]:
     """Write `register.json` and `index.html` into a folder; returns how much they hold."""
     with store.read() as connection:
-        known = [p for p in projects.projects(connection) if p.state in (ProjectState.APPROVED, ProjectState.CLOSED)]
+        known = [p for p in projects.projects(connection) if p.state in REGISTERED]
         agreed = {a.id: a for a in projects.agreements(connection)}
         decided = {p.id: [d for _, _, d in projects.decisions(connection, p.id)] for p in known}
         published = releases.all_current(connection)
