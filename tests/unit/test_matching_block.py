@@ -49,8 +49,8 @@ def test_equal_parts_give_equal_keys_and_kinds_never_mix(engine: DuckDB) -> None
 
 
 def stored(engine: DuckDB) -> None:
-    engine.create("entities", "SELECT number AS form, number AS entity FROM cars")
-    engine.create("index_keys", block.stored_keys_sql(VEHICLES, "cars_keys", entities="entities"))
+    engine.view("forms", "SELECT *, number AS form, number AS entity FROM cars")
+    block.store_keys(engine, VEHICLES, forms="forms", out="index_keys")
 
 
 def test_keys_that_too_many_share_are_cut(engine: DuckDB) -> None:

@@ -6,7 +6,7 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.index import link
 from integrated_data.index.matching import prepare, rivals, train
-from integrated_data.index.matching.block import keys_sql, stored_keys_sql
+from integrated_data.index.matching.block import store_keys
 from integrated_data.index.matching.model import assumed
 from integrated_data.index.reference.demographic import DEFINITION
 from integrated_data.site.splink_training import SplinkTrainer
@@ -78,8 +78,7 @@ def test_the_index_shows_how_alike_a_household_is(engine: DuckDB) -> None:
         "w_forms",
         f"SELECT *, record AS form, record AS entity FROM ({prepare.with_frequencies_sql(DEFINITION, 'clean')})",
     )
-    engine.create("w_form_keys", keys_sql(DEFINITION, "w_forms", number="form"))
-    engine.create("w_keys", stored_keys_sql(DEFINITION, "w_form_keys", entities="w_forms"))
+    store_keys(engine, DEFINITION, forms="w_forms", out="w_keys")
     counts = rivals.rival_counts(engine, DEFINITION, model=assumed(DEFINITION), work="w")
     assert counts is not None
     assert counts.per_entity == pytest.approx(2.0, abs=0.3)  # households of three

@@ -12,7 +12,7 @@ import numpy as np
 
 from integrated_data.engine import Engine
 from integrated_data.index import entities, link, renumber, settle, write
-from integrated_data.index.matching import decide, pairs, prepare, rivals, train
+from integrated_data.index.matching import block, decide, pairs, prepare, rivals, train
 from integrated_data.index.matching.basis import Basis, Learnt, frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import assumed
@@ -56,13 +56,14 @@ def add_source(
         with clock.step("group"):
             _decisions(engine, source)
             entities.regroup(engine, definition, basis=basis, compared=compared, work=WORK)
+            pairs.drop(engine, definition, work=WORK)
         with clock.step("write"):
             version, events = write.version(engine, definition, previous=previous, source=source, made=(basis, folder))
         return version, replace(
             _report(engine, source), entities=version.about.entities, events=events, seconds=clock.seconds
         )
     finally:
-        _drop(engine, previous)
+        _drop(engine, definition, previous=previous)
         engine.drop(renumber.RENUMBERED, renumber.MET)
 
 
@@ -95,7 +96,7 @@ def _stated(engine: Engine, definition: MatchDefinition, *, source: Source) -> N
     engine.view(
         f"{WORK}_content",
         f"SELECT form AS spot, print, {fields} FROM {WORK}_old_forms UNION ALL "
-        f"SELECT t.spot, t.print, {fields} FROM {WORK}_records r JOIN {WORK}_told t ON t.spot = -1 - r.record",
+        f"SELECT -1 - record, {prepare.print_sql(definition)}, {fields} FROM {WORK}_records",
     )
     engine.create(
         f"{WORK}_mine",
@@ -275,12 +276,13 @@ def _report(engine: Engine, source: Source) -> LoadReport:
     )  # fmt: skip
 
 
-def _drop(engine: Engine, previous: Version | None) -> None:
+def _drop(engine: Engine, definition: MatchDefinition, *, previous: Version | None) -> None:
     own = (
         "records", "told", "content", "mine", "stands", "moved", "current", "frequencies", "decided", "grouped",
-        "edges", *pairs.TABLES, *write.TABLES,
+        "edges", *write.TABLES,
     )  # fmt: skip
-    engine.drop(*(f"{WORK}_{table}" for table in own))
+    pairs.drop(engine, definition, work=WORK)
+    engine.drop(*(f"{WORK}_{table}" for table in own), *block.key_tables(definition, f"{WORK}_keys"))
     if previous is not None:
         previous.unload(engine, f"{WORK}_old")
     engine.drop(*(f"{WORK}_old_{file}" for file in FILES))

@@ -108,8 +108,7 @@ class Version:
 
     def _hash_again(self, engine: Engine, prefix: str) -> None:
         forms, keys = f"{prefix}_forms", f"{prefix}_keys"
-        engine.create(f"{prefix}_form_keys", block.keys_sql(self.definition, forms, number="form"))
-        engine.create(keys, block.stored_keys_sql(self.definition, f"{prefix}_form_keys", entities=forms))
+        block.store_keys(engine, self.definition, forms=forms, out=keys)
         engine.create(
             f"{prefix}_reprinted",
             f"SELECT * REPLACE ({prepare.print_sql(self.definition)} AS print) FROM {name(forms)}",
@@ -125,8 +124,8 @@ class Version:
 
     def unload(self, engine: Engine, prefix: str) -> None:
         """Drop what `load` made."""
-        engine.drop(*(f"{prefix}_{f}" for f in (*FILES, "form_keys", "reprinted", "forms_left", "keys_left")))
-        engine.drop(f"{prefix}_attributes_held")
+        made = [f"{prefix}_{f}" for f in (*FILES, "reprinted", "forms_left", "keys_left", "attributes_held")]
+        engine.drop(*made, *block.key_tables(self.definition, f"{prefix}_keys"))
 
 
 def open_version(definition: MatchDefinition, folder: Path) -> Version:

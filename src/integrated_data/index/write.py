@@ -18,7 +18,7 @@ WORK = "build"  # what the names of all tables begin with
 #: Tables that are left behind.
 TABLES = (
     "earlier", "concerned", "before", "now", "regrouped", "ids", "ranked", "turns", "all_turns", "numbered", "said",
-    "standing", "said_ids", "entities", "heirs", "former", "all_said", "distinct", "forms", "form_keys", "keys",
+    "standing", "said_ids", "entities", "heirs", "former", "all_said", "told_of", "distinct", "forms", "keys",
     "old_events", "new_groups", "promoted", "members", "gone",
 )  # fmt: skip
 
@@ -57,8 +57,7 @@ def version(
     basis, folder = made
     _identify(engine, source=source)
     _forms(engine, definition, known=source.settled is not None)
-    engine.create(f"{WORK}_form_keys", block.keys_sql(definition, f"{WORK}_forms", number="form"))
-    engine.create(f"{WORK}_keys", block.stored_keys_sql(definition, f"{WORK}_form_keys", entities=f"{WORK}_forms"))
+    block.store_keys(engine, definition, forms=f"{WORK}_forms", out=f"{WORK}_keys")
     statements = {
         "entities": f"SELECT entity, entity_id, status, source, recorded_from FROM {WORK}_entities ORDER BY entity",
         "records": _records_sql(former=False),
@@ -210,24 +209,36 @@ def _forms(engine: Engine, definition: MatchDefinition, *, known: bool) -> None:
 
     `known`: how common values are is what the basis says, for these forms are too few to show it.
     """
-    kept = ", ".join(f"any_value({name(f)}) AS {name(f)}" for f in prepare.kept(definition))
     engine.create(
         f"{WORK}_all_said",
         f"SELECT a.*, c.print FROM (SELECT source, record_id, spot, entity, FALSE AS former FROM {WORK}_said UNION ALL "
         f"SELECT source, record_id, spot, entity, TRUE FROM {WORK}_former) a JOIN {WORK}_content c ON c.spot = a.spot",
     )
     engine.create(
+        f"{WORK}_told_of",
+        "SELECT row_number() OVER (ORDER BY entity, print) - 1 AS form, entity, "
+        f"{_sources_sql(engine)} AS sources, bool_and(former) AS former, "
+        f"print, min(spot) AS spot FROM {WORK}_all_said GROUP BY entity, print",
+    )
+    fields = ", ".join(f"c.{name(f)}" for f in prepare.kept(definition))
+    engine.create(
         f"{WORK}_distinct",
-        "SELECT row_number() OVER (ORDER BY entity, print) - 1 AS form, * FROM (SELECT s.entity, "
-        "list_sort(list_distinct(flatten(list(s.sources)))) AS sources, bool_and(s.former) AS former, s.print, "
-        f"{kept} FROM (SELECT entity, print, spot, former, list(DISTINCT source) FILTER (NOT former) AS sources "
-        f"FROM {WORK}_all_said GROUP BY entity, print, spot, former) s JOIN {WORK}_content c ON c.spot = s.spot "
-        "GROUP BY s.entity, s.print)",
+        f"SELECT t.form, t.entity, t.sources, t.former, t.print, {fields} FROM {WORK}_told_of t "
+        f"JOIN {WORK}_content c ON c.spot = t.spot",
     )
     forms = prepare.with_frequencies_sql(definition, f"{WORK}_distinct")
     if known:
         forms = with_kept_frequencies_sql(definition, f"{WORK}_distinct", frequencies=f"{WORK}_frequencies")
     engine.create(f"{WORK}_forms", forms)
+
+
+def _sources_sql(engine: Engine) -> str:
+    """Aggregate over `<work>_all_said`: the sources that say it now, in order; a list of flags costs no memory."""
+    held = engine.rows(f"SELECT DISTINCT source FROM {WORK}_all_said WHERE NOT former ORDER BY source")
+    flags = (
+        f"CASE WHEN bool_or(source = {text(s)} AND NOT former) THEN {text(s)} END" for s in held["source"].to_pylist()
+    )
+    return f"list_filter([{', '.join(flags)}]::VARCHAR[], each -> each IS NOT NULL)"
 
 
 def _records_sql(*, former: bool) -> str:
@@ -251,24 +262,22 @@ def _attributes_sql(engine: Engine, definition: MatchDefinition, *, source: Sour
     )
     old = f"{WORK}_old_attributes WHERE source = {text(source.name)} AND recorded_to IS NULL"
     at = text(source.recorded_at)
+    same = " AND ".join(f"t.{c} IS NOT DISTINCT FROM o.{c}" for c in told.split(", ")[2:])
     said = (
         f"SELECT entity, {told}, recorded_from, recorded_to FROM {WORK}_old_attributes "
         f"WHERE source <> {text(source.name)} OR recorded_to IS NOT NULL UNION ALL "
-        f"SELECT o.entity, {told}, o.recorded_from, CASE WHEN ({_row(told)}) IN (SELECT ({_row(told)}) FROM same) "
-        f"THEN NULL ELSE {at} END FROM open o UNION ALL "
-        f"SELECT NULL, {told}, {at}, NULL FROM (SELECT {told} FROM told EXCEPT SELECT {told} FROM same)"
+        f"SELECT o.* REPLACE (CASE WHEN t.record_id IS NULL THEN {at} END AS recorded_to) "
+        f"FROM (SELECT entity, {told}, recorded_from, recorded_to FROM {old}) o "
+        f"LEFT JOIN told t ON t.record_id = o.record_id AND {same} UNION ALL "
+        f"SELECT NULL, {told}, {at}, NULL FROM told t "
+        f"ANTI JOIN (SELECT * FROM {old}) o ON t.record_id = o.record_id AND {same}"
     )
     return (
-        f"WITH told AS MATERIALIZED ({new}), open AS MATERIALIZED (SELECT * FROM {old}), "
-        f"same AS MATERIALIZED (SELECT {told} FROM told INTERSECT SELECT {told} FROM open) "
+        f"WITH told AS NOT MATERIALIZED ({new}) "
         f"SELECT coalesce(s.entity, h.heir, a.entity) AS entity, a.* EXCLUDE (entity) FROM ({said}) a "
         f"LEFT JOIN {WORK}_said s ON s.source = a.source AND s.record_id = a.record_id "
         f"LEFT JOIN {WORK}_heirs h ON h.entity = a.entity"
     )
-
-
-def _row(columns: str) -> str:
-    return f"row({columns})::VARCHAR"
 
 
 def _text_of(column: str, columns: dict[str, str]) -> str:

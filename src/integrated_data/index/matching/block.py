@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from integrated_data.engine import Engine
 from integrated_data.index.matching.definition import Key, MatchDefinition
 from integrated_data.vocabulary.sql import name
 
@@ -59,17 +60,32 @@ def _row_key_sql(kind: int, key: Key) -> str:
     return f"CASE WHEN {present} THEN {listed} ELSE []::BIGINT[] END"
 
 
-def stored_keys_sql(definition: MatchDefinition, keys: str, *, entities: str) -> str:
-    """Keys as an index keeps them: `kind`, `key`, `entity`, sorted; too common ones are cut.
+def stored_keys_sql(definition: MatchDefinition, forms: str, *, kind: int) -> str:
+    """Keys of one kind as an index keeps them: `kind`, `key`, `entity`, sorted; too common ones are cut.
 
-    `keys`: of forms, by form number; `entities`: relation with `form` and `entity`.
+    `forms`: cleaned relation with `form` and `entity`. Which keys are too common is counted first: few
+    are, while ranking them all by a window would sort them once more.
     """
-    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
+    keys = keys_sql(definition, forms, number="entity", kinds=(kind,))
     return (
-        f"SELECT kind, key, entity FROM (SELECT DISTINCT k.kind, k.key, e.entity FROM {name(keys)} k "
-        f"JOIN {name(entities)} e ON e.form = k.number) "
-        f"QUALIFY count(*) OVER (PARTITION BY key) <= {sizes}[kind + 1] ORDER BY kind, key, entity"
+        f"WITH keyed AS MATERIALIZED (SELECT DISTINCT key, number AS entity FROM ({keys})), "
+        f"common AS (SELECT key FROM keyed GROUP BY key HAVING count(*) > {definition.keys[kind].size}) "
+        f"SELECT {kind}::TINYINT AS kind, key, entity FROM keyed ANTI JOIN common USING (key) ORDER BY key, entity"
     )
+
+
+def store_keys(engine: Engine, definition: MatchDefinition, *, forms: str, out: str) -> None:
+    """Make view `out` of all keys of `forms` as an index keeps them, in order; a table for each kind in turn,
+    so that no more than one kind's keys are sorted at a time (see `key_tables`)."""
+    tables = key_tables(definition, out)
+    for kind, table in enumerate(tables):
+        engine.create(table, stored_keys_sql(definition, forms, kind=kind))
+    engine.view(out, " UNION ALL ".join(f"SELECT kind, key, entity FROM {name(table)}" for table in tables))
+
+
+def key_tables(definition: MatchDefinition, out: str) -> tuple[str, ...]:
+    """Tables that view `out` of `store_keys` reads."""
+    return tuple(f"{out}_{kind}" for kind in range(len(definition.keys)))
 
 
 def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: str, where: str = "TRUE") -> str:

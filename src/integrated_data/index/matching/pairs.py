@@ -30,13 +30,13 @@ REACH = 8.0
 
 NO_FLOOR = -1e6
 
-#: Records whose pairs are looked for at a time.
-CHUNK = 2_000_000
+#: Pairs that are weighed at a time.
+CHUNK = 8_000_000
 
 #: Tables that are left behind.
 TABLES = (
-    "moved_content", "moved_keys", "touched", "touched_content", "wanted", "keys", "live", "held", "chosen", "weighing",
-    "pairs", "asked",
+    "moved_content", "moved_keys", "turned", "touched", "touched_content", "wanted", "keys", "chosen", "weighing",
+    "near", "pairs", "asked",
 )  # fmt: skip
 
 
@@ -67,59 +67,84 @@ class Compared:
 
 def touch(engine: Engine, definition: MatchDefinition, *, source: str | None, work: str) -> None:
     """Make `<work>_touched` (record): those whose pairs must be looked for anew after a delivery of
-    `source` (None: all), and `<work>_held`: keys (kind, key, record, mine) that are not too common and
-    that a touched record has, with all who have them; and `<work>_weighing`: what those say."""
+    `source` (None: all), and `<work>_held`: keys (kind, key, record, mine) that are not too common, that two
+    records have and a touched one of them, with all who have them; and `<work>_weighing`: what those say.
+
+    Keys of the rivals' kind are held also where one record alone has them. One kind is looked at at a time.
+    """
     if source is None:
         engine.create(f"{work}_touched", f"SELECT record FROM {name(f'{work}_current')}")
-        _keys(engine, definition, only=None, work=work)
     else:
         _touch_moved(engine, definition, source=source, work=work)
-    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
-    engine.create(
-        f"{work}_live",
-        f"SELECT kind, key FROM (SELECT kind, key, source, count(*) AS n FROM {name(f'{work}_keys')} GROUP BY ALL) "
-        f"GROUP BY kind, key HAVING max(n) <= any_value({sizes}[kind + 1])",
-    )
-    engine.create(
-        f"{work}_held",
-        f"SELECT k.kind, k.key, k.record, t.record IS NOT NULL AS mine FROM {name(f'{work}_keys')} k "
-        f"SEMI JOIN {name(f'{work}_live')} v ON v.kind = k.kind AND v.key = k.key "
-        f"LEFT JOIN {name(f'{work}_touched')} t ON t.record = k.record",
-    )
-    engine.drop(f"{work}_keys", f"{work}_live")
+    for kind, table in enumerate(_held_tables(definition, work)):
+        wanted = None
+        if source is not None:
+            wanted = f"{work}_wanted"
+            keys = block.keys_sql(definition, f"{work}_touched_content", number="spot", kinds=(kind,))
+            engine.create(wanted, f"SELECT DISTINCT key FROM ({keys})")
+        _keys(engine, definition, kind=kind, only=wanted, work=work)
+        mine = "TRUE" if source is None else f"record IN (SELECT record FROM {name(f'{work}_touched')})"
+        engine.create(
+            table,
+            f"SELECT key, record, {mine} AS mine FROM {name(f'{work}_keys')} "
+            f"SEMI JOIN ({_live_sql(definition, kind, work=work)}) v USING (key)",
+        )
+    engine.drop(f"{work}_keys")
+    tables = enumerate(_held_tables(definition, work))
+    held = (f"SELECT {kind}::TINYINT AS kind, key, record, mine FROM {name(table)}" for kind, table in tables)
+    engine.view(f"{work}_held", " UNION ALL ".join(held))
     _fields(engine, definition, records=f"SELECT record FROM {name(f'{work}_held')}", work=work)
 
 
+def _held_tables(definition: MatchDefinition, work: str) -> tuple[str, ...]:
+    return tuple(f"{work}_held_{kind}" for kind in range(len(definition.keys)))
+
+
+def drop(engine: Engine, definition: MatchDefinition, *, work: str) -> None:
+    """Let go of what `touch` and `compare` made."""
+    engine.drop(*(f"{work}_{table}" for table in TABLES), *_held_tables(definition, work), f"{work}_held")
+
+
+def _live_sql(definition: MatchDefinition, kind: int, *, work: str) -> str:
+    """Keys of `<work>_keys` that are not too common, and that can make a pair (or show who has no rival)."""
+    key, keys = definition.keys[kind], name(f"{work}_keys")
+    rivals = definition.rivals is not None and definition.rivals.key == key.name
+    shared = "" if rivals else f"SEMI JOIN (SELECT key FROM {keys} GROUP BY key HAVING count(*) > 1) s USING (key) "
+    return (
+        f"SELECT key FROM (SELECT key, source, count(*) AS n FROM {keys} {shared}GROUP BY key, source) "
+        f"GROUP BY key HAVING max(n) <= {key.size}"
+    )
+
+
 def _touch_moved(engine: Engine, definition: MatchDefinition, *, source: str, work: str) -> None:
+    """Table `<work>_touched`: records that say something else, and those who share a key that this made too
+    common in their source, or rare again; and `<work>_touched_content`."""
     moved, current = name(f"{work}_moved"), name(f"{work}_current")
     turns = f"SELECT record, was AS spot, FALSE AS came FROM {moved} UNION ALL SELECT record, now, TRUE FROM {moved}"
     _content_of(engine, turns, which="moved", work=work)
-    keys = block.keys_sql(definition, f"{work}_moved_content", number="spot")
-    engine.create(
-        f"{work}_moved_keys",
-        "SELECT kind, key, count(*) FILTER (came) - count(*) FILTER (NOT came) AS gained FROM (SELECT DISTINCT k.kind, "
-        f"k.key, m.record, m.came FROM ({keys}) k JOIN ({turns}) m ON m.spot = k.number) GROUP BY kind, key",
-    )
-    _keys(engine, definition, only=f"{work}_moved_keys", work=work)
-    sizes = f"[{', '.join(str(key.size) for key in definition.keys)}]"
-    of_source = (
-        f"SELECT kind, key, count(*) AS n FROM {name(f'{work}_keys')} WHERE source = {text(source)} GROUP BY kind, key"
-    )
-    turned = (
-        f"SELECT m.kind, m.key FROM {name(f'{work}_moved_keys')} m LEFT JOIN ({of_source}) s ON s.kind = m.kind "
-        f"AND s.key = m.key WHERE (coalesce(s.n, 0) <= {sizes}[m.kind + 1]) <> "
-        f"(coalesce(s.n, 0) - m.gained <= {sizes}[m.kind + 1])"
-    )
-    engine.create(
-        f"{work}_touched",
-        f"SELECT record FROM {moved} WHERE now IS NOT NULL UNION "
-        f"SELECT k.record FROM {name(f'{work}_keys')} k SEMI JOIN ({turned}) t ON t.kind = k.kind AND t.key = k.key",
-    )
+    touched = [f"SELECT record FROM {moved} WHERE now IS NOT NULL"]
+    for kind, key in enumerate(definition.keys):
+        keys = block.keys_sql(definition, f"{work}_moved_content", number="spot", kinds=(kind,))
+        engine.create(
+            f"{work}_moved_keys",
+            "SELECT key, count(*) FILTER (came) - count(*) FILTER (NOT came) AS gained FROM (SELECT DISTINCT k.key, "
+            f"m.record, m.came FROM ({keys}) k JOIN ({turns}) m ON m.spot = k.number) GROUP BY key",
+        )
+        _keys(engine, definition, kind=kind, only=f"{work}_moved_keys", work=work, source=source)
+        held = f"SELECT key, count(*) AS n FROM {name(f'{work}_keys')} GROUP BY key"
+        engine.create(
+            f"{work}_turned",
+            f"SELECT key FROM {name(f'{work}_moved_keys')} m LEFT JOIN ({held}) s USING (key) WHERE "
+            f"(coalesce(s.n, 0) <= {key.size}) <> (coalesce(s.n, 0) - m.gained <= {key.size})",
+        )
+        if _count(engine, f"{work}_turned"):
+            _keys(engine, definition, kind=kind, only=f"{work}_turned", work=work)
+            engine.create(f"{work}_turned_{kind}", f"SELECT DISTINCT record FROM {name(f'{work}_keys')}")
+            touched.append(f"SELECT record FROM {name(f'{work}_turned_{kind}')}")
+    engine.create(f"{work}_touched", " UNION ".join(touched))
+    engine.drop(*(f"{work}_turned_{kind}" for kind in range(len(definition.keys))))
     spots = f"SELECT spot FROM {current} SEMI JOIN {name(f'{work}_touched')} USING (record)"
     _content_of(engine, spots, which="touched", work=work)
-    wanted = block.keys_sql(definition, f"{work}_touched_content", number="spot")
-    engine.create(f"{work}_wanted", f"SELECT DISTINCT kind, key FROM ({wanted})")
-    _keys(engine, definition, only=f"{work}_wanted", work=work)
 
 
 def _content_of(engine: Engine, spots: str, *, which: str, work: str) -> None:
@@ -129,32 +154,43 @@ def _content_of(engine: Engine, spots: str, *, which: str, work: str) -> None:
     )
 
 
-def _keys(engine: Engine, definition: MatchDefinition, *, only: str | None, work: str) -> None:
-    """Table `<work>_keys` (kind, key, record, source): keys of the records as they stand, or those in `only`."""
-    keys = block.keys_sql(definition, f"{work}_content", number="spot")
-    among = "" if only is None else f"SEMI JOIN {name(only)} o ON o.kind = k.kind AND o.key = k.key"
-    each = "DISTINCT " if any(key.each for key in definition.keys) else ""
+def _keys(
+    engine: Engine, definition: MatchDefinition, *, kind: int, only: str | None, work: str, source: str | None = None
+) -> None:
+    """Table `<work>_keys` (key, record, source): keys of one kind of the records as they stand, or those in
+    `only`, or of that source."""
+    keys = block.keys_sql(definition, f"{work}_content", number="spot", kinds=(kind,))
+    among = "" if only is None else f"SEMI JOIN {name(only)} o ON o.key = k.key"
+    each = "DISTINCT " if definition.keys[kind].each else ""
+    theirs = "" if source is None else f" WHERE c.source = {text(source)}"
     engine.create(
         f"{work}_keys",
-        f"SELECT {each}k.kind, k.key, c.record, c.source FROM (SELECT * FROM ({keys}) k {among}) k "
-        f"JOIN {name(f'{work}_current')} c ON c.spot = k.number",
+        f"SELECT {each}k.key, c.record, c.source FROM (SELECT * FROM ({keys}) k {among}) k "
+        f"JOIN {name(f'{work}_current')} c ON c.spot = k.number{theirs}",
     )
 
 
 def compare(engine: Engine, definition: MatchDefinition, *, basis: Basis, work: str) -> Compared:
     """Weigh all pairs of a touched record (see `touch`) that share enough keys."""
-    chunks = _count(engine, f"{work}_touched") // CHUNK + 1
-    held, parts = name(f"{work}_held"), []
+    met = [f"{work}_met_{kind}" for kind in range(len(definition.keys))]
+    for held, table in zip(_held_tables(definition, work), met, strict=True):
+        engine.create(
+            table,
+            "SELECT least(a.record, b.record) AS record, greatest(a.record, b.record) AS entity "
+            f"FROM {name(held)} a JOIN {name(held)} b ON b.key = a.key WHERE a.mine AND b.record <> a.record "
+            "AND (b.record > a.record OR NOT b.mine)",
+        )
+    every = " UNION ALL ".join(f"SELECT record, entity FROM {name(table)}" for table in met)
+    engine.create(f"{work}_near", f"SELECT record, entity FROM ({every}) GROUP BY ALL HAVING count(*) >= {basis.least}")
+    engine.drop(*met)
+    floor = float(np.log2(basis.among)) - REACH
+    chunks, parts = _count(engine, f"{work}_near") // CHUNK + 1, []
     for chunk in range(chunks):
         engine.create(
-            f"{work}_pairs",
-            "SELECT least(a.record, b.record) AS record, greatest(a.record, b.record) AS entity "
-            f"FROM {held} a JOIN {held} b ON b.kind = a.kind AND b.key = a.key WHERE a.mine AND a.record % {chunks} = "
-            f"{chunk} AND b.record <> a.record AND (b.record > a.record OR NOT b.mine) "
-            f"GROUP BY ALL HAVING count(*) >= {basis.least}",
+            f"{work}_pairs", f"SELECT record, entity FROM {name(f'{work}_near')} WHERE record % {chunks} = {chunk}"
         )
-        floor = float(np.log2(basis.among)) - REACH
         parts += _weighed(engine, definition, basis=basis, floor=floor, work=work)
+    engine.drop(f"{work}_near")
     return _together(parts)
 
 
@@ -187,12 +223,15 @@ def _fields(engine: Engine, definition: MatchDefinition, *, records: str, work: 
 def _weighed(engine: Engine, definition: MatchDefinition, *, basis: Basis, floor: float, work: str) -> list[pa.Table]:
     """Weights of `<work>_pairs`, a table for each model that judges some of them."""
     weighing = name(f"{work}_weighing")
-    engine.create(
-        f"{work}_chosen",
-        "SELECT p.record, p.entity, greatest(l.turn, r.turn) AS turn, l.source = r.source AS within "
+    sources = engine.rows(f"SELECT DISTINCT source, turn FROM {weighing}").to_pylist()
+    both = (
+        f"SELECT p.record, p.entity, greatest(l.turn, r.turn) AS turn, l.source = r.source AS within "
         f"FROM {name(f'{work}_pairs')} p JOIN {weighing} l ON l.record = p.record JOIN {weighing} r "
-        "ON r.record = p.entity",
+        "ON r.record = p.entity"
     )
+    if len(sources) == 1:  # nothing to look up
+        both = f"SELECT *, {sources[0]['turn']} AS turn, TRUE AS within FROM {name(f'{work}_pairs')}"
+    engine.create(f"{work}_chosen", both)
     kinds = engine.rows(f"SELECT DISTINCT turn, within FROM {name(f'{work}_chosen')} ORDER BY ALL").to_pylist()
     silent = score.silent(engine, definition, records=f"{work}_weighing")
     parts = []
