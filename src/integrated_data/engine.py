@@ -88,10 +88,13 @@ class Engine(Protocol):
         """Column names of a table or view, in order, with the engine's type names."""
         ...
 
-    def save(self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4") -> int:
+    def save(
+        self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4", reread: bool = False
+    ) -> int:
         """Write a SELECT to one Parquet file in one atomic step; returns the rows written.
 
-        `sealed`: encrypted with the engine's own vault key, for the identified zone.
+        `sealed`: encrypted with the engine's own vault key, for the identified zone. `reread`: a sealed
+        file that is read again and again, so that it may take longer to write.
         """
         ...
 

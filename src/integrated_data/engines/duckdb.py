@@ -24,6 +24,10 @@ PARQUET_KEY = "identified"
 #: than what other engines know. Saves a quarter of the time of a write and a tenth of its bytes.
 WORKING = "PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1000"
 
+#: How sealed Parquet is encoded that is read again and again: what repeats is written once. Takes a third
+#: less time to read.
+REREAD = "PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 20000"
+
 #: How Parquet for other engines is encoded: the older version, which all of them read, and dictionaries
 #: only of codes; a larger one is mostly built to be thrown away, at a tenth of the time of a write.
 SHARED = "PARQUET_VERSION v1, DICTIONARY_SIZE_LIMIT 10000"
@@ -135,11 +139,14 @@ class DuckDB:
             self.connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {name(table)})").fetchall()
         )
 
-    def save(self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4") -> int:
+    def save(
+        self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4", reread: bool = False
+    ) -> int:
         """See `engine.Engine.save`."""
         part = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}.part")
         level = ", COMPRESSION_LEVEL 1" if compression == "zstd" else ""
-        key = f", ENCRYPTION_CONFIG {{footer_key: {text(PARQUET_KEY)}}}, {WORKING}" if sealed else f", {SHARED}"
+        encoding = REREAD if reread else WORKING
+        key = f", ENCRYPTION_CONFIG {{footer_key: {text(PARQUET_KEY)}}}, {encoding}" if sealed else f", {SHARED}"
         part.touch(0o600, exist_ok=True)
         try:
             with _reading():

@@ -131,22 +131,20 @@ class Matcher:
 
     def _candidates(self, keys: Sequence[Sequence[int]]) -> Ints:
         """Entities worth comparing, as `block.candidates_sql` chooses them for deliveries."""
-        definition = self.version.definition
-        narrow = sum(not key.wide for key in definition.keys)
-        found = {wide: self._sharing(keys, wide=wide, narrow=narrow) for wide in (False, True)}
-        entities, shares = np.unique(found[False], return_counts=True)
-        if len(entities) and shares.max() >= definition.policy.settled:
-            entities = entities[2 * shares > shares.max()]
-        else:
-            entities = np.union1d(entities, found[True])
-        return entities.astype(np.int64)
+        first, narrow, wide = block.turns(self.version.definition)
+        entities, shares = np.unique(self._sharing(keys, kinds=first), return_counts=True)
+        if first and len(entities) and shares.max() == len(first):
+            return entities[2 * shares >= len(first)].astype(np.int64)
+        entities, shares = np.unique(self._sharing(keys, kinds=(*first, *narrow)), return_counts=True)
+        if len(entities) and shares.max() >= self.version.definition.policy.settled:
+            return entities[2 * shares > shares.max()].astype(np.int64)
+        return np.union1d(entities, self._sharing(keys, kinds=wide)).astype(np.int64)
 
-    def _sharing(self, keys: Sequence[Sequence[int]], *, wide: bool, narrow: int) -> Ints:
+    def _sharing(self, keys: Sequence[Sequence[int]], *, kinds: Sequence[int]) -> Ints:
         kind, key, entity = self.keys
-        chosen = keys[narrow:] if wide else keys[:narrow]
-        wanted = np.unique([k for each in chosen for k in each]).astype(np.int64)
+        wanted = np.unique([k for i in kinds for k in keys[i]]).astype(np.int64)
         spans = zip(np.searchsorted(key, wanted), np.searchsorted(key, wanted, side="right"), strict=True)
-        parts = [entity[a:b][(kind[a:b] >= narrow) == wide] for a, b in spans]
+        parts = [entity[a:b][np.isin(kind[a:b], kinds)] for a, b in spans]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     def _ready(self, columns: frozenset[str]) -> _Prepared:

@@ -70,7 +70,7 @@ def version(
         "frequencies": f"SELECT field, value, share FROM {WORK}_frequencies ORDER BY field, value",
     }
     for file, sql in statements.items():
-        engine.save(sql, folder / f"{file}.parquet", sealed=True)
+        engine.save(sql, folder / f"{file}.parquet", sealed=True, reread=file == "forms")
     moment = life.following(previous.about.moments if previous else (), source.name, recorded_at=source.recorded_at)
     turns = (f"{WORK}_all_turns",)
     events = life.save(engine, old=f"{WORK}_old_events", turns=turns, moment=moment, folder=folder)

@@ -91,25 +91,58 @@ def key_tables(definition: MatchDefinition, out: str) -> tuple[str, ...]:
 def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: str, where: str = "TRUE") -> str:
     """Pairs worth comparing of a cleaned relation with `record`: `record`, `entity`, each once.
 
-    A pair shares a key. A record is settled when one of its candidates shares as many as the policy
-    says: wide keys are then not made, and candidates that share no more than half as many, which
-    most do, are left out because they cannot compete. `where` chooses records.
+    A pair shares a key. A record is settled when one of its candidates shares all first keys, or as many
+    as the policy says: further keys are then not made, and candidates that share half as many or fewer
+    (of first keys: fewer than half), which most do, are left out because they cannot compete. `where`
+    chooses records.
     """
-    narrow, index = sum(not key.wide for key in definition.keys), name(index_keys)
-    asked = keys_sql(definition, relation, number="record", where=where, kinds=range(narrow))
-    pairs = (
-        f"WITH narrow AS MATERIALIZED (SELECT d.number AS record, i.entity, count(*) AS shares FROM ({asked}) d "
-        f"JOIN {index} i ON i.key = d.key WHERE i.kind < {narrow} GROUP BY d.number, i.entity), "
+    first, narrow, wide = turns(definition)
+    held = f"SELECT * FROM {name(relation)} WHERE {where}"
+    found = (
+        f"SELECT record, entity, 1 AS shares FROM ({_sharing_sql(definition, 'asked', narrow, index_keys=index_keys)})"
+    )
+    steps = [f"asked AS ({held})"]
+    chosen = []
+    if first:
+        sharing = _sharing_sql(definition, relation, first, index_keys=index_keys, where=where)
+        steps = [
+            f"first AS MATERIALIZED (SELECT record, entity, count(*) AS shares FROM ({sharing}) GROUP BY ALL)",
+            f"plain AS MATERIALIZED (SELECT DISTINCT record FROM first WHERE shares = {len(first)})",
+            f"asked AS MATERIALIZED (SELECT * FROM ({held}) ANTI JOIN plain USING (record))",
+        ]
+        chosen = [f"SELECT record, entity FROM first SEMI JOIN plain USING (record) WHERE 2 * shares >= {len(first)}"]
+        found = f"SELECT * FROM first ANTI JOIN plain USING (record) UNION ALL {found}"
+    steps += [
+        f"narrow AS MATERIALIZED (SELECT record, entity, sum(shares) AS shares FROM ({found}) GROUP BY record, entity)",
         "settled AS MATERIALIZED (SELECT record, max(shares) AS most FROM narrow "
-        f"GROUP BY record HAVING max(shares) >= {definition.policy.settled}), "
-        f"unsettled AS MATERIALIZED (SELECT * FROM {name(relation)} ANTI JOIN settled USING (record) WHERE {where}) "
+        f"GROUP BY record HAVING max(shares) >= {definition.policy.settled})",
+        "unsettled AS MATERIALIZED (SELECT * FROM asked ANTI JOIN settled USING (record))",
+    ]
+    near = (
         "SELECT n.record, n.entity FROM narrow n LEFT JOIN settled s ON s.record = n.record "
         "WHERE s.most IS NULL OR 2 * n.shares > s.most"
     )
-    if narrow == len(definition.keys):
-        return pairs
-    wide = keys_sql(definition, "unsettled", number="record", kinds=range(narrow, len(definition.keys)))
+    if wide:
+        near += f" UNION {_sharing_sql(definition, 'unsettled', wide, index_keys=index_keys)}"
+    return f"WITH {', '.join(steps)} {' UNION ALL '.join([*chosen, f'({near})'])}"
+
+
+def turns(definition: MatchDefinition) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Places of the first keys, of the other narrow ones, and of the wide ones."""
+    places = tuple(enumerate(definition.keys))
     return (
-        f"{pairs} UNION SELECT u.number, i.entity FROM ({wide}) u JOIN {index} i ON i.key = u.key "
-        f"WHERE i.kind >= {narrow}"
+        tuple(i for i, key in places if key.first),
+        tuple(i for i, key in places if not key.first and not key.wide),
+        tuple(i for i, key in places if key.wide),
+    )
+
+
+def _sharing_sql(
+    definition: MatchDefinition, relation: str, kinds: Collection[int], *, index_keys: str, where: str = "TRUE"
+) -> str:
+    """`record` and `entity`, once for every key of those kinds that they share."""
+    keys = keys_sql(definition, relation, number="record", where=where, kinds=kinds)
+    return (
+        f"SELECT d.number AS record, i.entity FROM ({keys}) d JOIN {name(index_keys)} i ON i.key = d.key "
+        f"WHERE i.kind IN ({', '.join(map(str, kinds))})"
     )

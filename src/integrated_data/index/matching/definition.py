@@ -50,14 +50,16 @@ class Key:
     """A blocking key: pairs that agree on all `parts` (expressions over cleaned) are compared.
 
     A part that is NULL gives no key. `each`: the last part is a list, and every element makes a
-    key of its own. `size`: values that more entities than this share are not kept as keys. `wide`:
-    asked only about records that the other keys do not settle; wide keys come last in a definition.
+    key of its own. `size`: values that more entities than this share are not kept as keys. `first`:
+    asked before the others; a record that shares all first keys with one entity is settled by them.
+    `wide`: asked only about records that the other keys do not settle; wide keys come last in a definition.
     """
 
     name: str
     parts: tuple[str, ...]
     each: bool = False
     size: int = 40
+    first: bool = False
     wide: bool = False
 
 
@@ -131,8 +133,9 @@ class Policy:
     probability is against everything else: the next candidate and "not in the index" together.
     Below `clerical` a person's look is not worth the time. `settled`: a candidate that shares this
     many keys settles its record: no wide key is asked, and candidates that share half as many
-    or fewer are left out. `chunk`: records matched at a time. `merge`: probability from which two records of one
-    source become one entity.
+    or fewer are left out; where all first keys are shared, no other is asked, and candidates that share
+    fewer than half of them are left out. `chunk`: records matched at a time. `merge`: probability from
+    which two records of one source become one entity.
     """
 
     error: float = 0.001
