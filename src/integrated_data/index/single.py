@@ -134,7 +134,8 @@ class Matcher:
         first, narrow, wide = block.turns(self.version.definition)
         entities, shares = np.unique(self._sharing(keys, kinds=first), return_counts=True)
         if first and len(entities) and shares.max() == len(first):
-            return entities[2 * shares >= len(first)].astype(np.int64)
+            near: Ints = entities[2 * shares >= len(first)].astype(np.int64)
+            return near
         entities, shares = np.unique(self._sharing(keys, kinds=(*first, *narrow)), return_counts=True)
         if len(entities) and shares.max() >= self.version.definition.policy.settled:
             return entities[2 * shares > shares.max()].astype(np.int64)
