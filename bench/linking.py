@@ -109,17 +109,18 @@ def train_anchor(linker: Linker) -> None:
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(*block))
 
 
-def best_of_each(linker: Linker, *, left: str, at: float, mutual: bool = False) -> str:
+def best_of_each(linker: Linker, *, left: str, at: float, mutual: bool = False, weighed: bool = False) -> str:
     """SQL of pairs (a: id on the left, b: the other): each left record's best above a probability.
 
-    `mutual`: and it must be the best of the other side's record too.
+    `mutual`: and it must be the best of the other side's record too. `weighed`: with w, log2 of its odds.
     """
     found = linker.inference.predict(threshold_match_probability=at)
     ours = f"CASE WHEN source_dataset_l = '{left}_side' THEN record_id_l ELSE record_id_r END"
     other = f"CASE WHEN source_dataset_l = '{left}_side' THEN record_id_r ELSE record_id_l END"
+    columns = "a, b, w" if weighed else "a, b"
     back = "AND row_number() OVER (PARTITION BY b ORDER BY w DESC, a) = 1" if mutual else ""
     return (
-        f"SELECT a, b FROM (SELECT {ours} AS a, {other} AS b, match_weight AS w FROM {found.physical_name}) "
+        f"SELECT {columns} FROM (SELECT {ours} AS a, {other} AS b, match_weight AS w FROM {found.physical_name}) "
         f"QUALIFY row_number() OVER (PARTITION BY a ORDER BY w DESC, b) = 1 {back}"
     )
 

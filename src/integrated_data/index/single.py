@@ -132,14 +132,18 @@ class Matcher:
     def _candidates(self, keys: Sequence[Sequence[int]]) -> Ints:
         """Entities worth comparing, as `block.candidates_sql` chooses them for deliveries."""
         first, narrow, wide = block.turns(self.version.definition)
-        entities, shares = np.unique(self._sharing(keys, kinds=first), return_counts=True)
+        entities, shares = self._shared(keys, kinds=first)
         if first and len(entities) and shares.max() == len(first):
-            near: Ints = entities[2 * shares >= len(first)].astype(np.int64)
-            return near
-        entities, shares = np.unique(self._sharing(keys, kinds=(*first, *narrow)), return_counts=True)
+            return entities[2 * shares >= len(first)]
+        entities, shares = self._shared(keys, kinds=(*first, *narrow))
         if len(entities) and shares.max() >= self.version.definition.policy.settled:
-            return entities[2 * shares > shares.max()].astype(np.int64)
+            return entities[2 * shares > shares.max()]
         return np.union1d(entities, self._sharing(keys, kinds=wide)).astype(np.int64)
+
+    def _shared(self, keys: Sequence[Sequence[int]], *, kinds: Sequence[int]) -> tuple[Ints, Ints]:
+        """Entities that share keys of those kinds, and how many each."""
+        entities, shares = np.unique(self._sharing(keys, kinds=kinds), return_counts=True)
+        return entities.astype(np.int64), shares.astype(np.int64)
 
     def _sharing(self, keys: Sequence[Sequence[int]], *, kinds: Sequence[int]) -> Ints:
         kind, key, entity = self.keys
