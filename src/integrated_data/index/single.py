@@ -134,10 +134,10 @@ class Matcher:
         first, narrow, wide = block.turns(self.version.definition)
         entities, shares = self._shared(keys, kinds=first)
         if first and len(entities) and shares.max() == len(first):
-            return entities[2 * shares >= len(first)]
+            return entities[np.flatnonzero(2 * shares >= len(first))]
         entities, shares = self._shared(keys, kinds=(*first, *narrow))
         if len(entities) and shares.max() >= self.version.definition.policy.settled:
-            return entities[2 * shares > shares.max()]
+            return entities[np.flatnonzero(2 * shares > shares.max())]
         return np.union1d(entities, self._sharing(keys, kinds=wide)).astype(np.int64)
 
     def _shared(self, keys: Sequence[Sequence[int]], *, kinds: Sequence[int]) -> tuple[Ints, Ints]:
