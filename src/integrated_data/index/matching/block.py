@@ -98,13 +98,12 @@ def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: st
     """
     first, narrow, wide = turns(definition)
     held = f"SELECT * FROM {name(relation)} WHERE {where}"
-    found = (
-        f"SELECT record, entity, 1 AS shares FROM ({_sharing_sql(definition, 'asked', narrow, index_keys=index_keys)})"
-    )
+    others = _sharing_sql(definition, "asked", kinds=narrow, index_keys=index_keys)
+    found = f"SELECT record, entity, 1 AS shares FROM ({others})"
     steps = [f"asked AS ({held})"]
     chosen = []
     if first:
-        sharing = _sharing_sql(definition, relation, first, index_keys=index_keys, where=where)
+        sharing = _sharing_sql(definition, relation, kinds=first, index_keys=index_keys, where=where)
         steps = [
             f"first AS MATERIALIZED (SELECT record, entity, count(*) AS shares FROM ({sharing}) GROUP BY ALL)",
             f"plain AS MATERIALIZED (SELECT DISTINCT record FROM first WHERE shares = {len(first)})",
@@ -123,7 +122,7 @@ def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: st
         "WHERE s.most IS NULL OR 2 * n.shares > s.most"
     )
     if wide:
-        near += f" UNION {_sharing_sql(definition, 'unsettled', wide, index_keys=index_keys)}"
+        near += f" UNION {_sharing_sql(definition, 'unsettled', kinds=wide, index_keys=index_keys)}"
     return f"WITH {', '.join(steps)} {' UNION ALL '.join([*chosen, f'({near})'])}"
 
 
@@ -138,7 +137,7 @@ def turns(definition: MatchDefinition) -> tuple[tuple[int, ...], tuple[int, ...]
 
 
 def _sharing_sql(
-    definition: MatchDefinition, relation: str, kinds: Collection[int], *, index_keys: str, where: str = "TRUE"
+    definition: MatchDefinition, relation: str, *, kinds: Collection[int], index_keys: str, where: str = "TRUE"
 ) -> str:
     """`record` and `entity`, once for every key of those kinds that they share."""
     keys = keys_sql(definition, relation, number="record", where=where, kinds=kinds)
