@@ -11,6 +11,7 @@ from integrated_data.cli import shown
 from integrated_data.cli.approver import person
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_sign_in, opened_store
+from integrated_data.cli.shown import ERRORS
 from integrated_data.control import people, tokens
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.people import Action, Organisation
@@ -46,6 +47,7 @@ class Limits:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of coming in."""
+    app.command("sign-in")(taking(sign_in))
     app.add_typer(organisation, name="organisation")
     app.add_typer(procedures, name="procedures")
     person.add_typer(token, name="token")
@@ -139,6 +141,36 @@ def person_totp(person_id: PersonId, *, call: Call) -> None:
     with opened_sign_in(call.home) as door:
         address = door.set_code(person_id, by=call.actor)
     shown.facts({"person": person_id, "address": address}, title="One-time codes", json_out=call.json)
+
+
+def sign_in(
+    person_id: Annotated[
+        str | None, typer.Argument(metavar="PERSON", help="By password and one-time code; else in a browser.")
+    ] = None,
+    *,
+    accepting: Annotated[str | None, typer.Option(help="The version of the procedures that you accept.")] = None,
+    call: Call,
+) -> None:
+    """Sign in; the session's secret is printed for IDS_TOKEN, as in: export IDS_TOKEN=$(ids sign-in)."""
+    from integrated_data.site.oidc_flow import at_loopback
+
+    with opened_sign_in(call.home) as door:
+        if person_id is not None:
+            signed_in = door.by_password(person_id, secret("Password"), code=secret("Code"), accepting=accepting)
+        else:
+            begun: list[Any] = []
+
+            def opened(redirect: str) -> None:
+                begun.append(door.begin_oidc(redirect))
+                ERRORS.print(f"Open in a browser: {begun[0].address}", markup=False, soft_wrap=True)
+
+            came = at_loopback(opened)
+            signed_in = door.finish_oidc(begun.pop(), came, accepting=accepting)
+        made = door.open_session(signed_in)
+    if call.json:
+        shown.document({"secret": made, "person": signed_in.person, "until": signed_in.until.isoformat()})
+    else:
+        sys.stdout.write(f"{made}\n")
 
 
 def secret(asked: str, *, new: bool = False) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from integrated_data.approve import admit
@@ -19,6 +19,8 @@ from integrated_data.model.access import Person
 from integrated_data.model.errors import SignInRefusal, UsageRefusal
 from integrated_data.model.people import Action
 from integrated_data.model.signing_in import Admission, SignedIn, SignInMethod, Token
+from integrated_data.site import oidc_flow
+from integrated_data.site.oidc import Unverified, Verifier, read_provider
 from integrated_data.site.passwords import Passwords
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.refusing import Refusing
@@ -47,9 +49,16 @@ class Wish:
 class SignIn:
     """The door of one installation. Safe to use from several threads."""
 
-    def __init__(self, store: Store, *, production: bool, passwords: Passwords | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        production: bool,
+        passwords: Passwords | None = None,
+        verifier: Verifier | None = None,
+    ) -> None:
         self.store, self.production = store, production
-        self.passwords = passwords
+        self.passwords, self.verifier = passwords, verifier
         self.refusing = Refusing(store)
 
     def by_token(self, secret: str, *, accepting: str | None = None) -> SignedIn:
@@ -95,6 +104,47 @@ class SignIn:
         if not credentials.succeed(self.store, claimed, step=step):
             raise self.refusing.refuse(SignInMethod.PASSWORD, "code used already", person=person, counted="")
         return signed_in
+
+    def by_oidc(self, token: str, *, nonce: str | None = None, accepting: str | None = None) -> SignedIn:
+        """Whom a signed token of the identity provider names; raises `SignInRefusal`.
+
+        `nonce`: what the token must hold, where this service began the sign-in.
+        """
+        if self.verifier is None:
+            raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
+        try:
+            person, until = self.verifier.person(token, now=self.store.now(), nonce=nonce)
+        except Unverified as why:
+            raise self.refusing.refuse(SignInMethod.OIDC, str(why)) from None
+        signed_in = self.admitted(person, how=SignInMethod.OIDC, accepting=accepting)
+        return replace(signed_in, until=min(signed_in.until, until))
+
+    def begin_oidc(self, redirect: str) -> oidc_flow.Begun:
+        """Begin a sign-in at the identity provider, whose browser comes back to the address `redirect`."""
+        if self.verifier is None:
+            raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
+        now = self.store.now()
+        until = now + timedelta(seconds=oidc_flow.PATIENCE)
+        try:
+            return oidc_flow.begin(self.verifier, redirect, now=now, until=until)
+        except Unverified as why:
+            raise self.refusing.refuse(SignInMethod.OIDC, str(why)) from None
+
+    def finish_oidc(self, begun: oidc_flow.Begun, came: str, *, accepting: str | None = None) -> SignedIn:
+        """Who signed in, from the address the browser came back to; forget `begun` before, it counts once."""
+        if self.verifier is None:
+            raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
+        try:
+            token, nonce = oidc_flow.finish(self.verifier, begun, came=came, now=self.store.now())
+        except Unverified as why:
+            raise self.refusing.refuse(SignInMethod.OIDC, str(why)) from None
+        return self.by_oidc(token, nonce=nonce, accepting=accepting)
+
+    def by_bearer(self, secret: str, *, accepting: str | None = None) -> SignedIn:
+        """Who sends this after `Authorization: Bearer`: a token or session, or a token of the identity provider."""
+        if secret.count(".") == 2 and not secret.startswith(PREFIX):
+            return self.by_oidc(secret, accepting=accepting)
+        return self.by_token(secret, accepting=accepting)
 
     def admitted(self, person: str, *, how: SignInMethod, accepting: str | None = None) -> SignedIn:
         """A person who showed who they are, if they may come in; else raises `SignInRefusal`.
@@ -206,5 +256,9 @@ class SignIn:
 
 
 def open_sign_in(places: Places, settings: Settings) -> SignIn:
-    """The sign-in of an installation."""
-    return SignIn(open_store(places), production=settings.production, passwords=Passwords(sign_in_key(places)))
+    """The sign-in of an installation; with an identity provider where `sign-in.yaml` names one."""
+    verifier = None
+    if places.provider.exists():
+        verifier = Verifier(read_provider(places.provider.read_text()), production=settings.production)
+    passwords = Passwords(sign_in_key(places))
+    return SignIn(open_store(places), production=settings.production, passwords=passwords, verifier=verifier)
