@@ -65,9 +65,9 @@ def commands() -> str:
     lines = [
         "# Commands", "", GENERATED, "",
         "Every command that works on an installation takes `--home DIR` (else the environment variable",
-        "`IDS_HOME`), and `--as PERSON` for who acts (else `IDS_ACTOR`). With `--json` it prints one JSON document",
-        "on standard output instead of a table. Progress goes to standard error. Exit codes: 0 done; 1 refused or",
-        "failed, with a reason; 2 usage.",
+        "`IDS_HOME`). Who acts is who the token in `IDS_TOKEN` stands for; in trials also `--as PERSON` (else",
+        "`IDS_ACTOR`). With `--json` it prints one JSON document on standard output instead of a table. Progress goes",
+        "to standard error. Exit codes: 0 done; 1 refused or failed, with a reason; 2 usage.",
         "",
     ]  # fmt: skip
     for path, command in walk():

@@ -53,6 +53,7 @@ id: ada
 name: Somebody
 organisation: University
 accreditation: {level: full, starts: 2020-01-01, ends: 2099-12-31}
+roles: [analyst]
 trained_until: 2099-01-01
 """
 PROJECT = """

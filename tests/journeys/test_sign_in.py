@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pyotp
 import pytest
 
+from integrated_data.approve import agree
 from integrated_data.control import projects
 from integrated_data.control.store import records
 from integrated_data.model.access import Person
@@ -21,8 +24,10 @@ from integrated_data.model.people import Role
 from integrated_data.model.signing_in import SignInMethod
 from integrated_data.site.installation import create
 from integrated_data.site.oidc_flow import Begun
-from integrated_data.site.places import Places
+from integrated_data.site.places import Places, open_store
 from integrated_data.site.signing_in import SignIn, open_sign_in
+from tests.calling import ids
+from tests.journeys.test_gateway import AGREEMENT
 from tests.service import SETTINGS
 
 ADA = Person("ada", "Ada Example", "University", roles=(Role.ANALYST,))
@@ -127,14 +132,6 @@ def test_production_refuses_the_development_provider(door: SignIn, places: Place
         open_sign_in(places, replace(SETTINGS, production=True))
 
 
-def ids(home: Path, *words: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    run = "from integrated_data.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", run, *words, "--home", str(home)], input=given, capture_output=True, text=True,
-        timeout=120, check=False, env={**os.environ, **environment},
-    )  # fmt: skip
-
-
 def test_the_command_line_signs_in_by_browser(door: SignIn, places: Places) -> None:
     run = "from integrated_data.cli import main; main()"
     process = subprocess.Popen(
@@ -148,3 +145,91 @@ def test_the_command_line_signs_in_by_browser(door: SignIn, places: Places) -> N
     told = json.loads(out)
     assert told["person"] == "ada"
     assert door.by_token(told["secret"]).how is SignInMethod.OIDC
+
+
+class Installation:
+    """An installation with some people, called by its commands in production settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = create(folder / "home", actor="tester").home
+        self.folder = folder
+        self.store = open_store(Places(self.home))
+        for name, roles in {"ada": "analyst", "pat": "approver", "aud": "auditor", "sue": "steward"}.items():
+            text = f"{{id: {name}, name: Somebody, organisation: University, roles: [{roles}]}}"
+            self.by_operator("person", "add", str(self.file(f"{name}.yaml", text)))
+        self.by_operator("organisation", "add", "University")
+        self.by_operator("procedures", "set", "2026-1", str(self.file("procedures.md", "Lock your screen.")))
+
+    def file(self, name: str, text: str) -> Path:
+        place = self.folder / name
+        place.write_text(text)
+        return place
+
+    def by_operator(self, *words: str, given: str = "") -> dict[str, Any]:
+        done = ids(self.home, *words, "--json", given=given, IDS_PRODUCTION="1")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def token(self, person: str) -> str:
+        return str(self.by_operator("person", "token", "add", person)["secret"])
+
+    def by(self, token: str, *words: str, **environment: str) -> str:
+        """What a command says; its refusal, where it refuses."""
+        done = ids(self.home, *words, IDS_PRODUCTION="1", IDS_TOKEN=token, **environment)
+        return done.stdout if done.returncode == 0 else done.stderr
+
+
+def test_in_production_a_person_acts_by_a_token_alone(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    ada, pat, aud = place.token("ada"), place.token("pat"), place.token("aud")
+    assert "The operating procedures 2026-1 are not accepted yet" in place.by(ada, "catalogue", "search")
+    for token in (ada, pat, aud):
+        assert "2026-1" in place.by(token, "person", "accept-procedures", "2026-1")
+    assert "Catalogue: none" in place.by(ada, "catalogue", "search")
+    named = ids(place.home, "catalogue", "search", "--as", "pat", IDS_PRODUCTION="1")
+    assert "A name on the command line is not believed" in named.stderr
+    assert "not believed" in place.by(ada, "project", "list", "--as", "pat")
+    told = place.by(ada, "project", "decide", "P-1")
+    assert "ada may not decide projects. Roles that may: approver" in told
+    assert "There is no project P-1" in place.by(pat, "project", "decide", "P-1")
+    assert "pat may not query" in place.by(pat, "query", "--project", "P-1", "SELECT 1")
+    assert "Nobody writes their own record" in place.by(pat, "person", "add", str(place.folder / "pat.yaml"))
+    assert "may not change how somebody else signs in" in place.by(pat, "person", "token", "add", "ada")
+    assert "Uses of census: none" in place.by(aud, "audit", "used", "census")
+    assert "Sign-in was refused" in place.by("ids_" + "A" * 43, "catalogue", "search")
+    alone = ids(place.home, "query", "--project", "P-1", "SELECT 1", IDS_PRODUCTION="1", IDS_ACTOR="ada")
+    assert "The account of the service may not query" in alone.stderr
+    with place.store.read() as connection:
+        events = [(r.actor, r.action) for r in records(connection)]
+    assert ("aud", "audit.asked") in events
+    assert not any(actor == "ada" and action == "person.written" for actor, action in events)
+
+
+def test_an_owner_sees_who_used_their_data_and_nobody_elses(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    sue = place.token("sue")
+    place.by(sue, "person", "accept-procedures", "2026-1")
+    law = agree.united_kingdom()
+    for dataset, owner in (("census", "University"), ("pay", "Department")):
+        agreement = AGREEMENT.format(dataset=dataset).replace("owner: Department", f"owner: {owner}")
+        projects.add_agreement(place.store, agree.read_agreement(agreement, law), by="desk")
+    assert "Uses of census: none" in place.by(sue, "audit", "used", "census")
+    assert "What left: none" in place.by(sue, "audit", "left", "--dataset", "census")
+    for words in (("used", "pay"), ("left",), ("left", "--dataset", "pay")):
+        assert "may not see who used this dataset" in place.by(sue, "audit", *words)
+    assert "sue may not ask who did what" in place.by(sue, "audit", "decision", "1")
+
+
+def test_a_password_is_read_from_standard_input_and_never_shown(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    place.by_operator("person", "password", "ada", given="three random words\n")
+    address = place.by_operator("person", "totp", "ada")["address"]
+    codes = pyotp.TOTP(parse_qs(urlsplit(address).query)["secret"][0])
+    come = ("sign-in", "ada", "--accepting", "2026-1")
+    done = ids(place.home, *come, given=f"three random words\n{codes.now()}\n", IDS_PRODUCTION="1")
+    session = done.stdout.strip()
+    assert "Catalogue: none" in place.by(session, "catalogue", "search")
+    again = ids(place.home, *come, given=f"three random words\n{codes.now()}\n", IDS_PRODUCTION="1")
+    assert "Sign-in was refused" in again.stderr
+    assert "three random words" not in done.stdout + done.stderr + again.stderr

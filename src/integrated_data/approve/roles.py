@@ -4,7 +4,7 @@ A role opens a door and nothing more: whether somebody may query a project, or r
 by the facts of that project and output as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.people import Action, Role
@@ -35,8 +35,12 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.OWN_ACCOUNT: frozenset(Role),
     Action.VERIFY: frozenset({_R, _P, _W}),
     Action.AUDIT: frozenset({_R}),
+    Action.SEE_USES: frozenset({_R, _S, _W}),
     Action.OPERATE: frozenset(),
 }
+
+#: What a token that was made for one project is for.
+OF_PROJECT: frozenset[Action] = frozenset({Action.LOOK, Action.QUERY, Action.REQUEST_OUTPUT})
 
 #: What the account that runs the service may do on its machine in production, without a person's token.
 OPERATOR: frozenset[Action] = frozenset(
@@ -53,7 +57,8 @@ def check_may(who: SignedIn, action: Action) -> None:
             why=f"Roles that may: {needed}",
             next_step="Ask somebody with that role, or have it recorded: ids person add FILE",
         )
-    if who.actions is not None and action not in who.actions:
+    of_project = who.project is None or action in OF_PROJECT
+    if not of_project or (who.actions is not None and action not in who.actions):
         raise RoleRefusal(
             f"This token is not for it: {action.value}", next_step="Use another one: ids person token add PERSON"
         )
@@ -68,7 +73,19 @@ def may(who: SignedIn, action: Action) -> bool:
     return True
 
 
-def check_project(who: SignedIn, project: str) -> None:
-    """Refuse a token that was made for another project."""
+def check_project(who: SignedIn, project: str | None) -> None:
+    """Refuse a token that was made for one project where another is asked about, or none is named."""
     if who.project is not None and who.project != project:
-        raise RoleRefusal("This token is for another project", next_step="Use another one: ids person token add PERSON")
+        raise RoleRefusal(
+            f"This token is for project {who.project} alone", next_step="Use another one: ids person token add PERSON"
+        )
+
+
+def check_sees_uses(who: SignedIn, organisation: str, *, owners: Collection[str]) -> None:
+    """Refuse somebody who is no auditor and not of an organisation that owns the dataset."""
+    if Role.AUDITOR not in who.roles and organisation not in owners:
+        raise RoleRefusal(
+            f"{who.person} may not see who used this dataset",
+            why="Auditors see every use, people of the organisation that owns a dataset the uses of it",
+            next_step="Ask an auditor",
+        )

@@ -113,23 +113,22 @@ def person_accept_procedures(
     version: Annotated[str, typer.Argument(help="The version that was read.")], *, call: Call
 ) -> None:
     """Accept the operating procedures in force, as who acts."""
-    with opened_store(call.home) as (_, store):
-        with store.read() as connection:
-            found = people.procedures(connection)
-            known = people.admission(connection, call.actor).person
-        if found is None or found.version != version or known is None:
-            raise UsageRefusal(
-                "This cannot be accepted",
-                why="It is not the version in force, or who acts is nobody on record",
-                next_step="Read what is in force: ids procedures show",
-            )
-        people.accept(store, call.actor, procedures=found)
-    shown.facts({"person": call.actor, "accepted": version}, json_out=call.json)
+    acting = call.act(accepting=version)
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        found = people.procedures(connection)
+    if found is None or found.version != version or acting.signed_in is None:
+        raise UsageRefusal(
+            "This cannot be accepted",
+            why="It is not the version in force, or who acts is nobody on record",
+            next_step="Read what is in force: ids procedures show",
+        )
+    shown.facts({"person": acting.actor, "accepted": version}, json_out=call.json)
 
 
 @taking
 def person_password(person_id: PersonId, *, call: Call) -> None:
     """Set a person's password: asked for twice, or read from standard input; never an argument."""
+    call.acting.check_own(person_id)
     with opened_sign_in(call.home) as door:
         door.set_password(person_id, secret("Password", new=True), by=call.actor)
     shown.facts({"person": person_id, "password": "set"}, json_out=call.json)
@@ -138,6 +137,7 @@ def person_password(person_id: PersonId, *, call: Call) -> None:
 @taking
 def person_totp(person_id: PersonId, *, call: Call) -> None:
     """Make the secret of a person's one-time codes; its address for an authenticator is printed once."""
+    call.acting.check_own(person_id)
     with opened_sign_in(call.home) as door:
         address = door.set_code(person_id, by=call.actor)
     shown.facts({"person": person_id, "address": address}, title="One-time codes", json_out=call.json)
@@ -193,6 +193,7 @@ def token_add(
     """Make a personal token. Its secret is printed once, and is kept nowhere."""
     from integrated_data.site.signing_in import Wish
 
+    call.acting.check_own(person_id)
     wish = Wish(name, limits.days, limits.project, limits.actions())
     with opened_sign_in(call.home) as door:
         secret, made = door.make_token(person_id, wish, by=call.actor)
@@ -211,6 +212,9 @@ def token_list(
     call: Call,
 ) -> None:
     """List tokens and sessions: whose, until when, when they were last used; never their secrets."""
+    if call.acting.signed_in is not None:
+        person_id = person_id or call.actor
+        call.acting.check_own(person_id)
     with opened_store(call.home) as (_, store), store.read() as connection:
         known = tokens.of(connection, person_id)
     shown.table([_told(k) for k in known], title="Tokens", json_out=call.json)
@@ -225,6 +229,10 @@ def token_revoke(
 ) -> None:
     """End a token or session at once; what it runs is stopped."""
     with opened_store(call.home) as (_, store):
+        with store.read() as connection:
+            known = tokens.get(connection, token_id)
+        if known is not None:
+            call.acting.check_own(known.person)
         ended = tokens.revoke(store, token_id, by=call.actor)
     shown.facts({"token": token_id, "person": ended.person, "revoked": True}, json_out=call.json)
 

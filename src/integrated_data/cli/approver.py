@@ -101,6 +101,7 @@ def person_add(file: File, call: Call) -> None:
 
     with opened_store(call.home) as (_, store):
         read = accredit.read_person(file.read_text())
+        call.acting.check_not_own(read.id)
         projects.add_person(store, read, by=call.actor)
     shown.facts(bodies.write(read), title="Person added", json_out=call.json)
 
@@ -174,7 +175,8 @@ def _propose(file: Path, call: Call, *, amend: bool) -> None:
     with opened_store(call.home) as (places, store):
         read = apply.read_project(file.read_text())
         with store.read() as connection:
-            known = {p.id for p in projects.projects(connection)}
+            known = {p.id: p.team for p in projects.projects(connection)}
+        call.acting.check_team(read.team, known.get(read.id, read.team))
         if (read.id in known) is not amend:
             raise AgreementRefusal(
                 f"Project {read.id} is {'not there yet' if amend else 'there already'}",

@@ -30,6 +30,46 @@ def verify(call: Call) -> None:
     shown.facts({"chain": "holds", **result}, title="Audit chain", json_out=call.json)
 
 
+@audit.command()
+@taking
+def used(
+    dataset: Annotated[str, typer.Argument(help="A dataset.")],
+    *,
+    call: Call,
+) -> None:
+    """Who used a dataset, when, in which project, under which decision: for auditors and its owner."""
+    with opened_store(call.home) as (_, store):
+        found = auditing.who_used(store, dataset, acting=call.acting)
+    shown.table([vars(use) for use in found], title=f"Uses of {dataset}", json_out=call.json)
+
+
+@audit.command()
+@taking
+def left(
+    *,
+    project: Annotated[str | None, typer.Option(help="Of one project.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Made from one dataset; its owner names it.")] = None,
+    call: Call,
+) -> None:
+    """What left: files by their hash, who asked, who voted, who released, and what was revoked."""
+    with opened_store(call.home) as (_, store):
+        found = auditing.what_left(store, auditing.About(project, dataset), acting=call.acting)
+    shown.table([vars(departure) for departure in found], title="What left", json_out=call.json)
+
+
+@audit.command()
+@taking
+def decision(
+    number: Annotated[int, typer.Argument(help="The number of an audit record, as `used` and `left` give it.")],
+    *,
+    call: Call,
+) -> None:
+    """The decision on its project that stood when a record was written."""
+    with opened_store(call.home) as (_, store):
+        found = auditing.under_which_decision(store, number, acting=call.acting)
+    shown.facts(vars(found) if found else {"decision": None}, title=f"Decision behind {number}", json_out=call.json)
+
+
 @register.command("export")
 @taking
 def register_export(

@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from integrated_data.site.settings import from_environment
+from integrated_data.cli import permissions
+from integrated_data.model.errors import RoleRefusal
+from integrated_data.model.people import Action
+from integrated_data.site.acting import Acting, who_acts
+from integrated_data.site.places import Places
+from integrated_data.site.settings import from_environment, home_of
+
+#: The parameter of every command that tells which it is.
+CONTEXT = "typer_context"
 
 
 @dataclass(frozen=True)
@@ -20,12 +29,36 @@ class Call:
 
     home: Annotated[Path | None, typer.Option("--home", help="The installation's folder (else IDS_HOME).")] = None
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False
-    person: Annotated[str | None, typer.Option("--as", help="Who acts (else IDS_ACTOR).")] = None
+    person: Annotated[str | None, typer.Option("--as", help="Who acts, in trials (else IDS_TOKEN says).")] = None
+
+    @property
+    def acting(self) -> Acting:
+        """Who acts, as it was found when the command began."""
+        found = acting()
+        return found if found is not None else self.act()
 
     @property
     def actor(self) -> str:
-        """Who acts: named on the command line, else by the environment."""
-        return self.person or from_environment().actor
+        """The id of who acts."""
+        return self.acting.actor
+
+    def act(self, *, accepting: str | None = None) -> Acting:
+        """Find out who acts, and keep it for the rest of the command; raises the refusal."""
+        settings = from_environment()
+        places = Places(home_of(settings, self.home))
+        places.check()
+        found = who_acts(places, settings, named=self.person, accepting=accepting)
+        _ACTING.set(found)
+        return found
+
+
+#: Who acts in the command that runs, once that is known.
+_ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def acting() -> Acting | None:
+    """Who acts in the command that runs, once that is known."""
+    return _ACTING.get()
 
 
 @dataclass(frozen=True)
@@ -66,16 +99,49 @@ def taking(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
+        context: typer.Context | None = given.pop(CONTEXT, None)
         made = {
             name: group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
             for name, group in groups.items()
         }
+        for call in made.values():
+            if isinstance(call, Call) and context is not None:
+                _admit(call, _words(context), given=given)
         command(**given, **made)
 
     parameters = [*own, *options]
+    if Call in groups.values():
+        parameters.append(inspect.Parameter(CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     return called
+
+
+def _words(context: typer.Context) -> str:
+    """The words that called a command, without the program's."""
+    words, at = [], context
+    while at.parent is not None:
+        words.append(str(at.info_name))
+        at = at.parent  # type: ignore[assignment] # the library's own kind of context
+    return " ".join(reversed(words))
+
+
+def _admit(call: Call, command: str, *, given: Mapping[str, Any]) -> None:
+    """Find out who acts and refuse what they may not do, before anything is opened."""
+    action = permission(command)
+    if action is None:
+        return
+    found = call.act()
+    found.check(action)
+    if action in (Action.QUERY, Action.REQUEST_OUTPUT):
+        found.check_project(given.get("project"))
+
+
+def permission(command: str) -> Action | None:
+    """What a command does; None where it sees to its caller by itself. Refuses one that nobody has placed."""
+    if command not in permissions.ACTIONS:
+        raise RoleRefusal("It is not said who may call this command", next_step="Report it to the maintainers")
+    return permissions.ACTIONS[command]
 
 
 def _options(group: Any) -> list[inspect.Parameter]:

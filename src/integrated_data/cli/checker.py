@@ -8,9 +8,14 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
-from integrated_data.control import outputs
+from integrated_data.control import outputs, projects
+from integrated_data.control.store import Store
 from integrated_data.model.errors import UsageRefusal
-from integrated_data.model.output import Ask, Vote
+from integrated_data.model.output import Ask, OutputRequest, Vote
+from integrated_data.model.people import Role
+
+#: Who sees requests of projects that they are not on.
+SEE_ALL = (Role.OUTPUT_CHECKER, Role.AUDITOR)
 
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id.")]
 
@@ -48,6 +53,7 @@ def check(request_id: RequestId, call: Call) -> None:
     from integrated_data.site import outputs as control
 
     with opened_analysis(call.home) as site:
+        _check_sees(site.store, request_id, call=call)
         report = control.check(site, request_id, actor=call.actor)
     facts = {
         "request": report.request, "lane": str(report.lane), "cells": report.cells, "withheld": report.withheld,
@@ -69,7 +75,8 @@ def output_list(*, project: Annotated[str | None, typer.Option(help="Of one proj
 
     with opened_store(call.home) as (_, store), store.read() as connection:
         known = outputs.requests(connection)
-    asked = [r for r in known if project in (None, r.project)]
+        teams = {p.id: p.team for p in projects.projects(connection)}
+    asked = [r for r in known if project in (None, r.project) and call.acting.sees(teams[r.project], others=SEE_ALL)]
     if call.json:
         shown.document([_request(r) for r in asked])
         return
@@ -83,8 +90,7 @@ def show(request_id: RequestId, call: Call) -> None:
     from integrated_data.output import review as reviewing
 
     with opened_store(call.home) as (places, store):
-        with store.read() as connection:
-            known = outputs.get_request(connection, request_id)
+        known = _check_sees(store, request_id, call=call)
         files = reviewing.files(places.outputs, known)
     readable = {n: c.decode() for n, c in files.items() if n.endswith((".csv", ".txt"))}
     if call.json:
@@ -131,6 +137,7 @@ def release(
     from integrated_data.output import release as releasing
 
     with opened_store(call.home) as (places, store):
+        _check_sees(store, request_id, call=call)
         folder = releasing.release(store, request=request_id, actor=call.actor, folder=places.outputs)
         if out is not None:
             shutil.copytree(folder, out, dirs_exist_ok=True)
@@ -149,6 +156,31 @@ def revoke(
     with opened_store(call.home) as (places, store):
         releasing.revoke(store, request=request_id, actor=call.actor, reason=reason, folder=places.outputs)
     shown.facts({"request": request_id, "state": "revoked"}, json_out=call.json)
+
+
+@output.command()
+@taking
+def withheld(request_id: RequestId, call: Call) -> None:
+    """Show which rules hold cells of a request back, to output checkers alone; every look is on record."""
+    from integrated_data.output import listing
+    from integrated_data.output import review as reviewing
+
+    with opened_store(call.home) as (places, store):
+        reviewing.look_at_withheld(store, request=request_id, reviewer=call.actor)
+        rows = listing.withheld_rows(places.outputs, request_id)
+    for query in dict.fromkeys(row["query"] for row in rows) if not call.json else ():
+        shown.table([row for row in rows if row["query"] == query], title=f"Held back of query {query}")
+    if call.json or not rows:
+        shown.table(rows, title="Held back", json_out=call.json)
+
+
+def _check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:
+    """The request; refuses somebody who is not on its project's team, and neither output checker nor auditor."""
+    with store.read() as connection:
+        known = outputs.get_request(connection, request_id)
+        team = projects.get_project(connection, known.project).team
+    call.acting.check_team(team, others=SEE_ALL)
+    return known
 
 
 def _request(known: Any) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integrated_data.cli.call import acting
 from integrated_data.control.store import Store
+from integrated_data.site.acting import as_actor
 from integrated_data.site.auditing import sign_head
 from integrated_data.site.places import Places, open_store
-from integrated_data.site.settings import from_environment, home_of
+from integrated_data.site.settings import Settings, from_environment, home_of
 
 if TYPE_CHECKING:
     from integrated_data.site.analysis import AnalysisSite
@@ -21,6 +23,11 @@ def places_of(home: Path | None) -> Places:
     places = Places(home_of(from_environment(), home))
     places.check()
     return places
+
+
+def settings() -> Settings:
+    """The settings, under which what is done is done by who acts."""
+    return as_actor(from_environment(), acting())
 
 
 @contextmanager
@@ -40,7 +47,7 @@ def opened_sign_in(home: Path | None) -> "Iterator[SignIn]":
     from integrated_data.site.signing_in import open_sign_in
 
     places = places_of(home)
-    door = open_sign_in(places, from_environment())
+    door = open_sign_in(places, settings())
     try:
         yield door
     finally:
@@ -53,7 +60,7 @@ def opened_loading(home: Path | None) -> "Iterator[LoadingSite]":
     from integrated_data.site.loading import open_loading
 
     places = places_of(home)
-    with open_loading(places, from_environment()) as site:
+    with open_loading(places, settings()) as site:
         try:
             yield site
         finally:
@@ -66,7 +73,7 @@ def opened_analysis(home: Path | None) -> "Iterator[AnalysisSite]":
     from integrated_data.site.analysis import open_analysis
 
     places = places_of(home)
-    with open_analysis(places, from_environment()) as site:
+    with open_analysis(places, settings()) as site:
         try:
             yield site
         finally:

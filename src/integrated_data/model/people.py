@@ -38,6 +38,7 @@ class Action(StrEnum):
     OWN_ACCOUNT = "look after their own sign-in"
     VERIFY = "verify the audit chain"
     AUDIT = "ask who did what"
+    SEE_USES = "see every use of data"
     OPERATE = "run the installation"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
+from integrated_data.model.event import Event
 from integrated_data.model.output import OutputRequest, OutputState, Review, Vote
 from integrated_data.model.people import Role
 from integrated_data.output import requested
@@ -49,6 +50,24 @@ def check_checker(store: Store, reviewer: str) -> None:
             why=f"Reviewers are people on record, not suspended, with the role {Role.OUTPUT_CHECKER.value}",
             next_step="Ask an output checker, or record the role with: ids person add",
         )
+
+
+def look_at_withheld(store: Store, *, request: str, reviewer: str) -> None:
+    """Let an output checker see which rules hold cells back, and write it down; its team and author may not.
+
+    Which rule holds a cell back narrows down what it hides.
+    """
+    with store.read() as connection:
+        known = outputs.get_request(connection, request)
+        team = projects.get_project(connection, known.project).team
+    if reviewer == known.person or reviewer in team:
+        raise OutputRefusal(
+            f"{reviewer} cannot see why cells of request {request} are held back",
+            why="The reason narrows down what a cell hides from its author and their team",
+            next_step="Ask an output checker",
+        )
+    check_checker(store, reviewer)
+    store.record(Event("output.reasons_seen", reviewer, f"output/{request}", {"project": known.project}))
 
 
 def may_review(store: Store, request: OutputRequest, *, reviewer: str) -> bool:

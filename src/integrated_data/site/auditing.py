@@ -2,13 +2,19 @@
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
+from integrated_data.approve import roles
 from integrated_data.audit import heads as signed_heads
-from integrated_data.control import heads
-from integrated_data.control.store import Store
+from integrated_data.audit import questions
+from integrated_data.audit.chain import Record
+from integrated_data.control import heads, projects
+from integrated_data.control.store import Store, records
 from integrated_data.model.errors import AuditRefusal
+from integrated_data.model.event import Event
 from integrated_data.output import release as releasing
+from integrated_data.site.acting import Acting
 from integrated_data.site.places import Places, signing_key
 
 #: The newest signed head, in the keyring.
@@ -81,3 +87,50 @@ def verify(places: Places, store: Store) -> dict[str, Any]:
     newest = kept[-1].number if kept else 0
     records = last.number if last else 0
     return {"records": records, "signed_heads": len(kept), "records_after_last_head": records - newest}
+
+
+@dataclass(frozen=True)
+class About:
+    """Which project and dataset a question is about; None for all."""
+
+    project: str | None
+    dataset: str | None
+
+
+def who_used(store: Store, dataset: str, *, acting: Acting) -> list[questions.Use]:
+    """Every use of a dataset, for an auditor or its owner; the question is written down."""
+    _check_asks(store, dataset, acting=acting)
+    _note(store, f"dataset/{dataset}", question="used", acting=acting)
+    with store.read() as connection:
+        return questions.who_used(records(connection), dataset)
+
+
+def what_left(store: Store, about: About, *, acting: Acting) -> list[questions.Departure]:
+    """Every output that left, for an auditor; those made from a dataset, for its owner. The question is on record."""
+    _check_asks(store, about.dataset, acting=acting)
+    subject = (
+        f"project/{about.project}" if about.project else f"dataset/{about.dataset}" if about.dataset else "outputs"
+    )
+    _note(store, subject, question="left", acting=acting)
+    with store.read() as connection:
+        return questions.what_left(records(connection), project=about.project, dataset=about.dataset)
+
+
+def under_which_decision(store: Store, number: int, *, acting: Acting) -> Record | None:
+    """The decision behind an audit record, for an auditor; the question is written down."""
+    _note(store, f"record/{number}", question="decision", acting=acting)
+    with store.read() as connection:
+        return questions.under_which_decision(records(connection), number)
+
+
+def _check_asks(store: Store, dataset: str | None, *, acting: Acting) -> None:
+    if acting.signed_in is None:
+        return
+    with store.read() as connection:
+        owners = {a.owner for a in projects.agreements(connection, dataset)} if dataset is not None else set()
+        organisation = projects.get_person(connection, acting.actor).organisation
+    roles.check_sees_uses(acting.signed_in, organisation, owners=owners)
+
+
+def _note(store: Store, subject: str, *, question: str, acting: Acting) -> None:
+    store.record(Event("audit.asked", acting.actor, subject, {"question": question}))

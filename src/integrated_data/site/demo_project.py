@@ -65,6 +65,7 @@ def person(today: date) -> str:
             "level": "full", "starts": today - timedelta(days=300), "ends": today + timedelta(days=1500),
         },
         "trained_until": today + timedelta(days=300),
+        "roles": ["analyst"],
     }  # fmt: skip
     return yaml.safe_dump(body, sort_keys=False)
 

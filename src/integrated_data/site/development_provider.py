@@ -123,12 +123,12 @@ def door(provider: Development) -> type[BaseHTTPRequestHandler]:
                 f'<input type="hidden" name="{html.escape(k)}" value="{html.escape(v)}">' for k, v in asked.items()
             )
             page = f"<form action='/authorize'>{kept}Who are you? <input name='person'><button>Go on</button></form>"
-            self._send(200, "text/html; charset=utf-8", page.encode())
+            self._send(200, "text/html; charset=utf-8", body=page.encode())
 
         def _say(self, status: int, body: object) -> None:
-            self._send(status, "application/json", json.dumps(body).encode())
+            self._send(status, "application/json", body=json.dumps(body).encode())
 
-        def _send(self, status: int, kind: str, body: bytes) -> None:
+        def _send(self, status: int, kind: str, *, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

@@ -4,7 +4,7 @@ IDS_HOME         the installation's folder
 IDS_THREADS      threads an engine may use           (default: all cores)
 IDS_MEMORY       memory an engine may use            (default: 60 % of the machine's)
 IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development sign-in)
-IDS_ACTOR        who acts, in the audit chain        (default: the system account)
+IDS_ACTOR        who acts, in trials                 (default: the system account)
 IDS_TOKEN        the token or session of who acts    (default: none)
 """
 
@@ -36,12 +36,13 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     threads = values.get("IDS_THREADS") or str(os.cpu_count() or 1)
     if not threads.isdigit() or int(threads) < 1:
         raise UsageRefusal("IDS_THREADS is not a whole number of threads", next_step="Set it to 1 or more")
+    production = values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"}
     return Settings(
         home=Path(home) if home else None,
         threads=int(threads),
         memory=values.get("IDS_MEMORY") or _share_of_memory(),
-        production=values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"},
-        actor=values.get("IDS_ACTOR") or f"system:{_account()}",
+        production=production,
+        actor=(not production and values.get("IDS_ACTOR")) or f"system:{_account()}",
         token=values.get("IDS_TOKEN") or None,
     )
 

@@ -163,6 +163,11 @@ class SignIn:
             self._settle_procedures(person, accepting=accepting)
         return SignedIn(person, facts.person.roles, how, self.store.now() + timedelta(hours=SESSION_HOURS))
 
+    def knows(self, person: str) -> bool:
+        """Whether somebody is on record under that id."""
+        with self.store.read() as connection:
+            return people.admission(connection, person).person is not None
+
     def still_valid(self, signed_in: SignedIn) -> bool:
         """Whether what was shown at sign-in still counts: cheap enough to ask every second."""
         if self.store.now() >= signed_in.until:
