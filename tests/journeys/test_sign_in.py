@@ -16,12 +16,13 @@ import pyotp
 import pytest
 
 from integrated_data.approve import agree
-from integrated_data.control import projects
+from integrated_data.client import Client
+from integrated_data.control import people, projects
 from integrated_data.control.store import records
 from integrated_data.model.access import Person
-from integrated_data.model.errors import SignInRefusal
+from integrated_data.model.errors import RoleRefusal, SignInRefusal
 from integrated_data.model.people import Role
-from integrated_data.model.signing_in import SignInMethod
+from integrated_data.model.signing_in import OperatingProcedures, SignInMethod
 from integrated_data.site.installation import create
 from integrated_data.site.oidc_flow import Begun
 from integrated_data.site.places import Places, open_store
@@ -195,7 +196,9 @@ def test_in_production_a_person_acts_by_a_token_alone(tmp_path: Path) -> None:
     assert "There is no project P-1" in place.by(pat, "project", "decide", "P-1")
     assert "pat may not query" in place.by(pat, "query", "--project", "P-1", "SELECT 1")
     assert "Nobody writes their own record" in place.by(pat, "person", "add", str(place.folder / "pat.yaml"))
-    assert "may not change how somebody else signs in" in place.by(pat, "person", "token", "add", "ada")
+    assert "may not act for somebody else, nor change how they sign in" in place.by(
+        pat, "person", "token", "add", "ada"
+    )
     assert "Uses of census: none" in place.by(aud, "audit", "used", "census")
     assert "Sign-in was refused" in place.by("ids_" + "A" * 43, "catalogue", "search")
     alone = ids(place.home, "query", "--project", "P-1", "SELECT 1", IDS_PRODUCTION="1", IDS_ACTOR="ada")
@@ -233,3 +236,12 @@ def test_a_password_is_read_from_standard_input_and_never_shown(tmp_path: Path) 
     again = ids(place.home, *come, given=f"three random words\n{codes.now()}\n", IDS_PRODUCTION="1")
     assert "Sign-in was refused" in again.stderr
     assert "three random words" not in done.stdout + done.stderr + again.stderr
+
+
+def test_the_python_client_asks_as_somebody_who_may_query(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    with pytest.raises(SignInRefusal, match="not accepted yet"):
+        Client(place.home, project="P-1", person="ada")
+    people.accept(place.store, "pat", procedures=OperatingProcedures("2026-1", "", ""))
+    with pytest.raises(RoleRefusal, match="pat may not query"):
+        Client(place.home, project="P-1", person="pat")

@@ -104,3 +104,13 @@ def test_a_chain_cut_together_with_its_heads_is_found(tmp_path: Path, behind: in
         auditing.verify(places, store)
     with pytest.raises(AuditRefusal, match="does not reach"):
         auditing.sign_head(places, store)
+
+
+def test_an_older_installation_keeps_its_signing_key_when_it_moves(tmp_path: Path) -> None:
+    places = create(tmp_path / "home", actor="tester")
+    store = open_store(places)
+    auditing.sign_head(places, store)
+    for name in ("signing.key", "audit-head.json"):
+        (places.service_keys / name).rename(places.keyring / name)
+    assert auditing.verify(places, store)["signed_heads"] == 1
+    assert {p.name for p in places.keyring.iterdir()} == {"vault.key"}

@@ -4,7 +4,8 @@
         client.query("SELECT region, count(DISTINCT person_key) AS people FROM census GROUP BY region")
         client.sensitivity("SELECT region, count(DISTINCT person_key) AS people FROM census GROUP BY region")
 
-Every question goes through the gate and a worker, like one of `ids query`.
+Every question goes through the gate and a worker, like one of `ids query`. In production the person is the
+one whose token is in IDS_TOKEN; in a trial whoever is named is believed.
 """
 
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ import pyarrow as pa
 
 from integrated_data.access.gateway import Question
 from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
+from integrated_data.model.people import Action
+from integrated_data.site.acting import who_acts
 from integrated_data.site.analysis import open_analysis
 from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment
@@ -27,9 +30,15 @@ class Client:
     """One person's access to one project of an installation. A context manager: leaving it closes it."""
 
     def __init__(self, home: Path | str, *, project: str, person: str) -> None:
+        places, settings = Places(Path(home)), from_environment()
+        places.check()
+        acting = who_acts(places, settings, named=None if settings.production else person)
+        acting.check_own(person)
+        acting.check(Action.QUERY)
+        acting.check_project(project)
         self._project, self._person = project, person
         self._opened = ExitStack()
-        self._site = self._opened.enter_context(open_analysis(Places(Path(home)), from_environment()))
+        self._site = self._opened.enter_context(open_analysis(places, settings))
 
     def query(self, sql: str) -> pa.Table:
         """The rows a question asks for; raises the refusal."""

@@ -9,7 +9,6 @@ from integrated_data.model.people import Action, Role
 from integrated_data.model.signing_in import SignedIn, SignInMethod
 from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
-from integrated_data.site.signing_in import open_sign_in
 
 #: How the account that runs the service is called in the audit chain.
 SYSTEM = "system:"
@@ -56,8 +55,8 @@ class Acting:
         """Refuse to touch the sign-in of somebody else: only they do, and the account that runs the service."""
         if self.signed_in is not None and person != self.actor:
             raise RoleRefusal(
-                f"{self.actor} may not change how somebody else signs in",
-                next_step="Let them do it, or the operator on the machine of the service",
+                f"{self.actor} may not act for somebody else, nor change how they sign in",
+                next_step="Let them do it; the operator on the machine of the service may set up a sign-in",
             )
 
     def check_not_own(self, person: str) -> None:
@@ -80,6 +79,8 @@ def who_acts(places: Places, settings: Settings, *, named: str | None, accepting
     actor = named or settings.actor
     if settings.token is None and actor.startswith(SYSTEM):
         return Acting(actor, None, settings.production)
+    from integrated_data.site.signing_in import open_sign_in
+
     door = open_sign_in(places, settings)
     if settings.token is not None:
         signed_in = door.by_bearer(settings.token, accepting=accepting)

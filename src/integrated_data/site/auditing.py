@@ -15,9 +15,9 @@ from integrated_data.model.errors import AuditRefusal
 from integrated_data.model.event import Event
 from integrated_data.output import release as releasing
 from integrated_data.site.acting import Acting
-from integrated_data.site.places import Places, signing_key
+from integrated_data.site.places import Places, service_file, signing_key
 
-#: The newest signed head, in the keyring.
+#: The newest signed head, beside the signing key.
 HEAD = "audit-head.json"
 
 
@@ -37,8 +37,8 @@ def sign_head(places: Places, store: Store) -> None:
 
 
 def kept_head(places: Places) -> signed_heads.Head | None:
-    """The newest head as kept in the keyring, its signature checked; None for a new installation."""
-    place = places.keyring / HEAD
+    """The newest head as kept beside the signing key, its signature checked; None for a new installation."""
+    place = service_file(places, HEAD)
     if not place.exists():
         return None
     head = signed_heads.Head(**json.loads(place.read_text()))
@@ -47,10 +47,10 @@ def kept_head(places: Places) -> signed_heads.Head | None:
 
 
 def _keep_head(places: Places, head: signed_heads.Head) -> None:
-    part = places.keyring / f"{HEAD}.{os.getpid()}.part"
+    part = places.service_keys / f"{HEAD}.{os.getpid()}.part"
     part.write_text(json.dumps(vars(head)))
     part.chmod(0o600)
-    part.replace(places.keyring / HEAD)
+    part.replace(places.service_keys / HEAD)
 
 
 def _check_reaches(connection: Any, head: signed_heads.Head | None) -> None:

@@ -23,10 +23,11 @@ def create(home: Path, *, actor: str) -> Places:
     for folder in (
         places.home, places.landed, places.deliveries, places.indexes, places.lake, places.projects,
         places.outputs / "requests", places.outputs / "released", places.scratch,
+        places.service_keys,
     ):  # fmt: skip
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     Vault.create(places.keyring)
-    _create_signing_key(places.keyring / "signing.key")
+    _create_signing_key(places.service_keys / "signing.key")
     store = open_store(places)
     places.control.chmod(0o600)
     store.record(Event("installation.created", actor, "installation", {}))

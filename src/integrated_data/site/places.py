@@ -1,7 +1,7 @@
 """The folders of one installation, its control store and its signing key.
 
-keyring/      vault.key, signing.key, projects/*.salt    apart from the data; back it up apart
-service-keys/ sign-in.key                                no identity key: the analyst's side may hold it
+keyring/      vault.key, projects/*.salt                 identity keys: apart from the data; back it up apart
+service-keys/ signing.key, sign-in.key, audit-head.json  no identity key: the analyst's side may hold them
 sign-in.yaml                                             the identity provider, where there is one
 control.sqlite                                           the service's own memory
 identified/   landed/ deliveries/ indexes/               sealed; loading side only
@@ -13,6 +13,7 @@ outputs/      requests/ released/
 scratch/                                                 spill (encrypted) and work in progress
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Places:
 
     @property
     def keyring(self) -> Path:
-        """Vault key, signing key, project salts."""
+        """Identity keys: vault key, project salts. The loading side's alone."""
         return self.home / "keyring"
 
     @property
@@ -125,7 +126,17 @@ def control_engine(places: Places) -> sa.Engine:
 
 def signing_key(places: Places) -> Ed25519PrivateKey:
     """The service's signing key (audit heads, records of releases); not an identity key."""
-    key = load_pem_private_key((places.keyring / "signing.key").read_bytes(), password=None)
+    key = load_pem_private_key(service_file(places, "signing.key").read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise InstallationRefusal("The signing key is not an Ed25519 key", next_step="Restore it from its backup")
     return key
+
+
+def service_file(places: Places, name: str) -> Path:
+    """Where a file of the service's own keys is; one that lies among the identity keys, as it once did, is moved."""
+    place, once = places.service_keys / name, places.keyring / name
+    if not place.exists() and once.exists():
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            once.replace(place)
+    return place
