@@ -16,6 +16,8 @@ from integrated_data.audit import chain
 from integrated_data.control import tables
 from integrated_data.model.event import Event
 
+_LAST_AT = sa.select(tables.audit_event.c.at).order_by(tables.audit_event.c.number.desc()).limit(1)
+
 CHAIN_LOCK = 5_047_001  # PostgreSQL advisory lock: one writer of the chain at a time
 
 
@@ -42,6 +44,14 @@ class Store:
     def now(self) -> datetime:
         """The present moment, in UTC."""
         return self._clock()
+
+    def present(self, connection: sa.Connection) -> datetime:
+        """The moment to decide at: the clock's, or the newest record's where the clock went back.
+
+        What ended once is not revived by a clock that is set back.
+        """
+        last = connection.execute(_LAST_AT).scalar()
+        return self.now() if last is None else max(self.now(), datetime.fromisoformat(last))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -29,6 +29,7 @@ from integrated_data.site.settings import Settings
 
 #: How a token begins, so that programs that look for leaked secrets know one.
 PREFIX = "ids_"
+PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SECRET = re.compile(r"ids_[A-Za-z0-9_-]{43}")
 
 #: Longest life of a personal token, in days, and of a session, in hours.
@@ -67,14 +68,14 @@ class SignIn:
         with self.store.read() as connection:
             token = tokens.find(connection, digest)
             facts = None if token is None else people.admission(connection, token.person)
+            now = self.store.present(connection)
         if token is None or facts is None or not SECRET.fullmatch(secret):
             raise self.refusing.refuse(SignInMethod.TOKEN, "no such token")
-        if token.revoked or self.store.now() >= token.expires:
+        if token.revoked or now >= token.expires:
             raise self.refusing.refuse(token.how, "revoked" if token.revoked else "expired", person=token.person)
         admitted = self._admit(token.person, facts, how=token.how, accepting=accepting)
-        today = self.store.now().date()
-        if token.last_used != today:
-            tokens.used(self.store, token, day=today)
+        if token.last_used != now.date():
+            tokens.used(self.store, token, day=now.date())
         return SignedIn(token.person, admitted.roles, token.how, token.expires, token.id, token.project, token.actions)
 
     def by_password(self, person: str, password: str, *, code: str, accepting: str | None = None) -> SignedIn:
@@ -82,9 +83,9 @@ class SignIn:
 
         Each attempt is counted before it is looked at; after five the wait doubles with each.
         """
+        facts = self._facts(person)
         with self.store.read() as connection:
-            facts = people.admission(connection, person)
-            known = credentials.get(connection, person)
+            known = credentials.get(connection, person if facts.person is not None else "")
         claimed = Claimed(self._passwords.subject(person), person if facts.person is not None else None)
         try:
             credentials.begin_attempt(self.store, claimed)
@@ -92,7 +93,7 @@ class SignIn:
         except LockedOut:
             open_to = False
         right = self._passwords.is_password(known, password)
-        step = self._passwords.step_of(known, code, person=person, now=self.store.now())
+        step = self._passwords.step_of(known, code, person=person, now=self._now())
         if not open_to:
             raise self.refusing.refuse(
                 SignInMethod.PASSWORD, "locked out", person=claimed.person, counted=claimed.subject
@@ -113,7 +114,7 @@ class SignIn:
         if self.verifier is None:
             raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
         try:
-            person, until = self.verifier.person(token, now=self.store.now(), nonce=nonce)
+            person, until = self.verifier.person(token, now=self._now(), nonce=nonce)
         except Unverified as why:
             raise self.refusing.refuse(SignInMethod.OIDC, str(why)) from None
         signed_in = self.admitted(person, how=SignInMethod.OIDC, accepting=accepting)
@@ -123,7 +124,7 @@ class SignIn:
         """Begin a sign-in at the identity provider, whose browser comes back to the address `redirect`."""
         if self.verifier is None:
             raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
-        now = self.store.now()
+        now = self._now()
         until = now + timedelta(seconds=oidc_flow.PATIENCE)
         try:
             return oidc_flow.begin(self.verifier, redirect, now=now, until=until)
@@ -135,10 +136,11 @@ class SignIn:
         if self.verifier is None:
             raise self.refusing.refuse(SignInMethod.OIDC, "no identity provider here")
         try:
-            token, nonce = oidc_flow.finish(self.verifier, begun, came=came, now=self.store.now())
+            token, nonce = oidc_flow.finish(self.verifier, begun, came=came, now=self._now())
         except Unverified as why:
             raise self.refusing.refuse(SignInMethod.OIDC, str(why)) from None
-        return self.by_oidc(token, nonce=nonce, accepting=accepting)
+        signed_in = self.by_oidc(token, nonce=nonce, accepting=accepting)
+        return replace(signed_in, until=self._now() + timedelta(hours=SESSION_HOURS))
 
     def by_bearer(self, secret: str, *, accepting: str | None = None) -> SignedIn:
         """Who sends this after `Authorization: Bearer`: a token or session, or a token of the identity provider."""
@@ -151,31 +153,27 @@ class SignIn:
 
         `accepting`: the version of the operating procedures that they accept with this sign-in.
         """
-        with self.store.read() as connection:
-            facts = people.admission(connection, person)
-        return self._admit(person, facts, how=how, accepting=accepting)
+        return self._admit(person, self._facts(person), how=how, accepting=accepting)
 
     def _admit(self, person: str, facts: Admission, *, how: SignInMethod, accepting: str | None) -> SignedIn:
         why = admit.why_not(facts, production=self.production)
         if why or facts.person is None:
-            raise self.refusing.refuse(how, why, person=person)
+            raise self.refusing.refuse(how, why, person=None if facts.person is None else person)
         if admit.owes_procedures(facts, production=self.production):
             self._settle_procedures(person, accepting=accepting)
-        return SignedIn(person, facts.person.roles, how, self.store.now() + timedelta(hours=SESSION_HOURS))
+        return SignedIn(person, facts.person.roles, how, self._now() + timedelta(hours=SESSION_HOURS))
 
     def knows(self, person: str) -> bool:
         """Whether somebody is on record under that id."""
-        with self.store.read() as connection:
-            return people.admission(connection, person).person is not None
+        return self._facts(person).person is not None
 
     def still_valid(self, signed_in: SignedIn) -> bool:
         """Whether what was shown at sign-in still counts: cheap enough to ask every second."""
-        if self.store.now() >= signed_in.until:
-            return False
         with self.store.read() as connection:
             facts = people.admission(connection, signed_in.person)
             token = tokens.get(connection, signed_in.token) if signed_in.token else None
-        if signed_in.token and (token is None or token.revoked):
+            now = self.store.present(connection)
+        if now >= signed_in.until or (signed_in.token and (token is None or token.revoked)):
             return False
         if admit.why_not(facts, production=self.production) or facts.person is None:
             return False
@@ -209,9 +207,15 @@ class SignIn:
         return address
 
     def open_session(self, signed_in: SignedIn) -> str:
-        """A secret that stands for somebody who signed in, until `signed_in.until`; `by_token` takes it."""
-        wish = Wish("session", project=signed_in.project, actions=signed_in.actions)
-        made = self._make(signed_in.person, wish, how=signed_in.how, until=signed_in.until, by=signed_in.person)
+        """A secret that stands for somebody who signed in just now, until `signed_in.until`; `by_token` takes it.
+
+        A token opens no session: revoking it would not end what came from it.
+        """
+        if signed_in.token or signed_in.how is SignInMethod.TOKEN:
+            raise UsageRefusal("A token opens no session", next_step="Use the token, or sign in")
+        made = self._make(
+            signed_in.person, Wish("session"), how=signed_in.how, until=signed_in.until, by=signed_in.person
+        )
         return made[0]
 
     def end(self, signed_in: SignedIn) -> None:
@@ -238,11 +242,19 @@ class SignIn:
                 tokens.revoke(self.store, token.id, by=by)
 
     def _known(self, person: str) -> Person:
-        with self.store.read() as connection:
-            facts = people.admission(connection, person)
+        facts = self._facts(person)
         if facts.person is None:
             raise SignInRefusal(f"There is no person {person}", next_step="List them with: ids person list")
         return facts.person
+
+    def _facts(self, person: str) -> Admission:
+        """What bears on somebody's coming in; nothing where the name could be nobody's."""
+        with self.store.read() as connection:
+            return people.admission(connection, person if PERSON.fullmatch(person) else "")
+
+    def _now(self) -> datetime:
+        with self.store.read() as connection:
+            return self.store.present(connection)
 
     def _settle_procedures(self, person: str, *, accepting: str | None) -> None:
         with self.store.read() as connection:
