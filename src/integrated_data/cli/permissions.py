@@ -73,9 +73,11 @@ ACTIONS: Mapping[str, Action | None] = {
     "reference show": Action.LOOK,
     "reference units": Action.INDEX,
     "register export": Action.VERIFY,
+    "review clusters": Action.REVIEW_LINKS,
     "review decide": Action.REVIEW_LINKS,
     "review export": Action.REVIEW_LINKS,
     "review next": Action.REVIEW_LINKS,
+    "review progress": Action.REVIEW_LINKS,
     "review sample": Action.REVIEW_LINKS,
     "sign-in": None,
 }
