@@ -7,6 +7,8 @@ from integrated_data.model.people import Action
 #: By the words that call a command. None: it needs no installation, or sees by itself to who calls it.
 ACTIONS: Mapping[str, Action | None] = {
     "agreement add": Action.AGREE,
+    "agreement enforce": Action.DECIDE,
+    "agreement law": Action.SEE_PROJECTS,
     "agreement list": Action.SEE_PROJECTS,
     "agreement show": Action.SEE_PROJECTS,
     "audit verify": Action.VERIFY,
@@ -79,5 +81,6 @@ ACTIONS: Mapping[str, Action | None] = {
     "review next": Action.REVIEW_LINKS,
     "review progress": Action.REVIEW_LINKS,
     "review sample": Action.REVIEW_LINKS,
+    "serve": Action.OPERATE,
     "sign-in": None,
 }
