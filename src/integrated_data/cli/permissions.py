@@ -54,6 +54,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "project amend": Action.APPLY,
     "project close": Action.DECIDE,
     "project decide": Action.DECIDE,
+    "project extend": Action.APPLY,
     "project list": Action.SEE_PROJECTS,
     "project show": Action.SEE_PROJECTS,
     "quarantine accept": Action.SETTLE_LOADS,
