@@ -224,6 +224,8 @@ def test_time_ends_a_project(place: Place) -> None:
     place.approve()
     place.now = datetime(2026, 12, 1, tzinfo=UTC)
     assert "The project ended on 2026-11-30. Extend" in refused(place.ask("SELECT 1"), place)
+    place.now = datetime(2026, 11, 1, tzinfo=UTC)
+    assert "The project ended on 2026-11-30. Extend" in refused(place.ask("SELECT 1"), place), "a clock that goes back"
 
 
 def test_people_who_may_not(place: Place) -> None:

@@ -195,7 +195,7 @@ def test_in_production_a_person_acts_by_a_token_alone(tmp_path: Path) -> None:
     assert "A name on the command line is not believed" in named.stderr
     assert "not believed" in place.by(ada, "project", "list", "--as", "pat")
     told = place.by(ada, "project", "decide", "P-1")
-    assert "ada may not decide projects. Roles that may: approver" in told
+    assert "ada may not decide projects. Roles that may: approver or steward" in told
     assert "There is no project P-1" in place.by(pat, "project", "decide", "P-1")
     assert "pat may not query" in place.by(pat, "query", "--project", "P-1", "SELECT 1")
     assert "Nobody writes their own record" in place.by(pat, "person", "add", str(place.folder / "pat.yaml"))

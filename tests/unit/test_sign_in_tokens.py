@@ -183,7 +183,7 @@ def test_every_action_is_in_the_table_and_a_role_may_only_what_it_names(door: Si
         Action.LOOK, Action.APPLY, Action.SEE_PROJECTS, Action.QUERY, Action.REQUEST_OUTPUT, Action.SEE_OUTPUTS,
         Action.OWN_ACCOUNT,
     }  # fmt: skip
-    with pytest.raises(RoleRefusal, match=r"ada may not decide projects\. Roles that may: approver"):
+    with pytest.raises(RoleRefusal, match=r"ada may not decide projects\. Roles that may: approver or steward"):
         roles.check_may(ada, Action.DECIDE)
 
 

@@ -169,7 +169,7 @@ class Gateway:
             world = projects.world(connection, self.law, projects=(question.project,))
             world = projects.with_person(connection, world, person=question.person)
             granted = views.of_grants(grants.active(connection, project=question.project))
-        now = self.store.now()
+            now = self.store.present(connection)
         project = world.project(question.project)
         if project is None:
             return AgreementRefusal(

@@ -26,7 +26,8 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.AGREE: frozenset({_W, _P}),
     Action.APPLY: frozenset({_A}),
     Action.SEE_PROJECTS: frozenset({_W, _A, _P, _C, _R}),
-    Action.DECIDE: frozenset({_P}),
+    Action.DECIDE: frozenset({_W, _P}),  # whose approval it is, `approve/route.py` says
+    Action.CLOSE: frozenset({_P}),
     Action.QUERY: frozenset({_A}),
     Action.REQUEST_OUTPUT: frozenset({_A}),
     Action.SEE_OUTPUTS: frozenset({_A, _C, _R}),

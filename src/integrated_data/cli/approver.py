@@ -151,6 +151,8 @@ def project_extend(
     from integrated_data.site.agreeing import law_of
 
     with opened_store(call.home) as (places, store):
+        with store.read() as connection:
+            call.acting.check_team(projects.get_project(connection, project_id).team)
         found = apply.extend(store, project_id, until=until.date(), law=law_of(places), by=call.actor)
         rows = _approvals(found, store.now())
     shown.table(rows, title="Approvals", json_out=call.json)

@@ -7,7 +7,7 @@ from integrated_data.model.people import Action
 #: By the words that call a command. None: it needs no installation, or sees by itself to who calls it.
 ACTIONS: Mapping[str, Action | None] = {
     "agreement add": Action.AGREE,
-    "agreement enforce": Action.DECIDE,
+    "agreement enforce": Action.OPERATE,
     "agreement law": Action.SEE_PROJECTS,
     "agreement list": Action.SEE_PROJECTS,
     "agreement show": Action.SEE_PROJECTS,
@@ -52,7 +52,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "procedures show": None,
     "project add": Action.APPLY,
     "project amend": Action.APPLY,
-    "project close": Action.DECIDE,
+    "project close": Action.CLOSE,
     "project decide": Action.DECIDE,
     "project extend": Action.APPLY,
     "project list": Action.SEE_PROJECTS,

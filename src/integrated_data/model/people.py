@@ -30,6 +30,7 @@ class Action(StrEnum):
     APPLY = "apply for projects"
     SEE_PROJECTS = "see projects and agreements"
     DECIDE = "decide projects"
+    CLOSE = "close projects"
     QUERY = "query"
     REQUEST_OUTPUT = "ask for outputs"
     SEE_OUTPUTS = "see what was asked to leave"
