@@ -122,7 +122,12 @@ class Place:
 
 @pytest.fixture
 def place(store: Store, engine: DuckDB, tmp_path: Path) -> Place:
-    made = Place(store, engine, tmp_path, Ed25519PrivateKey.generate(), datetime(2026, 6, 15, 12, tzinfo=UTC))
+    return new_place(store, engine, folder=tmp_path)
+
+
+def new_place(store: Store, engine: DuckDB, *, folder: Path) -> Place:
+    """An installation in small, with its paper written and its tables published."""
+    made = Place(store, engine, folder, Ed25519PrivateKey.generate(), datetime(2026, 6, 15, 12, tzinfo=UTC))
     made.store = Store(store.engine, clock=lambda: made.now)
     made.write()
     made.publish()

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from integrated_data.access import receipts, views
 from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
 from integrated_data.access.running import Job, QueryFailure, Rows, Worker, refusal
+from integrated_data.access.watch import watched
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
 from integrated_data.model.access import AccessRequest, Decision, Project, QueryState, Reason, World
@@ -92,7 +93,8 @@ class Gateway:
         `started` gets the running rows, to watch and to cancel them. `query`: the id it is known by
         (`new_query()`), where somebody must know it before it is answered.
         """
-        return self._answer(_asked(question, query), lambda job: self._run(job, started))
+        asked = _asked(question, query)
+        return self._answer(asked, lambda job: self._run(asked, job, started=started))
 
     def still(self, question: Question) -> Refusal | None:
         """Whether a question that was let through would be now: None, or why not. Nothing is written down."""
@@ -115,8 +117,8 @@ class Gateway:
         tables: list[pa.Table] = []
 
         def each(job: Job) -> pa.Table:
-            first = self._run(job, None)
-            tables.extend(self._run(replace(job, kept=links), None) for links in kept)
+            first = self._run(asked, job)
+            tables.extend(self._run(asked, replace(job, kept=links)) for links in kept)
             return first
 
         asked.known["runs"] = 1 + len(kept)
@@ -135,8 +137,9 @@ class Gateway:
         try:
             table = run(allowed)
         except QueryFailure as failure:
-            asked.known["rule"] = failure.failure.value
-            return self._close(asked, QueryState.FAILED, refused=refusal(failure, self.limits))
+            asked.known["rule"] = "withdrawn" if asked.withdrawn else failure.failure.value
+            why = asked.withdrawn or refusal(failure, self.limits)
+            return self._close(asked, QueryState.FAILED, refused=why)
         except BaseException:
             self._close(asked, QueryState.FAILED, refused=QueryRefusal("The gateway stopped"))
             raise
@@ -186,12 +189,18 @@ class Gateway:
             )
         return _Standing(project, granted, world, now)
 
-    def _run(self, job: Job, started: Callable[[Rows], None] | None) -> pa.Table:
+    def _run(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None = None) -> pa.Table:
+        """Run one job under watch: when access is withdrawn, it stops."""
         rows = self.worker.start(job)
         try:
             if started is not None:
                 started(rows)
-            return pa.Table.from_batches(list(rows), schema=rows.schema)
+            waited = time.perf_counter() - asked.begun
+            with watched(rows, lambda: self.still(asked.question), waited=waited) as watch:
+                try:
+                    return pa.Table.from_batches(list(rows), schema=rows.schema)
+                finally:
+                    asked.withdrawn = watch.withdrawn
         finally:
             rows.close()
 
@@ -254,6 +263,7 @@ class _Asked:
     decisions: list[Decision] = field(default_factory=list)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
+    withdrawn: Refusal | None = None
 
     def __post_init__(self) -> None:
         sql = self.question.sql

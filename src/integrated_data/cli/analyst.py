@@ -121,14 +121,12 @@ def catalogue_search(
     call: Call,
 ) -> None:
     """Search datasets and variables."""
-    from integrated_data.publish.catalogue import search
-
     with opened_store(call.home) as (_, store), store.read() as connection:
-        entries = [r.entry for r in releases.all_current(connection)]
+        entries = [r.entry for r in releases.search(connection, " ".join(words or []))]
     rows = [
         {"dataset": e["dataset"], "title": e["title"], "owner": e["owner"], "rows": e["rows"],
          "variables": len(e["variables"]), "indexes": sorted(e["links"])}
-        for e in search(entries, " ".join(words or []))
+        for e in entries
     ]  # fmt: skip
     shown.table(rows, title="Catalogue", json_out=call.json)
 

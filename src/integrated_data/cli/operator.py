@@ -1,5 +1,11 @@
 """What an operator does: make an installation, write the fictional country, run the demo and the benches."""
 
+import json
+import os
+import signal
+import sys
+import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +13,11 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
+from integrated_data.cli.opened import places_of
 from integrated_data.cli.progress import steps
-from integrated_data.site.settings import from_environment, home_of
+from integrated_data.model.errors import UsageRefusal
+from integrated_data.site.places import Places
+from integrated_data.site.settings import Settings, from_environment, home_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(taking(init))
     app.command()(taking(specimen))
     app.command()(taking(demo))
+    app.command()(taking(serve))
     app.command()(taking(bench))
 
 
@@ -54,16 +64,59 @@ def specimen(
 
 
 def demo(
-    *, people: Annotated[int, typer.Option(help="How many people live in the country.", min=2000)] = 100_000, call: Call
+    *,
+    people: Annotated[int, typer.Option(help="How many people live in the country.", min=2000)] = 100_000,
+    serving: Annotated[bool, typer.Option("--serve", help="Then open the gateway's doors.")] = False,
+    call: Call,
 ) -> None:
     """The whole journey on a fictional country: deliveries, matching, a project, a released table."""
     from integrated_data.site import demo as show
 
     settings = from_environment()
     folder = call.home or settings.home or Path("demo-home")
-    report = show.run(home_of(settings, folder), settings=settings, people=people, quiet=call.json)
+    home = home_of(settings, folder)
+    report = show.run(home, settings=settings, people=people, quiet=call.json)
     if call.json:
         shown.document(report)
+    if serving:
+        places = Places(home / "service")
+        _serve(places, settings, quiet=call.json, token=show.token(places, settings))
+
+
+class What(StrEnum):
+    """What is served."""
+
+    PORTAL = "portal"
+    GATEWAY = "gateway"
+    ALL = "all"
+
+
+def serve(
+    what: Annotated[What, typer.Argument(help="The gateway is both doors: HTTP and Arrow Flight SQL.")] = What.GATEWAY,
+    *,
+    call: Call,
+) -> None:
+    """Open the doors for analysts' programs, until stopped; --json names the addresses in one document."""
+    if what is What.PORTAL:
+        raise UsageRefusal("The portal is not part of this version", next_step="Serve the gateway: ids serve gateway")
+    _serve(places_of(call.home), from_environment(), quiet=call.json)
+
+
+def _serve(places: Places, settings: Settings, *, quiet: bool, token: str | None = None) -> None:
+    from integrated_data.serving.run import open_doors
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with open_doors(places, settings) as doors:
+        facts = {"http": doors.http, "certificate": str(doors.certificate.chain), "process": os.getpid()}
+        facts |= {} if token is None else {"token": token}
+        if quiet:
+            sys.stdout.write(json.dumps(facts) + "\n")
+            sys.stdout.flush()
+        else:
+            shown.facts(facts, title="Doors are open; Ctrl-C closes them")
+        stop.wait()
 
 
 def bench(

@@ -1,6 +1,6 @@
 """Published versions of datasets: only what is named here exists for readers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,3 +101,15 @@ def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()
     return Release(**row) if row else None
+
+
+def search(connection: sa.Connection, words: str) -> list[Release]:
+    """Current releases in which every word occurs, in the dataset, a title, an owner or a variable's name."""
+    wanted = words.lower().split()
+    return [r for r in all_current(connection) if all(w in _text(r.entry) for w in wanted)]
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    parts = [entry["dataset"], entry["title"], entry["owner"]]
+    parts += [f"{v['name']} {v['title']} {v['meaning']}" for v in entry["variables"]]
+    return " ".join(parts).lower()

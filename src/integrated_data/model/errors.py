@@ -9,6 +9,8 @@ Refusal                     what, why and what next; never a value from the data
 ├── SignInRefusal           who asks did not show who they are
 ├── RoleRefusal             who asks has no role for it
 ├── QueryRefusal            the gate or the worker stopped a query
+├── AbsentRefusal           what is named is not there, or not for who asks
+├── BusyRefusal             too much is waiting; the same may be asked again later
 ├── OutputRefusal           disclosure control holds a result back
 ├── AuditRefusal            the audit chain does not verify
 └── InstallationRefusal     a key, a folder or a setting of the installation is missing
@@ -65,6 +67,14 @@ class RoleRefusal(Refusal):
 
 class QueryRefusal(Refusal):
     """A query was stopped at the gate or in the worker."""
+
+
+class AbsentRefusal(Refusal):
+    """What was named is not there, or not for whoever asks: both are told alike."""
+
+
+class BusyRefusal(Refusal):
+    """Too much is asked at once; nothing is wrong with what was asked."""
 
 
 class OutputRefusal(Refusal):

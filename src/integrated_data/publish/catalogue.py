@@ -1,6 +1,6 @@
 """The catalogue entry of a release: what an analyst may know before access is granted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,15 +68,3 @@ def _added(name: str) -> str:
         if name.endswith(suffix):
             return meaning
     return "derived"
-
-
-def search(entries: Sequence[Mapping[str, Any]], words: str) -> list[Mapping[str, Any]]:
-    """Entries in which every word occurs, in the dataset, a title, an owner or a variable's name."""
-    wanted = words.lower().split()
-    return [e for e in entries if all(w in _text(e) for w in wanted)]
-
-
-def _text(entry: Mapping[str, Any]) -> str:
-    parts = [entry["dataset"], entry["title"], entry["owner"]]
-    parts += [f"{v['name']} {v['title']} {v['meaning']}" for v in entry["variables"]]
-    return " ".join(parts).lower()

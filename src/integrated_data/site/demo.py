@@ -27,6 +27,7 @@ from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.places import Places
 from integrated_data.site.references import SourceOrder, load_reference
 from integrated_data.site.settings import Settings
+from integrated_data.site.signing_in import Wish, open_sign_in
 
 #: Reference sources: index, source, file under `deliveries`, column that numbers its records.
 SOURCES = (
@@ -108,6 +109,12 @@ def run(home: Path, *, settings: Settings, people: int, quiet: bool = False) -> 
     show.report |= {"people": people, "quality": quality, "audit": audit, "seconds": show.seconds, "total": total}
     _next(show, places, released=released, total=total)
     return show.report
+
+
+def token(places: Places, settings: Settings) -> str:
+    """A token of the demo's analyst for its project, for a day."""
+    wish = Wish("demo", days=1, project=demo_project.PROJECT)
+    return open_sign_in(places, settings).make_token(demo_project.ANALYST, wish, by="demo:desk")[0]
 
 
 def _cell(value: Any) -> str:

@@ -6,6 +6,10 @@ IDS_MEMORY       memory an engine may use            (default: 60 % of the machi
 IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development sign-in)
 IDS_ACTOR        who acts, in trials                 (default: the system account)
 IDS_TOKEN        the token or session of who acts    (default: none)
+IDS_HTTP         host:port of the HTTP door          (default: 127.0.0.1:8443)
+IDS_FLIGHT       host:port of the Flight SQL door    (default: 127.0.0.1:8444)
+IDS_TLS          folder of tls.crt and tls.key, PEM  (default: a certificate of its own, for trials)
+IDS_AT_ONCE      queries that run at once            (default: as threads and memory allow)
 """
 
 import getpass
@@ -27,6 +31,10 @@ class Settings:
     production: bool
     actor: str
     token: str | None = field(default=None, repr=False)
+    http: tuple[str, int] = ("127.0.0.1", 8443)
+    flight: tuple[str, int] = ("127.0.0.1", 8444)
+    tls: Path | None = None
+    at_once: int | None = None
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -37,6 +45,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     if not threads.isdigit() or int(threads) < 1:
         raise UsageRefusal("IDS_THREADS is not a whole number of threads", next_step="Set it to 1 or more")
     production = values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"}
+    at_once = values.get("IDS_AT_ONCE", "")
+    if at_once and (not at_once.isdigit() or int(at_once) < 1):
+        raise UsageRefusal("IDS_AT_ONCE is not a whole number of queries", next_step="Set it to 1 or more")
+    tls = values.get("IDS_TLS")
     return Settings(
         home=Path(home) if home else None,
         threads=int(threads),
@@ -44,7 +56,18 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         production=production,
         actor=(not production and values.get("IDS_ACTOR")) or f"system:{_account()}",
         token=values.get("IDS_TOKEN") or None,
+        http=_address(values, "IDS_HTTP", otherwise="127.0.0.1:8443"),
+        flight=_address(values, "IDS_FLIGHT", otherwise="127.0.0.1:8444"),
+        tls=Path(tls) if tls else None,
+        at_once=int(at_once) if at_once else None,
     )
+
+
+def _address(values: Mapping[str, str], name: str, *, otherwise: str) -> tuple[str, int]:
+    host, _, port = (values.get(name) or otherwise).rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise UsageRefusal(f"{name} is not an address", next_step=f"Set it to host:port, for instance {otherwise}")
+    return host.strip("[]"), int(port)
 
 
 def home_of(settings: Settings, given: Path | None) -> Path:

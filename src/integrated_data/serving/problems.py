@@ -1,0 +1,90 @@
+"""Refusals over HTTP: problem documents (RFC 9457), each with what, why and what next, never a value."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+
+from integrated_data.model.errors import (
+    AbsentRefusal,
+    AgreementRefusal,
+    BusyRefusal,
+    InstallationRefusal,
+    OutputRefusal,
+    QueryRefusal,
+    Refusal,
+    RoleRefusal,
+    SignInRefusal,
+    UsageRefusal,
+)
+
+MEDIA = "application/problem+json"
+
+#: First match wins.
+STATUS: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
+    (AbsentRefusal, HTTPStatus.NOT_FOUND),
+    (SignInRefusal, HTTPStatus.UNAUTHORIZED),
+    (RoleRefusal, HTTPStatus.FORBIDDEN),
+    (AgreementRefusal, HTTPStatus.FORBIDDEN),
+    (OutputRefusal, HTTPStatus.FORBIDDEN),
+    (BusyRefusal, HTTPStatus.TOO_MANY_REQUESTS),
+    (UsageRefusal, HTTPStatus.BAD_REQUEST),
+    (QueryRefusal, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InstallationRefusal, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+def problem(status: HTTPStatus, *, what: str, why: str = "", next_step: str = "", **more: Any) -> Response:
+    """One problem document."""
+    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": what}
+    body |= {k: v for k, v in {"why": why, "next_step": next_step, **more}.items() if v}
+    headers = {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="ids"'
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = "5"
+    return JSONResponse(body, status.value, headers=headers, media_type=MEDIA)
+
+
+def of_refusal(refusal: Refusal) -> Response:
+    """A refusal as a problem document."""
+    status = next((s for kind, s in STATUS if isinstance(refusal, kind)), HTTPStatus.BAD_REQUEST)
+    return problem(status, what=refusal.what, why=refusal.why, next_step=refusal.next_step)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return of_refusal(error)
+
+
+async def _malformed(_: Request, error: Exception) -> Response:
+    """Says where the request is off and by which rule, and repeats nothing of it."""
+    assert isinstance(error, RequestValidationError)
+    where = [{"at": [str(p)[:40] for p in e["loc"][:2]], "rule": e["type"]} for e in error.errors()]
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, what="The request is not as the interface asks",
+        next_step="See /openapi.json", errors=where,
+    )  # fmt: skip
+
+
+async def _routing(_: Request, error: Exception) -> Response:
+    """What the framework itself answers, without its words."""
+    status = HTTPStatus(getattr(error, "status_code", HTTPStatus.BAD_REQUEST))
+    answer = problem(status, what=status.description or status.phrase, next_step="See /openapi.json")
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
+
+
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, what="The service failed at this", next_step="Try again")
+
+
+def handle(app: FastAPI) -> None:
+    """Let every failure leave as a problem document."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    for status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        app.add_exception_handler(status.value, _routing)
+    app.add_exception_handler(Exception, _unforeseen)

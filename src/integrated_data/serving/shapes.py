@@ -1,0 +1,136 @@
+"""What bodies of the HTTP interface look like; the OpenAPI document is made of these."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from integrated_data.access.gate import LONGEST
+
+ID = r"^[A-Za-z0-9_.-]{1,64}$"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AskBody(_Body):
+    """A question."""
+
+    sql: str = Field(max_length=LONGEST, description="One SELECT over the project's tables.")
+
+
+class SensitivityBody(_Body):
+    """A question that is run again over other sets of links."""
+
+    sql: str = Field(max_length=LONGEST, description="One SELECT over the project's tables.")
+    thresholds: tuple[float, ...] = Field((0.8, 0.9, 0.95, 0.99, 0.999), max_length=20)
+    draws: int = Field(20, ge=0, le=200)
+    seed: int = Field(1, ge=0, le=2**31)
+    measures: tuple[str, ...] = Field((), max_length=100, description="Result columns that are figures.")
+
+
+class SearchBody(_Body):
+    """Words to look for in the catalogue; every one must occur. None: all datasets."""
+
+    words: str = Field("", max_length=1000)
+
+
+class OutputBody(_Body):
+    """Which logged queries' results are asked to leave."""
+
+    queries: tuple[str, ...] = Field(min_length=1, max_length=50)
+    title: str = Field(min_length=1, max_length=300)
+    purpose: str = Field("", max_length=2000)
+    change: str = Field("", max_length=64, description="The request that this changes.")
+
+
+class Column(BaseModel):
+    """A column and its Arrow type."""
+
+    name: str
+    type: str
+
+
+class Rows(BaseModel):
+    """A result: rows as arrays, in the order of the columns."""
+
+    query: str
+    columns: list[Column]
+    rows: list[list[Any]]
+
+
+class Status(BaseModel):
+    """How far a question is. `share` as the engine estimates; `receipt` is signed by the service."""
+
+    query: str
+    project: str
+    stage: str = Field(description="waiting, running, done, refused or cancelled")
+    share: float
+    bytes: int
+    seconds: float
+    before: int = Field(description="How many of your own queries are run first.")
+    rows: int | None = None
+    columns: list[Column] | None = None
+    reason: str | None = None
+    receipt: dict[str, Any] | None = None
+
+
+class Problem(BaseModel):
+    """Why something was not done (RFC 9457): what, why and what next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    why: str = ""
+    next_step: str = ""
+
+
+class Table(BaseModel):
+    """What a project's queries may name."""
+
+    name: str
+    dataset: str
+    columns: list[Column]
+    keys: list[str]
+
+
+class ProjectFacts(BaseModel):
+    """A project that somebody works on."""
+
+    project: str
+    title: str
+    state: str
+    ends: str
+
+
+class Me(BaseModel):
+    """Who is signed in."""
+
+    person: str
+    roles: list[str]
+    until: str
+    projects: list[ProjectFacts]
+
+
+class SensitivityFacts(BaseModel):
+    """A result with an interval for each figure, and what no run can see."""
+
+    query: str
+    rows: list[dict[str, Any]]
+    by_threshold: list[dict[str, Any]]
+    unseen: str
+
+
+class OutputFacts(BaseModel):
+    """A request for results to leave, and where it stands."""
+
+    request: str
+    project: str
+    state: str
+    title: str
+    lane: str | None
+    cells: int
+    withheld: int
+    sha256: str
+    findings: list[dict[str, Any]]
