@@ -12,10 +12,12 @@ from integrated_data.approve import accredit, apply
 from integrated_data.control import projects
 from integrated_data.model.query import QueryLimits
 from integrated_data.serving.desk import Desk, Holding
-from integrated_data.serving.run import http_door
+from integrated_data.serving.run import flight_door, http_door
 from integrated_data.serving.turns import Turns
 from integrated_data.site.analysis import AnalysisSite
+from integrated_data.site.certificates import certificate
 from integrated_data.site.places import Places
+from integrated_data.site.settings import from_environment
 from integrated_data.site.signing_in import SignIn, Wish
 from tests.journeys.test_gateway import PROJECT, Place
 
@@ -83,3 +85,11 @@ def open_http(made: House) -> Iterator[str]:
     """The HTTP door in plain text on a free port of loopback."""
     with http_door(made.desk, ("127.0.0.1", 0), shown=None) as url:
         yield url
+
+
+@contextmanager
+def open_flight(made: House) -> Iterator[tuple[str, Path]]:
+    """The Flight SQL door with TLS on a free port of loopback, and the certificate it shows."""
+    shown = certificate(made.desk.site.places, from_environment({}))
+    with flight_door(made.desk, ("localhost", 0), shown=shown) as uri:
+        yield uri, shown.chain

@@ -35,7 +35,7 @@ PLANTED = [
     ("analysis", "site/sandbox.py", "import integrated_data.index"),
     *(("doors", "serving/__init__.py", f"import integrated_data.{seen}") for seen in SEES if seen != "approve"),
     ("doors", "serving/desk.py", "import integrated_data.site.loading"),
-    ("doors", "site/analysis.py", "import integrated_data.engine"),
+    ("doors", "site/analysis.py", "import integrated_data.vault"),
     ("worker", "site/worker.py", "import integrated_data.control.store"),
     ("worker", "site/worker.py", "import integrated_data.lake"),
     ("keys", "journey/__init__.py", "from integrated_data.vault import Vault"),

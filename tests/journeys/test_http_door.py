@@ -217,7 +217,7 @@ def test_a_token_for_one_project_or_one_use_opens_nothing_else(made: House, url:
         headers={"authorization": f"Bearer {token}", "x-ids-project": "P-1"},
     )  # fmt: skip
     assert answer.status_code == 403
-    assert "for another project" in answer.json()["detail"]
+    assert "for project P-7 alone" in answer.json()["detail"]
 
 
 def test_what_there_is_to_ask(ada: httpx.Client) -> None:

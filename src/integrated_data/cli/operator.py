@@ -109,7 +109,12 @@ def _serve(places: Places, settings: Settings, *, quiet: bool, token: str | None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with open_doors(places, settings) as doors:
-        facts = {"http": doors.http, "certificate": str(doors.certificate.chain), "process": os.getpid()}
+        facts = {
+            "http": doors.http,
+            "flight": doors.flight,
+            "certificate": str(doors.certificate.chain),
+            "process": os.getpid(),
+        }
         facts |= {} if token is None else {"token": token}
         if quiet:
             sys.stdout.write(json.dumps(facts) + "\n")

@@ -71,6 +71,7 @@ class Visit:
     seen: float = field(default_factory=time.monotonic)
     stopped: Refusal | None = None
     over: float | None = None
+    taken: bool = False  # the answer to a prepared question was asked for
 
     @property
     def seconds(self) -> float:

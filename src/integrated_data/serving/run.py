@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pyarrow as pa
 import structlog
 import uvicorn
 
@@ -14,6 +15,7 @@ from integrated_data.control.store import Store
 from integrated_data.model.errors import InstallationRefusal, Refusal
 from integrated_data.model.query import QueryLimits
 from integrated_data.serving.desk import Desk, Door
+from integrated_data.serving.flight import FlightDoor
 from integrated_data.serving.http import make_app
 from integrated_data.serving.turns import Turns
 from integrated_data.site.analysis import open_analysis
@@ -33,6 +35,7 @@ class Doors:
     """Doors that are open, by their addresses, and the certificate that they show."""
 
     http: str
+    flight: str
     certificate: Certificate
 
 
@@ -47,8 +50,12 @@ def open_doors(places: Places, settings: Settings, *, door: Door | None = None) 
         turns = Turns(at_once(settings, site.gateway.limits))
         desk = Desk(site, door or open_sign_in(places, settings), turns=turns)
         try:
-            with http_door(desk, settings.http, shown=shown) as http, _signing(places, site.store):
-                yield Doors(http, shown)
+            with (
+                http_door(desk, settings.http, shown=shown) as http,
+                flight_door(desk, settings.flight, shown=shown) as flight,
+                _signing(places, site.store),
+            ):
+                yield Doors(http, flight, shown)
         finally:
             desk.close()
 
@@ -104,6 +111,23 @@ def http_door(desk: Desk, address: tuple[str, int], *, shown: Certificate | None
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+
+
+@contextmanager
+def flight_door(desk: Desk, address: tuple[str, int], *, shown: Certificate | None) -> Iterator[str]:
+    """The Flight SQL door at an address, as `http_door`; gives its URI as ADBC takes it."""
+    tls = None if shown is None else (shown.chain.read_bytes(), shown.key.read_bytes())
+    try:
+        server = FlightDoor(desk, address, tls=tls)
+    except (pa.ArrowException, OSError):
+        raise InstallationRefusal(
+            f"The Flight SQL door cannot be opened at {address[0]}:{address[1]}",
+            next_step="Free the port, or set IDS_FLIGHT to another",
+        ) from None
+    try:
+        yield f"grpc+{'tls' if shown else 'tcp'}://{address[0]}:{server.port}"
+    finally:
+        server.shutdown()
 
 
 def _serve(server: uvicorn.Server) -> None:
