@@ -39,6 +39,7 @@ when {
     && (resource.indexed || context.keys.isEmpty())
     && (resource.owner == principal.organisation
         || resource.onward.contains("*") || resource.onward.contains(principal.organisation))
+    && !resource.withheld.containsAny(context.shown)
     && (!(resource has licence)
         || (context.day <= resource.licence.ends
             && (resource.licence.onward || resource.licence.buyers.contains("*")
@@ -96,6 +97,7 @@ def agreement(one: Agreement) -> dict[str, Any]:
         "purposes": list(one.purposes), "columns": list(one.columns), "onward": list(one.onward_to),
         "starts": day(one.starts), "ends": day(one.ends), "indexed": one.index_by_default,
         "suspended": one.suspended, "needs": one.conditions.standing.rank,
+        "withheld": [column for column, rule in one.coarsen.items() if rule.withheld],
     }  # fmt: skip
     if one.licence is not None:
         buyers, onward = list(one.licence.buyers), one.licence.onward_sharing
@@ -140,7 +142,7 @@ def allows(request: AccessRequest, world: World) -> bool:
     for one in world.agreements:
         columns = list(request.columns) if one.dataset == used else []
         for action in ("is covered by", "use"):
-            told = {**context, "dataset": one.dataset, "columns": columns}
+            told = {**context, "dataset": one.dataset, "columns": columns, "shown": list(request.columns)}
             asked.append(_question(("Person", request.person), action, ("Agreement", one.id), told))
             about.append((action, one.id))
     answers = cedarpy.is_authorized_batch(asked, POLICIES, entities(world))

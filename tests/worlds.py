@@ -14,6 +14,7 @@ from integrated_data.model.access import (
     World,
 )
 from integrated_data.model.agreement import Agreement, Conditions, Law, LegalGateway, Licence, Purpose, Standing
+from integrated_data.model.shaping import Coarsening
 
 DAY = date(2026, 6, 15)
 AT = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -124,6 +125,7 @@ def _changed_agreement(one: Agreement, dice: random.Random) -> Agreement:
             lambda: replace(one, suspended=True),
             lambda: replace(one, dataset=dice.choice(("census", "pay"))),
             lambda: replace(one, licence=_licence(dice)),
+            lambda: replace(one, coarsen={dice.choice(COLUMNS): Coarsening(withheld=dice.random() < 0.7)}),
             lambda: replace(one, conditions=Conditions(10, 5, dice.choice(tuple(Standing)))),
         )
     )()

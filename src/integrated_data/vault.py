@@ -49,31 +49,37 @@ class Vault:
         """The key of encrypted Parquet files, as the engine takes it (base64 of 32 bytes)."""
         return base64.b64encode(self.derive("parquet")).decode()
 
-    def project_key(self, project: str) -> bytes:
-        """The 32-byte key of one project; made when first asked for."""
-        place = self._salt_place(project)
+    def project_key(self, project: str, *, generation: int = 1) -> bytes:
+        """The 32-byte key of one project; made when first asked for. Each rotation is a generation of its own."""
+        place = self._salt_place(project, generation)
         if not place.exists():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             _write_new(place, secrets.token_bytes(KEY_BYTES))
         return self.derive(f"project/{project}", salt=place.read_bytes())
 
-    def project_fingerprint(self, project: str) -> str:
+    def project_fingerprint(self, project: str, *, generation: int = 1) -> str:
         """What tells a project's key from any other, and nothing of it; empty where there is none."""
-        if not self._salt_place(project).exists():
+        if not self._salt_place(project, generation).exists():
             return ""
-        return HKDF(hashes.SHA256(), 8, salt=None, info=b"fingerprint").derive(self.project_key(project)).hex()
+        key = self.project_key(project, generation=generation)
+        return HKDF(hashes.SHA256(), 8, salt=None, info=b"fingerprint").derive(key).hex()
 
-    def destroy_project_key(self, project: str) -> str:
-        """Destroy a project's key for good, and return its fingerprint; its tokens can never be made again."""
-        fingerprint, place = self.project_fingerprint(project), self._salt_place(project)
-        if place.exists():
-            place.write_bytes(bytes(KEY_BYTES))
-            place.unlink()
+    def destroy_project_key(self, project: str, *, generation: int = 1) -> str:
+        """Destroy a project's key of a generation and all before it, for good; returns that one's fingerprint.
+
+        Its tokens can never be made again.
+        """
+        fingerprint = self.project_fingerprint(project, generation=generation)
+        for each in range(1, generation + 1):
+            place = self._salt_place(project, each)
+            if place.exists():
+                place.write_bytes(bytes(KEY_BYTES))
+                place.unlink()
         return fingerprint
 
-    def _salt_place(self, project: str) -> Path:
+    def _salt_place(self, project: str, generation: int) -> Path:
         safe = "".join(c for c in project if c.isalnum() or c in "-_")
-        return self._folder / "projects" / f"{safe}.salt"
+        return self._folder / "projects" / f"{safe}{'' if generation == 1 else f'.{generation}'}.salt"
 
 
 def _write_new(place: Path, data: bytes) -> None:

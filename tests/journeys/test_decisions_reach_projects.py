@@ -73,10 +73,10 @@ def test_a_decision_on_a_published_record_reaches_the_project_with_the_next_vers
         assert (done["records_matched_again"], done["projects"]) == (2, ["P-1"])
         after = keys(site)
         assert after["p0"][0] not in {None, *(key for key, _ in before.values())}, "a person of their own"
-        assert after["p0"][1] == "provisional: new"
-        assert after["p1"] == (before["p2"][0], "a person decided")
-        assert {p: k for p, k in after.items() if p not in ("p0", "p1")} == {
-            p: k for p, k in before.items() if p not in ("p0", "p1")
+        assert after["p0"][1] == "provisional: other"
+        assert after["p1"] == (before["p2"][0], "other")
+        assert {p: k[0] for p, k in after.items() if p not in ("p0", "p1")} == {
+            p: k[0] for p, k in before.items() if p not in ("p0", "p1")
         }
         assert sha256(published.read_bytes()).hexdigest() == checksum
 
@@ -102,7 +102,7 @@ def test_a_record_that_a_decision_frees_is_a_person_of_its_own_at_once_and_later
         service.feed(site, "demographic", source="tax", rows=UNLISTED, meanings=PERSON)
         freed = keys(site)
         assert freed["p0"][0] not in {None, *(key for key, _ in before.values())}
-        assert freed["p0"][1] == "provisional: new"
+        assert freed["p0"][1] == "provisional: other"
         again = service.deliver(site, PAY, paid[::-1])
         assert again["delivery"] != delivery
         assert again["links"]["demographic"]["provisional"] == 1

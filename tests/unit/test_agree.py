@@ -12,6 +12,7 @@ from integrated_data.control.store import Store
 from integrated_data.model.access import Decision, ProjectState, Rule
 from integrated_data.model.agreement import Agreement, Conditions, Purpose, Standing
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.shaping import Coarsening
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LAW = agree.united_kingdom()
@@ -27,6 +28,7 @@ def test_the_example_agreement_reads() -> None:
         ("sex", "birth_year", "region_2021", "economic_activity"), ("University of Example",),
         date(2026, 1, 1), date(2028, 12, 31), index_by_default=True, framework="F-2025",
         conditions=Conditions(10, 5, Standing.PROVISIONAL),
+        coarsen={"birth_year": Coarsening(age_at=date(2021, 3, 21), band=5, top=85)},
     )  # fmt: skip
 
 
@@ -59,6 +61,8 @@ MISTAKES = [
      "Field index_by_default of the agreement must be true or false"),
     ("owner: Office", "owners: Office", "The agreement has no field owners"),
     ("id: A-2026-census", "id: ../etc", "Field id of the agreement is no id"),
+    ("band: 5", "band: 0", "coarsens a variable in no way"),
+    ("band: 5", "first: 5", "coarsens a variable in no way, in several at once"),
     ("ends: 2028-12-31", "ends: 2025-12-31", "Agreement A-2026-census ends before it starts"),
     ("purposes: [research]", "purposes: [research", "The agreement is not valid YAML at line"),
 ]  # fmt: skip

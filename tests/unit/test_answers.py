@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from integrated_data.approve.answers import Answer
+from integrated_data.approve.answers import Answer, answered
 from integrated_data.approve.provision import Order, provision, provision_all
 from integrated_data.control import grants, projects
 from integrated_data.control.store import Store
@@ -112,7 +112,10 @@ def test_records_matched_again_carry_their_new_link_and_others_stay(side: Side) 
     laid = again((0, 21, 0.75, "again"), (3, None, 0.4, "again"))
     answer = Answer(3, relinked={side.files[0]: laid}, rests_on=("links-v0003",))
     assert side.keys(answer) == AS_PUBLISHED | {100: "21", 300: "none"}
-    rows = pq.read_table(side.folder / side.provision(answer).place).to_pylist()
+    made: list[str] = []
+    answered(side.engine, side.files, answers={"person": answer}, relation="seen", made=made)
+    rows = side.engine.rows("SELECT * FROM seen").to_pylist()
+    side.engine.drop(*reversed(made))
     links = {r["income"]: (round(r["person_link_probability"], 2), r["person_link_method"]) for r in rows}
     assert links[100] == (0.75, "again")
     assert links[300] == (0.4, "again")

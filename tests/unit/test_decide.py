@@ -9,6 +9,7 @@ import pytest
 from integrated_data.approve.decide import decide, decide_project
 from integrated_data.model.access import Accreditation, DatasetRequest, ProjectState, Rule, World
 from integrated_data.model.agreement import Conditions, Licence, Purpose, Standing
+from integrated_data.model.shaping import Coarsening
 from tests.worlds import ADA, AGREEMENT, AT, BEN, FULL, PROJECT, REQUEST, WORLD
 
 
@@ -33,8 +34,8 @@ def test_what_holds_is_allowed_with_every_reason_and_a_last_day() -> None:
     assert decision.allowed
     assert decision.agreements == ("A-1",)
     assert decision.until == date(2026, 11, 30)  # the project ends first
-    assert decision.policy_version == "3/Testland 1"
-    others = {Rule.AGREEMENT, Rule.DERIVATION, Rule.LICENSED, Rule.APPROVER}
+    assert decision.policy_version == "4/Testland 1"
+    others = {Rule.AGREEMENT, Rule.DERIVATION, Rule.LICENSED, Rule.COARSENED, Rule.APPROVER, Rule.APPROVALS}
     assert {r.rule for r in decision.reasons_for} == set(Rule) - others
 
 
@@ -70,6 +71,8 @@ PICTURES: list[tuple[str, dict[str, Any], dict[str, Any], list[Rule]]] = [
     ("licence over", {}, {"agreement": {"licence": Licence(("University",), PAST)}}, [Rule.LICENSED]),
     ("licence bought", {}, {"agreement": {"licence": Licence(("University",), LATER)}}, []),
     ("licence shared onwards", {}, {"agreement": {"licence": Licence((), LATER, onward_sharing=True)}}, []),
+    ("coarsened as agreed", {}, {"agreement": {"coarsen": {"sex": Coarsening(first=1)}}}, []),
+    ("coarsened to nothing", {}, {"agreement": {"coarsen": {"sex": Coarsening(withheld=True)}}}, [Rule.COARSENED]),
     ("accreditation expired", {}, {"ada": {"accreditation": EXPIRED}}, [Rule.ACCREDITED]),
     ("never accredited", {}, {"ada": {"accreditation": None}}, [Rule.ACCREDITED]),
     ("training expired", {}, {"ada": {"trained_until": PAST}}, [Rule.TRAINED]),
@@ -149,6 +152,16 @@ def test_the_strictest_conditions_of_all_agreements_that_cover_the_use_hold() ->
     two = replace(AGREEMENT, id="A-2", conditions=Conditions(30, 1, Standing.FULL))
     decision = decide(REQUEST, replace(WORLD, agreements=(one, two)), at=AT)
     assert decision.conditions == Conditions(30, 5, Standing.FULL)
+
+
+def test_two_agreements_that_coarsen_in_two_ways_show_nothing_of_it() -> None:
+    ways = (Coarsening(first=1), Coarsening(band=5))
+    one, two = (replace(AGREEMENT, id=f"A-{n}", coarsen={"sex": way}) for n, way in enumerate(ways))
+    facts = replace(WORLD, agreements=(one, two))
+    assert against({}, facts) == [Rule.COARSENED]
+    assert against({"columns": ("region",)}, facts) == []
+    decided = decide(REQUEST, replace(WORLD, agreements=(one, replace(two, coarsen=one.coarsen))), at=AT)
+    assert (decided.allowed, decided.coarsen) == (True, {"sex": Coarsening(first=1)})
 
 
 def test_what_is_derived_needs_its_own_agreement_and_each_sources_and_takes_the_strictest_conditions() -> None:

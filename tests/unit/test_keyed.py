@@ -47,7 +47,7 @@ def test_both_ways_make_the_same_copy(engine: DuckDB, data: st.DataObject) -> No
     area = data.draw(st.lists(st.none() | st.just(4), min_size=len(person), max_size=len(person)))
     succession = pa.table({"old_id": [5, 3], "new_id": [8, 0]}) if data.draw(st.booleans()) else None
     keys = data.draw(st.sampled_from([("person",), ("person", "area"), ()]))
-    asked = keyed.Asked("released", keys, ("income",), {"person": Answer(2, succession)})
+    asked = keyed.Asked("released", keys, {"income": "r.income"}, {"person": Answer(2, succession)})
     beside, crossed = copies(engine, released(person, area), asked)
     assert sorted(beside, key=lambda r: r["income"]) == sorted(crossed, key=lambda r: r["income"])  # type: ignore[arg-type,return-value]
     if "person" in keys:
@@ -61,7 +61,7 @@ def token(entity: int) -> int:
 
 
 def test_tokens_that_do_not_lie_beside_their_rows_are_never_given(engine: DuckDB) -> None:
-    asked = keyed.Asked("released", ("person",), ("income",))
+    asked = keyed.Asked("released", ("person",), {"income": "r.income"})
     engine.load("released", Held(released([3, 5, None], [4, 4, 4])))
     statement = keyed.by_position(engine, TOKENS, asked=asked, made=[])
     engine.load("released", Held(released([5, 3, None], [4, 4, 4])))

@@ -26,6 +26,7 @@ from integrated_data.model.access import AccessRequest, Decision, Project, Query
 from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
 from integrated_data.model.query import Kept, QueryLimits
+from integrated_data.model.shaping import as_coarse
 
 #: Rows of a result that are put under one digest.
 PART = 131_072
@@ -163,6 +164,13 @@ class Gateway:
             asked.note(self.decide(request, standing.world, at=standing.at))
         if not all(d.allowed for d in asked.decisions):
             return asked.against(project.id)
+        finer = _finer(read, asked.decisions[-len(read) :] if read else [])
+        if finer:
+            return AgreementRefusal(
+                f"View {', '.join(finer)} is finer than its agreements let it be now",
+                why="They were changed since it was made",
+                next_step=f"Have it made anew: ids project decide {project.id}",
+            )
         return Job(question.sql, tuple(read), self.limits)
 
     def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
@@ -297,6 +305,12 @@ class _Asked:
         return AgreementRefusal(
             f"Project {project} may not be queried like this", why=why, next_step=". ".join(changes)
         )
+
+
+def _finer(read: Sequence[views.View], decisions: Sequence[Decision]) -> list[str]:
+    """Views that show their values less coarsely than the decision on them asks."""
+    pairs = zip(read, decisions, strict=True)
+    return [v.name for v, decided in pairs if not as_coarse(v.coarsen, decided.coarsen, columns=v.columns)]
 
 
 def _asked(question: Question, query: str | None = None) -> _Asked:

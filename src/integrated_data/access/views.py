@@ -1,10 +1,11 @@
 """Views: what a project's queries may name, drawn from its active grants and nothing else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from integrated_data.model.access import Grant
+from integrated_data.model.shaping import Coarsening
 
 _LOWER = {ord(c): ord(c) + 32 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
@@ -13,13 +14,17 @@ LINK = ("_key", "_link_probability", "_link_method")
 
 @dataclass(frozen=True)
 class View:
-    """One relation a query may read. `place` is its file under the projects folder."""
+    """One relation a query may read. `place` is its file under the projects folder.
+
+    `coarsen`: how its values were coarsened when it was made.
+    """
 
     name: str
     dataset: str
     columns: tuple[str, ...]
     keys: tuple[str, ...]
     place: str
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
 
     def asked(self, columns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Split columns of the view into payload columns and the keys whose columns they are."""
@@ -36,5 +41,5 @@ def lower(name: str) -> str:
 
 def of_grants(grants: Iterable[Grant]) -> Mapping[str, View]:
     """Views by lower-case name; a name in another schema, or of another project, is not among them."""
-    views = (View(g.view, g.dataset, g.columns, g.keys, g.place) for g in grants)
+    views = (View(g.view, g.dataset, g.columns, g.keys, g.place, g.coarsen) for g in grants)
     return MappingProxyType({lower(v.name): v for v in views})

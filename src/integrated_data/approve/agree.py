@@ -119,6 +119,13 @@ def check_agreement(agreement: Agreement, law: Law) -> None:
         f"{whole} permits use for {', '.join(beyond)}, which its gateway does not allow",
         next_step="Take the purpose out, or rest the agreement on another gateway",
     )
+    for variable, rule in agreement.coarsen.items():
+        positive = all(n is None or n >= 1 for n in (rule.band, rule.first))
+        require(
+            positive and (rule.withheld or (len(rule.ways) == 1)),
+            f"{whole} coarsens a variable in no way, in several at once, or by less than 1",
+            next_step=f"Give coarsen.{variable} one way: band, top, bottom (age_at: ages), period, postcode, first",
+        )
     conditions, licence = agreement.conditions, agreement.licence
     require(
         licence is None or (bool(licence.buyers) and 0 <= licence.price_share <= 1),

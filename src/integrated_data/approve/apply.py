@@ -61,6 +61,12 @@ def check_project(project: Project) -> None:
             f"{whole} asks for a column of dataset {request.dataset} twice",
             next_step="Name every column and key once",
         )
+        window = request.window
+        require(
+            all(r.values for r in request.rows) and (window is None or window.starts <= window.ends),
+            f"{whole} asks for no row of dataset {request.dataset}",
+            next_step="Name values in field rows; let field window start before it ends",
+        )
 
 
 def _check_pins(project: Project) -> None:

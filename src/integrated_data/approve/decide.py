@@ -14,9 +14,10 @@ from integrated_data.approve.findings import About, Case
 from integrated_data.approve.permit import agreements_for
 from integrated_data.model.access import AccessRequest, Decision, Project, ProjectState, Reason, Rule, World
 from integrated_data.model.agreement import Agreement, Conditions
+from integrated_data.model.shaping import strictest
 
 #: Changes whenever a rule is added, removed or means something else.
-POLICY = "3"
+POLICY = "4"
 
 
 def decide(request: AccessRequest, world: World, *, at: datetime) -> Decision:
@@ -42,6 +43,7 @@ def decide(request: AccessRequest, world: World, *, at: datetime) -> Decision:
         tuple(a.id for a in agreements) if allowed else (),
         conditions,
         min(lasts, default=None) if allowed else None,
+        strictest(a.coarsen for a in agreements) if any(a.coarsen for a in agreements) else {},
     )
 
 
@@ -134,7 +136,7 @@ def _columns_applied_for(case: Case) -> Reason | None:
     if case.project is None or applied is None:
         return None
     about = About(Rule.COLUMNS_APPLIED_FOR, f"dataset {case.request.dataset}")
-    missing = [c for c in case.request.columns if c not in applied.columns]
+    missing = [c for c in case.request.columns if c not in applied.used]
     missing += [f"{k}_key" for k in case.request.keys if k not in applied.keys]
     if missing:
         text = f"Project {case.project.id} did not apply for: {', '.join(missing)}"
@@ -164,7 +166,7 @@ def decide_project(project: Project, world: World, *, at: datetime) -> Decision:
     approved = replace(world, projects=(*others, replace(project, state=ProjectState.APPROVED)))
     every = [
         decide(
-            AccessRequest(person, project.id, project.purpose, asked.dataset, asked.columns, asked.keys),
+            AccessRequest(person, project.id, project.purpose, asked.dataset, asked.used, asked.keys),
             approved,
             at=moment,
         )

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from integrated_data.approve import linked
 from integrated_data.approve.answers import ENTITY, LINK, Answer, crosswalk_sql
 from integrated_data.engine import Engine, Held
 from integrated_data.vocabulary import sql
@@ -37,12 +38,17 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of `relation`: keys and payload columns. `answers`: of each key, see `answers.Answer`."""
+    """What is asked of `relation`, which is called r in SQL.
+
+    `columns`: of each payload column, the SQL of its value. `answers`: of each key, see `answers.Answer`.
+    `where`: the condition on rows, or nothing.
+    """
 
     relation: str
     keys: Sequence[str]
-    columns: Sequence[str]
+    columns: Mapping[str, str]
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    where: str = ""
 
 
 def fits(engine: Engine, asked: Asked) -> bool:
@@ -54,7 +60,7 @@ def fits(engine: Engine, asked: Asked) -> bool:
 def by_position(engine: Engine, tokens: Tokens, *, asked: Asked, made: list[str]) -> str:
     """SELECT of a relation whose rows come in the same order each time; what is made is noted in `made`."""
     if not asked.keys:
-        return _select(asked, keys=[], joins="")
+        return _select(engine, asked, keys=[], joins="", made=made)
     entities = ", ".join(sql.name(key + ENTITY) for key in asked.keys)
     found = engine.rows(f"SELECT {entities} FROM {sql.name(asked.relation)}")
     beside: dict[str, pa.Array] = {}
@@ -69,7 +75,7 @@ def by_position(engine: Engine, tokens: Tokens, *, asked: Asked, made: list[str]
         f"ELSE {told} END"
         for number, key in enumerate(asked.keys)
     ]
-    return _select(asked, keys=keys, joins=f"POSITIONAL JOIN {BESIDE} b")
+    return _select(engine, asked, keys=keys, joins=f"POSITIONAL JOIN {BESIDE} b", made=made)
 
 
 def _tokens(tokens: Tokens, key: str, *, entities: pa.Array, asked: Asked) -> pa.Array:
@@ -99,7 +105,7 @@ def by_crosswalk(engine: Engine, tokens: Tokens, *, asked: Asked, made: list[str
         engine.load(made[-1], Held(_crosswalk(engine, tokens, key=key, asked=asked)))
         keys.append(f"x{number}.token")
         joins.append(f"LEFT JOIN {made[-1]} x{number} ON x{number}.entity = r.{sql.name(key + ENTITY)}")
-    return _select(asked, keys=keys, joins=" ".join(joins))
+    return _select(engine, asked, keys=keys, joins=" ".join(joins), made=made)
 
 
 def _crosswalk(engine: Engine, tokens: Tokens, *, key: str, asked: Asked) -> pa.Table:
@@ -117,11 +123,14 @@ def _crosswalk(engine: Engine, tokens: Tokens, *, key: str, asked: Asked) -> pa.
     return pa.table({"entity": found.column("entity"), "token": tokens.of(key, current)})
 
 
-def _select(asked: Asked, *, keys: Sequence[str], joins: str) -> str:
+def _select(engine: Engine, asked: Asked, *, keys: Sequence[str], joins: str, made: list[str]) -> str:
+    links, classes = linked.shown(engine, asked.relation, keys=asked.keys, where=asked.where, made=made)
     parts = []
-    for key, token in zip(asked.keys, keys, strict=True):
+    for number, (key, token) in enumerate(zip(asked.keys, keys, strict=True)):
         parts.append(f"{token} AS {sql.name(key + '_key')}")
-        parts += [f"r.{sql.name(key + suffix)}" for suffix in SHOWN]
-    parts += [f"r.{sql.name(c)}" for c in asked.columns]
+        shown = zip(links[2 * number : 2 * number + 2], SHOWN, strict=True)
+        parts += [f"{value} AS {sql.name(key + suffix)}" for value, suffix in shown]
+    parts += [f"{value} AS {sql.name(column)}" for column, value in asked.columns.items()]
     ordered = ", ".join([*(sql.name(key + "_key") for key in asked.keys), "random()"])
-    return f"SELECT {', '.join(parts)} FROM {sql.name(asked.relation)} r {joins} ORDER BY {ordered}"
+    source = f"{sql.name(asked.relation)} r {joins} {classes} {asked.where}"
+    return f"SELECT {', '.join(parts)} FROM {source} ORDER BY {ordered}"

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import date
 
 from integrated_data.approve.findings import About, Case
-from integrated_data.model.access import Person, Reason, Rule, World
+from integrated_data.model.access import Person, Project, Reason, Rule, World
 from integrated_data.model.agreement import ANY, Agreement, LegalGateway, Licence, Standing
+from integrated_data.model.shaping import Coarsening, strictest
 
 
 def agreements_for(case: Case) -> tuple[list[Agreement], list[Reason]]:
@@ -23,7 +24,7 @@ def agreements_for(case: Case) -> tuple[list[Agreement], list[Reason]]:
     agreements, findings = _agreements_on(case, dataset)
     origins = case.world.origins(dataset)
     if not origins:
-        return agreements, findings
+        return agreements, findings + _coarsened(case, agreements)
     circular = [d for d in (dataset, *origins) if d in case.world.origins(d)]
     findings = [_derivation(dataset, circular), *findings]
     asked = case._replace(request=replace(case.request, columns=()))
@@ -31,7 +32,25 @@ def agreements_for(case: Case) -> tuple[list[Agreement], list[Reason]]:
         if source != dataset:
             more, found = _agreements_on(asked, source)
             agreements, findings = agreements + more, findings + found
-    return agreements, findings
+    return agreements, findings + _coarsened(case, agreements)
+
+
+def _coarsened(case: Case, agreements: list[Agreement]) -> list[Reason]:
+    """That every column asked for can be shown as coarse as all agreements ask; nothing where none asks."""
+    if not any(agreement.coarsen for agreement in agreements):
+        return []
+    rules, about = strictest(a.coarsen for a in agreements), About(Rule.COARSENED, f"dataset {case.request.dataset}")
+    withheld = [c for c in case.request.columns if c in rules and rules[c].withheld]
+    if withheld:
+        text = f"The agreements coarsen {', '.join(withheld)} in ways that cannot be held together"
+        return [about.fails(text, "Ask the owners to agree on one way, or leave the column out")]
+    return [about.holds("Its values can be coarsened as agreed")]
+
+
+def coarsening(project: Project, dataset: str, *, world: World, day: date) -> dict[str, Coarsening]:
+    """How coarse a project must see the variables of a dataset: as all agreements that cover its use ask."""
+    agreements = [a for d in (dataset, *world.origins(dataset)) for a in world.agreements_on(d)]
+    return strictest(a.coarsen for a in agreements if a.covers(project.purpose, day))
 
 
 def _derivation(dataset: str, circular: list[str]) -> Reason:

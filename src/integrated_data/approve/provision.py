@@ -18,12 +18,15 @@ from threading import Lock
 
 from integrated_data.approve import keyed
 from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, without_key
+from integrated_data.approve.coarsen import check_shape, column_sql, rows_sql
 from integrated_data.approve.keyed import SHOWN, Tokens
-from integrated_data.control import grants, projects
+from integrated_data.control import bodies, grants, projects
 from integrated_data.control.store import Store
 from integrated_data.engine import Engine
 from integrated_data.model.access import DatasetRequest, Grant, Project, ProjectState
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.shaping import Coarsening
+from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
 
 RELEASE = "_release"
@@ -38,7 +41,8 @@ class Order:
 
     `files` are the release's Parquet files: payload columns, and for every index `<key>_entity`
     (BIGINT, NULL where there is no link), `<key>_link_probability` and `<key>_link_method`. `answers`:
-    what the links of each key are in the version wanted; of a key without one, they are as published.
+    what the links of each key are in the version wanted; of a key without one, they are as published. `coarsen`:
+    how coarse the values must be. `generation`: of the project's key.
     """
 
     project: str
@@ -46,6 +50,8 @@ class Order:
     release: int
     files: tuple[Path, ...]
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
+    generation: int = 1
 
 
 def view_name(dataset: str) -> str:
@@ -62,7 +68,7 @@ def view_columns(order: Order, available: Sequence[str]) -> tuple[str, ...]:
     indexes = [c.removesuffix(ENTITY) for c in available if c.endswith(ENTITY)]
     service = {f"{i}{suffix}" for i in indexes for suffix in LINK} | {ROW}
     missing = [f"{k}_key" for k in keys if k not in indexes]
-    missing += [c for c in order.request.columns if c not in available or c in service]
+    missing += [c for c in order.request.used if c not in available or c in service]
     if missing:
         raise AgreementRefusal(
             f"Dataset {dataset} publishes no column {', '.join(missing)} that a project can have",
@@ -144,6 +150,7 @@ def _made(engine: Engine, tokens: Tokens, *, order: Order, folder: Path) -> Gran
         order.project, order.request.dataset, order.release, view_name(order.request.dataset), columns,
         order.request.keys, str(place), rows, target.stat().st_size, round(time.perf_counter() - started, 3),
         {key: answer.version for key, answer in order.answers.items()}, without_key(engine, order.answers),
+        {c: rule for c, rule in order.coarsen.items() if c in order.request.columns}, order.generation,
     )  # fmt: skip
 
 
@@ -171,7 +178,8 @@ def renewals(store: Store, dataset: str, *, release: int) -> tuple[tuple[str, Da
 def _place(order: Order) -> Path:
     """Where the copy goes: other columns or links are another file, so that no active one is overwritten."""
     links = [f"{key} {a.version} {' '.join(a.rests_on)}" for key, a in sorted(order.answers.items())]
-    asked = "\n".join([*order.request.columns, "", *order.request.keys, "", *links])
+    shape = [bodies.digest(bodies.write([order.request.rows, order.request.window, order.coarsen]))]
+    asked = "\n".join([*order.request.columns, "", *order.request.keys, "", *links, *shape, str(order.generation)])
     release = f"{order.request.dataset}-{order.release}"
     return Path(order.project) / release / f"{sha256(asked.encode()).hexdigest()[:16]}.parquet"
 
@@ -180,8 +188,14 @@ def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tup
     made: list[str] = []
     try:
         in_order = answered(engine, order.files, answers=order.answers, relation=RELEASE, made=made)
-        columns = view_columns(order, tuple(engine.columns(RELEASE)))
-        asked = keyed.Asked(RELEASE, order.request.keys, order.request.columns, order.answers)
+        types = engine.columns(RELEASE)
+        columns = view_columns(order, tuple(types))
+        check_shape(order.request, order.coarsen, types=types)
+        payload = {
+            c: column_sql(f"r.{sql.name(c)}", order.coarsen.get(c), type_=types[c]) for c in order.request.columns
+        }
+        rows_of = rows_sql(order.request, "r", types=types)
+        asked = keyed.Asked(RELEASE, order.request.keys, payload, order.answers, rows_of)
         if in_order and keyed.fits(engine, asked):
             statement = keyed.by_position(engine, tokens, asked=asked, made=made)
         else:

@@ -9,7 +9,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
-from integrated_data.cli.opened import opened_loading, opened_store
+from integrated_data.cli.opened import opened_loading, opened_store, places_of
 from integrated_data.control import approvals, bodies, grants, projects
 from integrated_data.model.access import Decision, Rule
 from integrated_data.model.approval import Approval
@@ -34,29 +34,32 @@ def add_to(app: typer.Typer) -> None:
 def agreement_add(file: File, call: Call) -> None:
     """Add an agreement, a framework, or an annex that adds a dataset to one; or a new state of it."""
     from integrated_data.site import agreeing
+    from integrated_data.site.projects import reshape
 
-    with opened_store(call.home) as (places, store):
-        added = agreeing.add(places, store, text=file.read_text(), by=call.actor)
+    with opened_loading(call.home) as site:
+        added = agreeing.add(site.places, site.store, text=file.read_text(), by=call.actor)
+        added["copies_made_anew"] = reshape(site, by=call.actor)
     shown.facts(added, title=f"{added['kind'].capitalize()} added", json_out=call.json)
 
 
 @agreement.command("law")
 @taking
-def agreement_law(
-    file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="A law's file to put to use.")
-    ] = None,
-    *,
-    call: Call,
-) -> None:
-    """Show the law that agreements rest on, or put another file of it to use; see examples/law_finland.yaml."""
+def agreement_law(call: Call) -> None:
+    """Show the law that agreements rest on."""
+    from integrated_data.site import agreeing
+
+    shown.facts(bodies.write(agreeing.law_of(places_of(call.home))), title="The law", json_out=call.json)
+
+
+@agreement.command("set-law")
+@taking
+def agreement_set_law(file: File, call: Call) -> None:
+    """Put another country's law to use; see examples/law_finland.yaml."""
     from integrated_data.site import agreeing
 
     with opened_store(call.home) as (places, store):
-        if file is not None:
-            agreeing.set_law(places, store, text=file.read_text(), by=call.actor)
-        law = agreeing.law_of(places)
-    shown.facts(bodies.write(law), title="The law", json_out=call.json)
+        put = agreeing.set_law(places, store, text=file.read_text(), by=call.actor)
+    shown.facts(put, title="The law", json_out=call.json)
 
 
 @agreement.command("enforce")
@@ -260,6 +263,17 @@ def project_close(project_id: str, call: Call) -> None:
     with opened_loading(call.home) as site:
         closed = close(site, project_id, by=call.actor)
     shown.facts(closed, title="Project closed", json_out=call.json)
+
+
+@project.command("rotate-keys")
+@taking
+def project_rotate_keys(project_id: str, call: Call) -> None:
+    """Give a project new keys: its copies are made anew together, and the old key is destroyed."""
+    from integrated_data.site.projects import rotate_keys
+
+    with opened_loading(call.home) as site:
+        rotated = rotate_keys(site, project_id, by=call.actor)
+    shown.facts(rotated, title="Keys rotated", json_out=call.json)
 
 
 def _is_waiting(decision: Decision) -> bool:

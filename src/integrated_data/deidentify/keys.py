@@ -45,9 +45,9 @@ class ProjectTokens:
         return _permute(ids, key)
 
 
-def project_tokens(vault: Vault, project: str) -> ProjectTokens:
-    """The tokens of a project; its key is made in the vault when first asked for."""
-    return ProjectTokens(vault.project_key(project))
+def project_tokens(vault: Vault, project: str, *, generation: int = 1) -> ProjectTokens:
+    """The tokens of a project; its key, of that generation, is made in the vault when first asked for."""
+    return ProjectTokens(vault.project_key(project, generation=generation))
 
 
 def _permute(ids: Ids, key: bytes) -> Ids:

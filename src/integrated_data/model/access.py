@@ -13,6 +13,7 @@ from typing import NamedTuple
 from integrated_data.model.agreement import Agreement, Conditions, Law, Purpose, Standing
 from integrated_data.model.approval import Risk
 from integrated_data.model.people import Role
+from integrated_data.model.shaping import Coarsening, RowFilter, Window
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,21 @@ class DatasetRequest:
     """What a project asks of one dataset: columns by name, and the indexes it wants to join by.
 
     A key `person` appears in the project's view as `person_key`, with
-    `person_link_probability` and `person_link_method` beside it.
+    `person_link_probability` and `person_link_method` beside it. `rows` and `window`: which rows it needs;
+    every filter must hold.
     """
 
     dataset: str
     columns: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    rows: tuple[RowFilter, ...] = ()
+    window: Window | None = None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that is used: those that are seen, and those by which rows are chosen."""
+        chosen = [r.column for r in self.rows] + ([self.window.column] if self.window is not None else [])
+        return tuple(dict.fromkeys([*self.columns, *chosen]))
 
 
 class ProjectState(StrEnum):
@@ -205,6 +215,7 @@ class Rule(StrEnum):
     ON_TEAM = "person on the team"
     PURPOSE = "purpose is the project's"
     DATASET_APPLIED_FOR = "dataset applied for"
+    COARSENED = "values can be coarsened as agreed"
     COLUMNS_APPLIED_FOR = "columns applied for"
     DERIVATION = "dataset not derived from itself"
     AGREEMENT = "an agreement for the dataset"
@@ -248,7 +259,8 @@ class Decision:
     """Allow or refuse, with every reason.
 
     `agreements` are those that permit it, `conditions` the strictest of theirs, `until` the
-    last day on which the same facts give the same answer (None for a refusal).
+    last day on which the same facts give the same answer (None for a refusal). `coarsen`: how coarse the
+    values of the dataset asked about must be, the strictest of its agreements'.
     """
 
     allowed: bool
@@ -259,6 +271,7 @@ class Decision:
     agreements: tuple[str, ...] = ()
     conditions: Conditions = field(default_factory=Conditions)
     until: date | None = None
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -281,7 +294,8 @@ class Grant:
     `view` is its name in SQL; `columns` are the view's, in order; `keys` the indexes it joins by;
     `place` the Parquet file under the projects folder; `bytes` and `seconds` what it cost. `versions`:
     of each key, the version of its index; `without_key`: of each key, linked rows that have none
-    because they were linked only after that version.
+    because they were linked only after that version. `coarsen`: how its values were coarsened.
+    `generation`: of the project's key, 1 until it is rotated.
     """
 
     project: str
@@ -296,6 +310,8 @@ class Grant:
     seconds: float
     versions: Mapping[str, int] = field(default_factory=dict)
     without_key: Mapping[str, int] = field(default_factory=dict)
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
+    generation: int = 1
 
 
 class QueryState(StrEnum):

@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from integrated_data.model.approval import Stage
+from integrated_data.model.shaping import Coarsening
 
 #: In a list of columns or organisations: every one there is.
 ANY = "*"
@@ -122,6 +123,7 @@ class Agreement:
     `index_by_default` no project gets a key of this dataset, so it joins with nothing.
     `retention_days`: how long after its end the data may still be held (None: not said). `approved_by`: who
     approves projects for the owner. `low_risk`: whether the owner lets low-risk projects take the delegated route.
+    `coarsen`: of a variable, how coarse its values must be.
     """
 
     id: str
@@ -141,6 +143,7 @@ class Agreement:
     retention_days: int | None = None
     approved_by: Stage = Stage.OWNER
     low_risk: bool = False
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
 
     def covers(self, purpose: Purpose, day: date) -> bool:
         """Whether it has something to say about a use: it is for that purpose, and in date (suspended or not)."""
@@ -175,6 +178,7 @@ class Framework:
     retention_days: int | None = None
     approved_by: Stage = Stage.OWNER
     low_risk: bool = False
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,3 +200,4 @@ class Annex:
     retention_days: int | None = None
     approved_by: Stage | None = None
     low_risk: bool | None = None
+    coarsen: Mapping[str, Coarsening] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from integrated_data.model.agreement import ANY, Agreement, Annex, Framework, Licence
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.shaping import strictest
 
 
 def chain(framework: str, known: Mapping[str, Framework]) -> tuple[Framework, ...]:
@@ -43,7 +44,7 @@ def agreement_of(annex: Annex, known: Mapping[str, Framework]) -> Agreement:
         first.index_by_default if annex.index_by_default is None else annex.index_by_default,
         annex.suspended, annex.framework, first.conditions if annex.conditions is None else annex.conditions,
         annex.licence, annex.retention_days, annex.approved_by or first.approved_by,
-        first.low_risk if annex.low_risk is None else annex.low_risk,
+        first.low_risk if annex.low_risk is None else annex.low_risk, annex.coarsen,
     )  # fmt: skip
     for framework in above:
         own = under(own, framework)
@@ -65,6 +66,7 @@ def under(agreement: Agreement, framework: Framework) -> Agreement:
         licence=_licence(agreement.licence, framework.licence),
         retention_days=_shortest(agreement.retention_days, framework.retention_days),
         low_risk=agreement.low_risk and framework.low_risk,
+        coarsen=strictest((agreement.coarsen, framework.coarsen)),
     )
 
 
@@ -82,7 +84,7 @@ def differing(one: Agreement, other: Agreement) -> list[str]:
     """Terms in which two agreements on a dataset differ where both cover a use: the stricter then holds."""
     if not set(one.purposes) & set(other.purposes) or one.starts > other.ends or other.starts > one.ends:
         return []
-    terms = ("columns", "onward_to", "index_by_default", "suspended", "conditions", "licence", "gateway")
+    terms = ("columns", "onward_to", "index_by_default", "suspended", "conditions", "licence", "gateway", "coarsen")
     return [name for name in terms if getattr(one, name) != getattr(other, name)]
 
 

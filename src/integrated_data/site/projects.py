@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrated_data.approve import apply, provision
-from integrated_data.control import projects, releases
+from integrated_data.approve.coarsen import check_shape
+from integrated_data.approve.permit import coarsening
+from integrated_data.control import grants, projects, releases
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.journey import resolving
-from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, Rule
+from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, ProjectState, Rule
+from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
+from integrated_data.model.shaping import Coarsening
 from integrated_data.site.agreeing import law_of
 from integrated_data.site.loading import LoadingSite
 
@@ -43,24 +47,46 @@ def _check_published(site: LoadingSite, project: str) -> None:
     resolving.check_pins(site.store, site.seats, project=asking)
     for request, release in found:
         order = provision.Order(project, request, release.id, ())
-        provision.view_columns(order, [v["name"] for v in release.entry["variables"]])
+        types = {v["name"]: v["type"] for v in release.entry["variables"]}
+        provision.view_columns(order, list(types))
+        check_shape(request, _coarsening(site, asking, dataset=request.dataset), types=types)
 
 
 def provision_project(
     site: LoadingSite, project: Project, *, requests: Sequence[DatasetRequest], by: str
 ) -> tuple[Grant, ...]:
     """Make a project's copies of the newest releases of datasets, and open them together."""
-    orders = [_order(site, project, request=request) for request in requests]
-    tokens, folder = project_tokens(site.vault, project.id), site.places.projects
+    generation = generation_of(site, project.id)
+    return _provision(site, project, requests=requests, generation=generation, by=by)
+
+
+def _provision(
+    site: LoadingSite, project: Project, *, requests: Sequence[DatasetRequest], generation: int, by: str
+) -> tuple[Grant, ...]:
+    orders = [_order(site, project, request=request, generation=generation) for request in requests]
+    tokens, folder = project_tokens(site.vault, project.id, generation=generation), site.places.projects
     return provision.provision_all(site.engine, tokens, orders=orders, folder=folder, store=site.store, by=by)
 
 
-def _order(site: LoadingSite, project: Project, *, request: DatasetRequest) -> provision.Order:
+def _order(site: LoadingSite, project: Project, *, request: DatasetRequest, generation: int) -> provision.Order:
     with site.store.read() as connection:
         release = releases.get(connection, request.dataset)
     files = site.lake.files(release.dataset, release.snapshot)
     answers = resolving.answers(site.workshop, project, request=request, files=files)
-    return provision.Order(project.id, request, release.id, files, answers)
+    coarsen = _coarsening(site, project, dataset=request.dataset)
+    return provision.Order(project.id, request, release.id, files, answers, coarsen, generation)
+
+
+def _coarsening(site: LoadingSite, project: Project, *, dataset: str) -> dict[str, Coarsening]:
+    with site.store.read() as connection:
+        world = projects.world(connection, law_of(site.places), projects=(project.id,))
+    return coarsening(project, dataset, world=world, day=max(site.store.now().date(), project.starts))
+
+
+def generation_of(site: LoadingSite, project: str) -> int:
+    """The generation of a project's key: that of the copies it holds, 1 before there are any."""
+    with site.store.read() as connection:
+        return max((g.generation for g in grants.active(connection, project=project)), default=1)
 
 
 def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]:
@@ -75,13 +101,57 @@ def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]
         held = [(projects.get_project(connection, project), request) for project, request in renewals]
     done: list[dict[str, Any]] = []
     for project, request in held:
-        order = _order(site, project, request=request)
+        order = _order(site, project, request=request, generation=generation_of(site, project.id))
         if resolving.kept_back(site.seats, project, found=order.answers):
             done.append({"project": project.id, "dataset": dataset, "kept": "linked later than the version it pins"})
             continue
-        grants = provision_project(site, project, requests=[request], by=by)
-        done += [{"project": project.id, **cost(grant)} for grant in grants]
+        made = provision_project(site, project, requests=[request], by=by)
+        done += [{"project": project.id, **cost(grant)} for grant in made]
     return done
+
+
+def reshape(site: LoadingSite, *, by: str) -> list[dict[str, Any]]:
+    """After agreements changed: make the copies anew that are no longer as coarse, or coarser, than agreed.
+
+    Until then the gateway answers no query over a copy that is not coarse enough. Where nothing changed,
+    nothing is made.
+    """
+    with site.store.read() as connection:
+        held = grants.active(connection)
+        known = {p.id: p for p in projects.projects(connection)}
+    made: list[dict[str, Any]] = []
+    for grant in held:
+        project, request = known[grant.project], known[grant.project].request(grant.dataset)
+        if project.state is not ProjectState.APPROVED or request is None:
+            continue
+        asked = _coarsening(site, project, dataset=grant.dataset)
+        if {c: rule for c, rule in asked.items() if c in request.columns} != grant.coarsen:
+            made += [
+                {"project": project.id, **cost(g)} for g in provision_project(site, project, requests=[request], by=by)
+            ]
+    return made
+
+
+def rotate_keys(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
+    """Give a project another key: all of its copies are made anew and opened together, then the old key is destroyed.
+
+    A rotation that is killed leaves the old copies and key in use; what it made is swept away.
+    """
+    with site.store.read() as connection:
+        found = projects.get_project(connection, project)
+        held = {g.dataset for g in grants.active(connection, project=project)}
+    if found.state is not ProjectState.APPROVED or not held:
+        raise AgreementRefusal(
+            f"Project {project} is {found.state.value} and holds {len(held)} copies: there is no key to rotate",
+            next_step="Have it decided first: ids project decide",
+        )
+    old = generation_of(site, project)
+    requests = [r for r in found.datasets if r.dataset in held]
+    made = _provision(site, found, requests=requests, generation=old + 1, by=by)
+    facts = {"old": site.vault.destroy_project_key(project, generation=old), "grants": len(made)}
+    facts["new"] = site.vault.project_fingerprint(project, generation=old + 1)
+    site.store.record(Event("project.key_rotated", by, f"project/{project}", facts))
+    return {"project": project, **facts, "bytes": sum(g.bytes for g in made), "seconds": sum(g.seconds for g in made)}
 
 
 def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
@@ -90,9 +160,10 @@ def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
     The fingerprint, which is on record with the grants that were made with the key, proves which key was
     destroyed; without it what was written with its tokens elsewhere means nothing any more.
     """
+    generation = generation_of(site, project)
     projects.close_project(site.store, project, by=by)
     removed = provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was closed")
-    fingerprint = site.vault.destroy_project_key(project)
+    fingerprint = site.vault.destroy_project_key(project, generation=generation)
     left = sum(1 for place in (site.places.projects / project).rglob("*") if place.is_file())
     facts = {"fingerprint": fingerprint, "grants_removed": removed, "files_left": left}
     site.store.record(Event("project.key_destroyed", by, f"project/{project}", facts))
