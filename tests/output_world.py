@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from integrated_data.access.gate import check_query
@@ -18,6 +19,7 @@ from integrated_data.model.agreement import Conditions, Purpose
 from integrated_data.model.output import Ask, CheckReport, OutputRequest, View
 from integrated_data.model.people import Role
 from integrated_data.output import release, request
+from integrated_data.output.ledger import Ledger
 from integrated_data.site.parser import DuckDBParser
 from tests.worlds import AGREEMENT
 
@@ -41,8 +43,10 @@ class World:
     folder: Path
     tables: Mapping[str, pa.Table]
     ran: list[str] = field(default_factory=list)
+    numbers: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.ledger = Ledger(self.folder.parent / "ledger", b"of the ledger of a drawn project")
         asked = tuple(DatasetRequest(name, tuple(t.column_names), ("person",)) for name, t in self.tables.items())
         project = Project(
             "P-1", "Health and work", Purpose.RESEARCH, "University", AUTHOR, (AUTHOR, "ben"), asked,
@@ -58,6 +62,9 @@ class World:
     def provision(self, name: str, table: pa.Table, release: int = 1) -> None:
         """Give the project this table under this name, instead of what it had."""
         self.engine.load(name, Held(table))
+        keys = np.unique(table["person_key"].drop_null().to_numpy())
+        numbers = [self.numbers.setdefault(int(k), len(self.numbers)) for k in keys]
+        self.ledger.put_numbers("person", "P-1", keys=keys, numbers=np.array(numbers, np.uint32))
         grant = Grant("P-1", name, release, name, tuple(table.column_names), ("person",), "", 0, 0, 0.0)
         grants.activate(self.store, grant, by="steward")
 
@@ -85,7 +92,9 @@ class World:
         return request.request(self.store, self.run, ask=ask, folder=self.folder)
 
     def check(self, asked: OutputRequest) -> CheckReport:
-        return request.check(self.store, self.run, request=asked.id, actor="service", folder=self.folder)
+        return request.check(
+            self.store, self.run, request=asked.id, actor="service", folder=self.folder, ledger=self.ledger
+        )
 
     def checked(self, *sql: str) -> CheckReport:
         return self.check(self.ask(*sql))
@@ -93,7 +102,9 @@ class World:
     def released(self, *sql: str) -> dict[str, str]:
         """The files that leave for these queries, by name."""
         report = self.checked(*sql)
-        place = release.release(self.store, request=report.request, actor=AUTHOR, folder=self.folder)
+        place = release.release(
+            self.store, request=report.request, actor=AUTHOR, folder=self.folder, ledger=self.ledger
+        )
         return {file.name: file.read_text(encoding="utf-8") for file in sorted(place.iterdir())}
 
 

@@ -170,3 +170,10 @@ def test_a_person_is_known_from_whichever_side_is_there(engine: DuckDB, join: st
     (found,) = evidence(engine, sql, lfs=LFS, other=other)
     expected = {"JOIN": 1, "LEFT JOIN": 3, "RIGHT JOIN": 2, "FULL JOIN": 4}
     assert found[()].people == expected[join]
+
+
+def test_a_provisional_person_stays_so_through_a_step_that_drops_the_key(engine: DuckDB) -> None:
+    table = LFS.append_column("person_link_method", pa.array(["exact", "provisional: new", "exact", None, None]))
+    sql = "WITH p AS (SELECT region FROM lfs WHERE pay > 1) SELECT region, count(*) FROM p GROUP BY region"
+    (found,) = evidence(engine, sql, lfs=table)
+    assert (found[("N",)].people, found[("N",)].contributors) == (1, 2)

@@ -134,11 +134,11 @@ def release(
     """Release a request that may leave: exactly the files that were checked or reviewed."""
     import shutil
 
-    from integrated_data.output import release as releasing
+    from integrated_data.site import outputs
 
     with opened_store(call.home) as (places, store):
         _check_sees(store, request_id, call=call)
-        folder = releasing.release(store, request=request_id, actor=call.actor, folder=places.outputs)
+        folder = outputs.release(places, store, request=request_id, actor=call.actor)
         if out is not None:
             shutil.copytree(folder, out, dirs_exist_ok=True)
     files = sorted(p.name for p in folder.iterdir())

@@ -41,6 +41,7 @@ class _Body:
     cells: int = 0
     withheld: int = 0
     similar: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     asked: int = 1
 
 
@@ -111,7 +112,7 @@ def put_check(store: Store, report: CheckReport, *, actor: str, asked: str) -> N
         kept = _body(change.connection, report.request)
         body = replace(
             kept, lane=report.lane, findings=report.findings, signatures=report.signatures,
-            cells=report.cells, withheld=report.withheld, similar=report.similar,
+            cells=report.cells, withheld=report.withheld, similar=report.similar, seen=report.seen,
         )  # fmt: skip
         _update(change, report.request, body=bodies.write(body), sha256=report.sha256)
 

@@ -256,7 +256,7 @@ class Ask:
 class OutputRequest:
     """A request on record. `sha256`: of what was asked, and once checked of what would leave.
 
-    `similar`: earlier releases that it was compared with because they are about the same figures.
+    `similar`: earlier releases that people compare it with; `seen`: those that it was checked against.
     `asked`: how many times it has been asked for; it is in the files, so that votes start anew.
     """
 
@@ -276,6 +276,7 @@ class OutputRequest:
     cells: int = 0
     withheld: int = 0
     similar: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     asked: int = 1
 
 
@@ -334,3 +335,4 @@ class CheckReport:
     files: tuple[str, ...] = ()
     signatures: tuple[Signature, ...] = ()
     similar: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from integrated_data.output import wording
 from integrated_data.output.estimators import prove_estimate, recognise
 from integrated_data.output.evidence import evidence
 from integrated_data.output.measures import Amounts
+from integrated_data.output.members import Members
 from integrated_data.output.protect import CellId, Quantity, Tables, levels, withhold
 from integrated_data.output.rules import Rule, broken
 from integrated_data.output.shape import Shape, prove
@@ -38,8 +39,8 @@ MOST_COMBINATIONS = 1_000_000
 class Checked:
     """One table after the check. `evidence`: for each unit of protection, what is behind each cell.
 
-    `broken`: the rules that cells break; `withheld`: those cells and what hides them. A table
-    without a shape has no evidence: people decide about all of it.
+    `members`: whose rows they are. `broken`: the rules that cells break; `withheld`: those cells and
+    what hides them. A table without a shape has no evidence: people decide about all of it.
     """
 
     query: str
@@ -49,6 +50,7 @@ class Checked:
     evidence: tuple[Mapping[Cell, CellEvidence], ...] = ()
     broken: Mapping[Cell, tuple[Rule, ...]] | None = None
     withheld: frozenset[Cell] = frozenset()
+    members: tuple[Members, ...] = ()
 
 
 def shape_of(sql: str, views: Mapping[str, View]) -> Shape:
@@ -68,12 +70,13 @@ def check_table(
     except Unproven as unproven:
         return _unproven(query, tabular.of_result(result), unproven=unproven)
     table = tabular.of_shape(result, shape)
-    behind = []
+    behind, held = [], []
     for unit in range(len(shape.units)):
         try:
             members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
         except QueryRefusal:
             return _unproven(query, tabular.of_result(result), unproven=Unproven("Its evidence could not be computed"))
+        held.append(members)
         behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
     _same_data(table, behind)
     failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
@@ -81,7 +84,7 @@ def check_table(
         *_identifiers(table), *_cell_findings(failing), *_rare_values(table, behind, limits=limits),
         *_zeros(table, shape), *_one_class(table, shape), *wording.of_table(table),
     ]  # fmt: skip
-    return Checked(query, table, shape, tuple(findings), tuple(behind), failing)
+    return Checked(query, table, shape, tuple(findings), tuple(behind), failing, members=tuple(held))
 
 
 def protect(tables: Sequence[Checked], limits: ReleaseLimits) -> list[Checked]:

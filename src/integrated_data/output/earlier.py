@@ -1,33 +1,46 @@
-"""What has left before: a request that resembles an earlier release is looked at by people.
+"""What has left before and the ledger cannot compare: people look at what resembles it.
 
-Two tables of the same people, cut differently, of other rows or with other conditions in their
-figures, can be subtracted; and a table asked for again with another pattern of withheld cells shows
-what the first withheld. What a figure is about can be spelt in many ways, so its words are not
-compared. Until the contributors of every released cell are remembered, anything about a dataset
-that the project has released from, other than the very same table, goes to review. Revoked releases
-count: they have been read.
+The ledger compares proven tables person by person (`compared.py`). Of a table whose shape is not
+proven nobody knows who is behind it, so anything about a dataset that the project has released such a
+table from, other than the very same table, goes to review; and so does an unproven table itself.
+Revoked releases count: they have been read.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from pathlib import Path
 
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Finding, Outcome, OutputRequest, Release, Signature
+from integrated_data.output.compared import Left, since
+from integrated_data.output.ledger import Ledger
 
 #: The measure of a table whose quantities are not known.
 UNKNOWN = "*"  # remembered for people who compare; no rule reads it
 
 
 def similar(
-    signatures: Sequence[Signature], project: str, *, request: str, releases: Iterable[Release]
+    signatures: Sequence[Signature],
+    project: str,
+    *,
+    request: str,
+    releases: Iterable[Release],
+    remembered: frozenset[str],
 ) -> tuple[str, ...]:
-    """Ids of the project's earlier releases with another table about the same datasets."""
+    """Ids of the project's earlier releases with another table about the same datasets, not compared by the ledger.
+
+    `remembered`: requests whose tables it holds.
+    """
     return tuple(
         release.request
         for release in releases
         if release.project == project
         and release.request != request
-        and any(_resembles(one, other) for one in signatures for other in release.signatures)
+        and any(
+            _resembles(one, other) and not (one.base and other.base and release.request in remembered)
+            for one in signatures
+            for other in release.signatures
+        )
     )
 
 
@@ -43,13 +56,11 @@ def finding(found: Sequence[str]) -> Finding | None:
 
 
 def within(signatures: Sequence[Signature]) -> Finding | None:
-    """What the check says of tables of one request that the attacker cannot compare.
-
-    It knows the sums between tables of the same figures over the same rows, of which one groups by
-    some of the other's keys.
-    """
+    """What the check says of tables of one request of which one is not proven."""
     pairs = [
-        (one, other) for one, other in combinations(signatures, 2) if _resembles(one, other) and not _summed(one, other)
+        (one, other)
+        for one, other in combinations(signatures, 2)
+        if _resembles(one, other) and not (one.base and other.base)
     ]
     if not pairs:
         return None
@@ -57,15 +68,14 @@ def within(signatures: Sequence[Signature]) -> Finding | None:
     return Finding("difference between tables", Outcome.REVIEW, reason, len(pairs))
 
 
-def _summed(one: Signature, other: Signature) -> bool:
-    alike = one.base == other.base != "" and set(one.measures) == set(other.measures)
-    return alike and (set(one.keys) <= set(other.keys) or set(other.keys) <= set(one.keys))
-
-
-def guard(request: OutputRequest, releases: Sequence[Release]) -> None:
-    """Refuse to release what resembles a release that its check has not seen."""
-    now = similar(request.signatures, request.project, request=request.id, releases=releases)
-    unseen = [release for release in now if release not in request.similar]
+def guard(request: OutputRequest, releases: Sequence[Release], *, ledger: Ledger, place: Path, below: int) -> None:
+    """Refuse to release what a release that its check has not seen resembles or gives something away with."""
+    new = [release for release in releases if release.request not in request.seen]
+    remembered = ledger.requests()
+    unseen = sorted({
+        *similar(request.signatures, request.project, request=request.id, releases=new, remembered=remembered),
+        *since(ledger, request=request.id, place=place, left=Left(tuple(new), below)),
+    })  # fmt: skip
     if unseen:
         raise OutputRefusal(
             f"Request {request.id} was checked before {', '.join(unseen)} left",

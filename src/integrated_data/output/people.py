@@ -166,7 +166,8 @@ def rows_of(query: exp.Query, known: Known, *, carry: bool = True) -> Rows:
     else:
         units = _projected(plain, count)
     keys = frozenset(n for n, p in projections.items() if joined.is_key(p))
-    return Rows(units, plain, keys=keys, definitions=projections, sources=joined.sources)
+    carried = {unit: joined.unit(number) for number, unit in enumerate(units)}
+    return Rows(units, plain, keys=keys, definitions={**carried, **projections}, sources=joined.sources)
 
 
 def _projected(plain: Mapping[str, int], count: int) -> tuple[str, ...]:

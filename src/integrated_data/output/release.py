@@ -1,16 +1,20 @@
 """Release: the files that were checked or reviewed leave, byte for byte; and revoking afterwards."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
-from integrated_data.model.output import OutputState, Release
+from integrated_data.model.output import Lane, OutputRequest, OutputState, Release
 from integrated_data.output import earlier, requested, states
+from integrated_data.output.compared import adopt
+from integrated_data.output.ledger import Ledger
+from integrated_data.output.request import limits_of
 
 
-def release(store: Store, *, request: str, actor: str, folder: Path) -> Path:
+def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Ledger) -> Path:
     """Release a request that may leave; returns the folder of its files, `released/<id>`.
 
     The folder is written first and named by the store's record afterwards: one without a record
@@ -20,10 +24,13 @@ def release(store: Store, *, request: str, actor: str, folder: Path) -> Path:
         known = outputs.get_request(connection, request)
     states.check_move(request, known.state, to=OutputState.RELEASED)
     files = requested.package(requested.place(folder, request), known.sha256)
-    target = folder / "released" / request
+    target, place = folder / "released" / request, requested.place(folder, request)
+    below = limits_of(store, known.datasets).minimum_people
+    guard = partial(earlier.guard, ledger=ledger, place=place, below=below)
     _write(target, files)
     try:
-        outputs.put_release(store, known, actor=actor, files=files, guard=earlier.guard)
+        _remember(ledger, known, place=place)
+        outputs.put_release(store, known, actor=actor, files=files, guard=guard)
     except BaseException:
         _remove_unreleased(store, request, target=target)
         raise
@@ -55,6 +62,17 @@ def verify(store: Store, folder: Path) -> list[Release]:
     with store.read() as connection:
         in_force = [r for r in outputs.releases(connection) if r.state is OutputState.RELEASED]
     return [r for r in in_force if not _unchanged(folder / "released" / r.request, r.sha256)]
+
+
+def _remember(ledger: Ledger, request: OutputRequest, *, place: Path) -> None:
+    """Write down who is behind what leaves, before it does: a table in the ledger that did not leave is passed over."""
+    remembered = adopt(ledger, request=request.id, place=place)
+    if not remembered and request.lane is Lane.AUTOMATIC:
+        raise OutputRefusal(
+            f"Who is behind request {request.id} is not written down any more",
+            why="The files of its check are gone",
+            next_step="Ask for it again",
+        )
 
 
 def _unchanged(place: Path, sha256: str) -> bool:

@@ -31,6 +31,8 @@ from integrated_data.model.output import (
 )
 from integrated_data.output import earlier, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
+from integrated_data.output.compared import Left, compare
+from integrated_data.output.ledger import Ledger
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.table import to_csv
 from integrated_data.output.tree import Unproven, tables
@@ -66,14 +68,14 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
         return outputs.get_request(connection, number)
 
 
-def check(store: Store, run: Run, *, request: str, actor: str, folder: Path) -> CheckReport:
+def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, ledger: Ledger) -> CheckReport:
     """Check a request: rules, protection, comparison with what has left; decides its lane.
 
     Writes the package that would leave beside the request, and the evidence, which never leaves.
     """
     with store.read() as connection:
         known = outputs.get_request(connection, request)
-        gone = outputs.releases(connection, project=known.project)
+        gone = tuple(outputs.releases(connection))
     states.check_move(request, known.state, to=OutputState.RELEASABLE)
     views, limits = _views(store, known.project), limits_of(store, known.datasets)
     place = requested.place(folder, request)
@@ -83,19 +85,26 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path) -> 
         limits,
     )
     signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
-    found = earlier.similar(signatures, known.project, request=request, releases=gone)
-    findings = _findings(checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found))
+    left = Left(gone, limits.minimum_people)
+    met = compare(ledger, known.project, request=request, checked=checked, place=place, left=left)
+    remembered = ledger.requests() if not met.unnumbered else frozenset()
+    found = earlier.similar(signatures, known.project, request=request, releases=gone, remembered=remembered)
+    findings = _findings(
+        checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found),
+        *met.findings(known.project, left, request=request),
+    )  # fmt: skip
     lane = lane_of(findings)
     files: dict[str, bytes] = {}
     if lane is not Lane.REFUSED:
         files = package.build(known, checked, limits=limits, findings=findings)
         requested.write(place / "package", files)
     requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
+    requested.put(place / "compared.json", as_json(met.told()))
     report = CheckReport(
         request, lane, findings, cells=sum(len(c.table.rows) for c in checked),
         withheld=sum(len(c.withheld) for c in checked),
         sha256=requested.digest(files) if files else known.sha256,
-        files=tuple(sorted(files)), signatures=signatures, similar=found,
+        files=tuple(sorted(files)), signatures=signatures, similar=found, seen=met.seen,
     )  # fmt: skip
     outputs.put_check(store, report, actor=actor, asked=known.sha256)
     return report

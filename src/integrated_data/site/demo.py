@@ -18,7 +18,6 @@ from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.output import Ask, Lane
-from integrated_data.output import release as releasing
 from integrated_data.site import auditing, demo_project, demo_quality, loads, outputs
 from integrated_data.site import projects as provisioning
 from integrated_data.site.analysis import AnalysisSite, open_analysis
@@ -183,7 +182,7 @@ def _ask(show: Show, site: AnalysisSite) -> Path | None:
         show.console.print(out, markup=False, soft_wrap=True)
         return None
     with show.step("what is safe is released, the rest held back"):
-        folder = releasing.release(site.store, request=requested.id, actor="demo:service", folder=site.places.outputs)
+        folder = outputs.release(site.places, site.store, request=requested.id, actor="demo:service")
     show.table("Released (employment rate of those without less those with the condition)", _rows(folder))
     held = "fewer than 10 people, or fewer than 10 on one side of a rate"
     show.console.print(f"  {report.cells} cells, {report.withheld} held back ([c]): {held}\n", markup=False)

@@ -1,14 +1,19 @@
 """Output control on the analyst's side: the service runs a request's queries for its author, through the gate."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 
 from integrated_data.access.gateway import Question
 from integrated_data.control import outputs
+from integrated_data.control.store import Store
 from integrated_data.model.output import Ask, CheckReport, OutputRequest
+from integrated_data.output import release as releasing
 from integrated_data.output import request as requests
 from integrated_data.site.analysis import AnalysisSite
+from integrated_data.site.ledgering import open_ledger
+from integrated_data.site.places import Places
 
 
 def runner(site: AnalysisSite, project: str, *, person: str) -> Callable[[str], pa.Table]:
@@ -27,4 +32,12 @@ def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
     with site.store.read() as connection:
         known = outputs.get_request(connection, request)
     run = runner(site, known.project, person=known.person)
-    return requests.check(site.store, run, request=request, actor=actor, folder=site.places.outputs)
+    return requests.check(
+        site.store, run, request=request, actor=actor, folder=site.places.outputs, ledger=open_ledger(site.places)
+    )
+
+
+def release(places: Places, store: Store, *, request: str, actor: str) -> Path:
+    """Release a request that may leave; returns the folder of its files."""
+    ledger = open_ledger(places)
+    return releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)

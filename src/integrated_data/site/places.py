@@ -10,6 +10,7 @@ law.yaml                                                 legal gateways, where n
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/             what was provisioned
 outputs/      requests/ released/
+ledger/       who is behind every released cell, by number, sealed under a key of the service's own
 scratch/                                                 spill (encrypted) and work in progress
 """
 
@@ -96,6 +97,11 @@ class Places:
     def outputs(self) -> Path:
         """Requests and releases of outputs."""
         return self.home / "outputs"
+
+    @property
+    def ledger(self) -> Path:
+        """Who is behind what has left, by number, sealed."""
+        return self.home / "ledger"
 
     @property
     def scratch(self) -> Path:

@@ -13,6 +13,7 @@ from integrated_data.model.access import DatasetRequest, Decision, Grant, Projec
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.shaping import Coarsening
+from integrated_data.site import ledgering
 from integrated_data.site.agreeing import law_of
 from integrated_data.site.loading import LoadingSite
 
@@ -64,8 +65,11 @@ def _provision(
     site: LoadingSite, project: Project, *, requests: Sequence[DatasetRequest], generation: int, by: str
 ) -> tuple[Grant, ...]:
     orders = [_order(site, project, request=request, generation=generation) for request in requests]
-    tokens, folder = project_tokens(site.vault, project.id, generation=generation), site.places.projects
-    return provision.provision_all(site.engine, tokens, orders=orders, folder=folder, store=site.store, by=by)
+    made = project_tokens(site.vault, project.id, generation=generation)
+    tokens, folder = ledgering.Remembering(made), site.places.projects
+    grants = provision.provision_all(site.engine, tokens, orders=orders, folder=folder, store=site.store, by=by)
+    ledgering.number(site.places, site.sealer, project=project.id, made=tokens)
+    return grants
 
 
 def _order(site: LoadingSite, project: Project, *, request: DatasetRequest, generation: int) -> provision.Order:

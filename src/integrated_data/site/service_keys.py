@@ -1,6 +1,7 @@
-"""The service's own keys for sign-in: made when first asked for, kept apart from the identity keys.
+"""The service's own keys, for sign-in and the release ledger: made when first asked for, apart from identity keys.
 
-Whoever holds them can read the secrets of one-time codes and nothing else; none opens identified data.
+Whoever holds them can read the secrets of one-time codes and who is behind released cells, by number; none
+opens identified data.
 """
 
 import os
@@ -15,9 +16,9 @@ from integrated_data.site.places import Places
 KEY_BYTES = 32
 
 
-def sign_in_key(places: Places) -> bytes:
-    """The 32-byte key of sign-in, made when it is first asked for."""
-    place = places.service_keys / "sign-in.key"
+def service_key(places: Places, name: str) -> bytes:
+    """The 32-byte key of that name (sign-in, ledger), made when it is first asked for."""
+    place = places.service_keys / f"{name}.key"
     if not place.exists():
         place.parent.mkdir(mode=0o700, exist_ok=True)
         part = place.with_name(f"{place.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
@@ -34,7 +35,7 @@ def sign_in_key(places: Places) -> bytes:
             part.unlink()
     key = place.read_bytes()
     if len(key) != KEY_BYTES:
-        raise InstallationRefusal("The key of sign-in is damaged", next_step="Restore sign-in.key from its backup")
+        raise InstallationRefusal(f"The {name} key is damaged", next_step=f"Restore {name}.key from its backup")
     return key
 
 

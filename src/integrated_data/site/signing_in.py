@@ -24,7 +24,7 @@ from integrated_data.site.oidc import Unverified, Verifier, read_provider
 from integrated_data.site.passwords import Passwords
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.refusing import Refusing
-from integrated_data.site.service_keys import sign_in_key
+from integrated_data.site.service_keys import service_key
 from integrated_data.site.settings import Settings
 
 #: How a token begins, so that programs that look for leaked secrets know one.
@@ -277,5 +277,5 @@ def open_sign_in(places: Places, settings: Settings) -> SignIn:
     verifier = None
     if places.provider.exists():
         verifier = Verifier(read_provider(places.provider.read_text()), production=settings.production)
-    passwords = Passwords(sign_in_key(places))
+    passwords = Passwords(service_key(places, "sign-in"))
     return SignIn(open_store(places), production=settings.production, passwords=passwords, verifier=verifier)

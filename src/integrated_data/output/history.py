@@ -1,0 +1,147 @@
+"""What earlier releases and a new table give away together: figures about the few people they do not share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from integrated_data.output.differencing import Near, near
+from integrated_data.output.remembered import NOBODY, Added, Figure, Remembered
+
+#: Amounts of one person that differ by less, relatively, are the same.
+SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One cell that gives away figures about too few people, with cells of another table.
+
+    `mine`, `cell`: the figure and its cell in the first table; `theirs`, `union` in the other. `apart`
+    people who count differ (`contributors`: with those who do not); `reveals`: how many of the union's
+    cells are withheld, so that it gives away their sum.
+    """
+
+    mine: int
+    cell: int
+    theirs: int
+    union: tuple[int, ...]
+    apart: int
+    contributors: int
+    reveals: int = 0
+
+
+def leaks(one: Remembered, other: Remembered, *, below: int) -> tuple[list[Leak], list[Leak]]:
+    """Published cells of one table that a union of the other's comes too near to, and the other way round."""
+    mine, theirs = near(one.membership, other.membership, below=below)
+    return _found(one, other, closest=mine, below=below), _found(other, one, closest=theirs, below=below)
+
+
+def _found(one: Remembered, other: Remembered, *, closest: Sequence[Near], below: int) -> list[Leak]:
+    pairs: dict[tuple[int, int], list[Near]] = {}
+    for close in closest:
+        if close.union and one.figures[close.level].published[close.cell]:
+            pairs.setdefault((close.level, close.other), []).append(close)
+    found: dict[tuple[int, int], list[Leak]] = {}
+    for together in pairs.values():
+        for leak in _exactly(one, other, closest=together):
+            found.setdefault((leak.mine, leak.cell), []).append(leak)
+    return [leak for each in found.values() for leak in _leaks(each, below=below)]
+
+
+def _leaks(found: list[Leak], *, below: int) -> Iterator[Leak]:
+    if any(not leak.reveals and not leak.contributors for leak in found):
+        return  # the other table says exactly this already
+    yield from (leak for leak in found if leak.reveals or (leak.contributors and leak.apart < below))
+
+
+def _exactly(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
+    """For near cells of one figure and unions of another: whose part in the two differs, person by person."""
+    levels = one.membership.levels[closest[0].level], other.membership.levels[closest[0].other]
+    if len(closest) > 1 and not (levels[0].disjoint and levels[1].disjoint):
+        for close in closest:
+            yield from _exactly(one, other, closest=[close])
+        return
+    mine = _Parts(one, closest[0].level, cells={c.cell: n for n, c in enumerate(closest)})
+    theirs = _Parts(other, closest[0].other, cells={u: n for n, c in enumerate(closest) for u in c.union})
+    people = max(mine.people, theirs.people)
+    owner = mine.owners(people), theirs.owners(people)
+    differ, loose = owner[0] != owner[1], np.zeros(len(closest), bool)
+    for ours, others in _comparable(one, other, close=closest[0]):
+        differ |= _unlike(mine.dense(ours, people), theirs.dense(others, people))
+        loose |= _unlike(mine.loose(ours, len(closest)), theirs.loose(others, len(closest)))
+    who = np.flatnonzero(differ)
+    sure = mine.sure(people)[who] | theirs.sure(people)[who]
+    shown = other.figures[closest[0].other].published
+    for number, close in enumerate(closest):
+        held = (owner[0][who] == number) | (owner[1][who] == number)
+        yield Leak(
+            close.level, close.cell, close.other, close.union, int(np.count_nonzero(held & sure)),
+            int(np.count_nonzero(held)) + int(loose[number]), reveals=sum(not shown[u] for u in close.union),
+        )  # fmt: skip
+
+
+class _Parts:
+    """The people of some cells of one figure of a table. `cells`: the cell and its place among those wanted."""
+
+    def __init__(self, table: Remembered, figure: int, *, cells: Mapping[int, int]) -> None:
+        self._added = added = table.added()
+        places = np.full(added.inside[figure].shape[1], -1, np.int64)
+        for cell, at in cells.items():
+            places[added.inside[figure][[cell]].indices] = at
+        place: NDArray[np.int64] = places[added.group]
+        entries = np.flatnonzero(place >= 0)
+        nobody = added.number[entries] == NOBODY
+        self._held, self._loose = entries[~nobody], entries[nobody]
+        self._place, self._loose_place = place[self._held], place[self._loose]
+        self._number = added.number[self._held].astype(np.int64)
+        self.people = int(self._number.max(initial=-1)) + 1
+
+    def owners(self, people: int) -> NDArray[np.int64]:
+        """Of each ledger number the place of its cell, -1 for none."""
+        owner = np.full(people, -1, np.int64)
+        owner[self._number] = self._place
+        return owner
+
+    def sure(self, people: int) -> NDArray[np.bool_]:
+        """Whether each counts toward a minimum."""
+        sure = np.zeros(people, bool)
+        sure[self._number] = self._added.counted[self._held]
+        return sure
+
+    def dense(self, measure: int, people: int) -> NDArray[np.float64]:
+        """What each adds to a measure."""
+        amounts = _amount(self._added, measure)[self._held]
+        return np.bincount(self._number, weights=amounts, minlength=people).astype(np.float64)
+
+    def loose(self, measure: int, places: int) -> NDArray[np.float64]:
+        """What rows linked to nobody add to a measure, by place; their number where it is none."""
+        amounts = np.ones(len(self._loose)) if measure < 0 else _amount(self._added, measure)[self._loose]
+        return np.bincount(self._loose_place, weights=amounts, minlength=places).astype(np.float64)
+
+
+def _unlike(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(one - other) > SAME * (np.abs(one) + np.abs(other)))
+
+
+def _comparable(one: Remembered, other: Remembered, *, close: Near) -> list[tuple[int, int]]:
+    """Measures of the two that a reader can take away from each other."""
+    mine, its = one.figures[close.level], other.figures[close.other]
+    return [
+        (i, j)
+        for i in _told(mine, len(one.words))
+        for j in _told(its, len(other.words))
+        if one.words[i] == other.words[j] or (one.counts[i] and other.counts[j])
+    ]
+
+
+def _told(figure: Figure, measures: int) -> range:
+    """The measures that a figure is about: every one of everybody, its own of those who add, none of the others."""
+    if figure.others:
+        return range(0)
+    return range(measures) if figure.measure < 0 else range(figure.measure, figure.measure + 1)
+
+
+def _amount(added: Added, measure: int) -> NDArray[np.float64]:
+    """What each entry adds: its sum, or its rows where the measure counts them."""
+    return added.sums[measure] if measure in added.sums else added.rows.astype(np.float64)

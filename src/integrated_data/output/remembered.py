@@ -1,0 +1,150 @@
+"""A table as the ledger remembers it: whose rows are in which cell, by ledger number, and what they add.
+
+Every level that the query shows is kept once for the people of its cells, once for each measure for
+those who add to it, and for a condition once more for those who do not: a share tells of both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from integrated_data.model.output import Cell
+from integrated_data.output.differencing import SMALL, Codes, Level, Membership, Numbers, starts
+from integrated_data.output.evidence import cells_of
+from integrated_data.output.measures import Amounts
+from integrated_data.output.members import Members
+from integrated_data.output.shape import Shape
+
+#: Beyond `SMALL` people, so that a cell which is a little larger is still kept whole; the largest minimum.
+MARGIN = 128
+
+#: The ledger number of a row that is linked to nobody.
+NOBODY = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a level is about: everybody in its cells, those who add to a measure, or those who do not.
+
+    `cells` of the level in order, and whether each is `published`. `measure` is a place in the table's
+    measures, -1 for everybody.
+    """
+
+    cells: tuple[Cell, ...]
+    published: tuple[bool, ...]
+    measure: int = -1
+    others: bool = False
+
+
+@dataclass(frozen=True)
+class Added:
+    """What each person adds: an entry for each of a group, groups in order. Sums by measure; `rows` too.
+
+    `number` is `NOBODY` for a row linked to nobody. `inside`: for each figure, cells × groups.
+    """
+
+    number: Numbers
+    group: NDArray[np.int32]
+    counted: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    sums: Mapping[int, NDArray[np.float64]]
+    inside: tuple[csr_array, ...]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One table, for one unit of protection. `words` of each measure, and whether it `counts` rows or people.
+
+    Each figure has a level of the membership, in the same order.
+    """
+
+    figures: tuple[Figure, ...]
+    words: tuple[str, ...]
+    counts: tuple[bool, ...]
+    membership: Membership
+    added: Callable[[], Added]
+
+
+def remember(
+    members: Members, shape: Shape, *, numbers: NDArray[np.uint32], people: int, published: frozenset[Cell]
+) -> Remembered:
+    """The table of these members. `numbers`: ledger number of each entry; `people`: numbers given so far."""
+    inside = [_inside(members, kept) for kept in shape.sets]
+    figures: list[Figure] = []
+    groups: list[csr_array] = []
+    for cells, everybody in inside:
+        shown = tuple(cell in published for cell in cells)
+        figures.append(Figure(tuple(cells), shown))
+        groups.append(everybody)
+        for number, measure in enumerate(shape.measures):
+            if measure.kind is not Amounts.ROWS:
+                adds = csr_array(everybody.multiply(members.adds[:, number]))
+                figures.append(Figure(tuple(cells), shown, number))
+                groups.append(adds)
+                if measure.kind in (Amounts.INDICATOR, Amounts.PRESENT):
+                    figures.append(Figure(tuple(cells), shown, number, others=True))
+                    groups.append(csr_array(everybody - adds))
+    codes, classes, counted = _classes(members, numbers=numbers, people=people)
+    levels = tuple(_level(held, classes) for held in groups)
+    added = Added(numbers, members.group, members.counted, members.rows, members.sums, tuple(groups))
+    words, counts = tuple(m.words for m in shape.measures), tuple(m.counts for m in shape.measures)
+    membership = in_blocks(levels, codes, counted=counted)
+    return Remembered(tuple(figures), words, counts, membership, lambda: added)
+
+
+def in_blocks(levels: tuple[Level, ...], codes: Codes, *, counted: NDArray[np.bool_]) -> Membership:
+    """A membership that is held in memory. `codes`: of each ledger number its class, 0 for none."""
+    sizes = np.bincount(codes, minlength=len(counted)) * counted
+    edges = starts(len(codes))
+    few = np.zeros(len(counted), bool)
+    for level in levels:
+        small = np.asarray(level.members @ sizes) < SMALL + MARGIN
+        few |= np.asarray(level.members[small].sum(axis=0) > 0).ravel()
+    few[0] = False
+    who = np.flatnonzero(few[codes]).astype(np.uint32)
+    return Membership(
+        levels, sizes, counted, lambda n: codes[edges[n] : edges[n + 1]], len(edges) - 1, (who, codes[who])
+    )  # fmt: skip
+
+
+def _inside(members: Members, kept: Sequence[int]) -> tuple[list[Cell], csr_array]:
+    cells, cell_of = cells_of(members, kept)
+    ones = np.ones(len(cell_of), np.int64)
+    held = csr_array((ones, (cell_of, np.arange(len(cell_of)))), shape=(len(cells), len(cell_of)))
+    return cells, held
+
+
+def _level(groups: csr_array, classes: csr_array) -> Level:
+    """The classes in each cell, from the groups in it. `classes`: classes × groups."""
+    members = csr_array(groups @ classes.T)
+    members.data = np.minimum(members.data, 1)
+    members.eliminate_zeros()
+    return Level(members, disjoint=int(members.sum(axis=0).max(initial=0)) <= 1)
+
+
+def _classes(
+    members: Members, *, numbers: NDArray[np.uint32], people: int
+) -> tuple[Codes, csr_array, NDArray[np.bool_]]:
+    """Of each ledger number its class; the groups of each class; and whether its people count.
+
+    People of the same groups are of one class: found by a random number for each group, added up.
+    """
+    linked = np.flatnonzero(numbers != NOBODY)
+    order = linked[np.argsort(numbers[linked], kind="stable")]
+    who, first = np.unique(numbers[order], return_index=True)
+    marks = np.random.default_rng(0).integers(1, 1 << 62, size=(2, len(members.cells) + 1), dtype=np.uint64)
+    sums = [np.add.reduceat(mark[members.group[order]], first) if len(first) else mark[:0] for mark in marks]
+    sure = members.counted[order[first]] if len(first) else np.zeros(0, bool)
+    kinds = np.stack([*sums, sure.astype(np.uint64)], axis=1)
+    _, example, code = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+    codes = np.zeros(people, np.uint32)
+    codes[who] = code.ravel() + 1
+    ends = np.append(first, len(order))
+    rows = [members.group[order[ends[e] : ends[e + 1]]] for e in example]
+    place = np.repeat(np.arange(1, len(rows) + 1), [len(r) for r in rows])
+    column = np.concatenate([*rows, np.zeros(0, np.int32)])
+    held = csr_array((np.ones(len(column), np.int64), (place, column)), shape=(len(rows) + 1, len(members.cells)))
+    return codes, held, np.concatenate([[False], sure[example]])
