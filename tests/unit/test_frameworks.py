@@ -1,5 +1,6 @@
 """Frameworks and annexes, drawn: one small form adds a dataset, and the stricter of two papers holds."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -140,6 +141,15 @@ def test_loads_stop_when_the_last_agreement_does(starts: date, ends: date, suspe
     other = Agreement("B", "pay", "O", "g", (Purpose.RESEARCH,), ("*",), ("*",), DAY, DAY)
     assert agree.loading_stopped([one, other], DAY) == ""
     assert agree.loading_stopped([], DAY) == ""
+
+
+def test_data_may_be_held_as_long_as_every_agreement_says() -> None:
+    pay = Agreement("A", "pay", "O", "g", (Purpose.RESEARCH,), ("*",), ("*",), DAY, DAY)
+    kept, unsaid, later = replace(pay, retention_days=30), pay, replace(pay, ends=date(2026, 8, 1), retention_days=0)
+    assert agree.held_until([kept]) == date(2026, 7, 15)
+    assert agree.held_until([kept, later]) == date(2026, 8, 1)
+    assert agree.held_until([kept, unsaid]) is None
+    assert agree.held_until([]) is None
 
 
 def test_another_countrys_law_reads_and_binds() -> None:

@@ -15,6 +15,7 @@ from integrated_data.output.register import (
 PROJECT = RegisterProject(
     "P-1", "Health & <work>", "University", "research", "Which conditions keep people out of work?", "Better care",
     ("Digital Economy Act",), ("gp", "lfs"), date(2026, 1, 1), date(2027, 1, 1),
+    state="expired", sponsor="A charity", approvals=("data owner (Health), 2025-12-01",),
 )  # fmt: skip
 DATASETS = [RegisterDataset("lfs", "Labour Force Survey", "Statistics Office"), RegisterDataset("gp", "", "Health"),
             RegisterDataset("pay", "Pay", "Revenue")]  # fmt: skip
@@ -53,6 +54,12 @@ def read(html: str) -> Structure:
     structure.feed(html)
     assert structure.open == []
     return structure
+
+
+def test_the_page_says_who_approved_and_paid_and_that_it_is_over() -> None:
+    told = read(page(REGISTER)).text
+    for wanted in ("data owner (Health), 2025-12-01", "A charity", "2026-01-01 to 2027-01-01 (expired)"):
+        assert wanted in told
 
 
 def test_the_document_is_json_and_lists_what_is_used() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 
 from integrated_data.approve.documents import check_ids, load, read, require
@@ -91,6 +91,13 @@ def loading_stopped(agreed: Sequence[Agreement], day: date) -> str:
     if day > last.ends:
         return f"Agreement {last.id} ended on {last.ends}"
     return f"Agreement {last.id} starts on {last.starts}"
+
+
+def held_until(agreed: Sequence[Agreement]) -> date | None:
+    """The last day on which the data of a dataset may be held; None where an agreement does not say."""
+    if not agreed or any(a.retention_days is None for a in agreed):
+        return None
+    return max(a.ends + timedelta(days=a.retention_days or 0) for a in agreed)
 
 
 def check_agreement(agreement: Agreement, law: Law) -> None:

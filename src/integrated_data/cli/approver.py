@@ -65,12 +65,17 @@ def agreement_set_law(file: File, call: Call) -> None:
 @agreement.command("enforce")
 @taking
 def agreement_enforce(call: Call) -> None:
-    """Close grants whose agreement or project has ended, and delete their copies; deliveries do it by themselves."""
+    """Close grants whose agreement or project has ended and delete their copies; name what is past its retention."""
     from integrated_data.site import agreeing
 
     with opened_store(call.home) as (places, store):
         closed = agreeing.close_ended(store, places.projects, by=call.actor)
-    shown.table(closed, title="Grants closed", json_out=call.json)
+        overdue = agreeing.past_retention(store)
+    if call.json:
+        shown.document({"closed": closed, "past_retention": overdue})
+        return
+    shown.table(closed, title="Grants closed")
+    shown.table(overdue, title="Past retention: their data may no longer be held")
 
 
 @agreement.command("list")

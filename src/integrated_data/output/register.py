@@ -9,12 +9,15 @@ from datetime import date
 from html import escape
 from typing import Any
 
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
 class RegisterProject:
-    """An approved project, as the public sees it. `datasets`: ids of what it uses."""
+    """An approved project, as the public sees it. `datasets`: ids of what it uses.
+
+    `approvals`: who approved it and when, as `panel (Research Accreditation Panel), 2026-05-01`; never a person.
+    """
 
     id: str
     title: str
@@ -26,6 +29,11 @@ class RegisterProject:
     datasets: tuple[str, ...]
     starts: date
     ends: date
+    state: str = "approved"
+    methods: str = ""
+    sponsor: str = ""
+    programme: str = ""
+    approvals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,16 +137,24 @@ def _project(project: Mapping[str, Any], titles: Mapping[str, str], *, releases:
     facts = [
         ("Organisation", project["organisation"]),
         ("Purpose", project["purpose"]),
+        ("Paid for by", project["sponsor"]),
+        ("Programme", project["programme"]),
         ("Aims", project["aims"]),
+        ("Methods", project["methods"]),
         ("Public benefit", project["public_benefit"]),
         ("Legal gateway", ", ".join(project["legal_gateways"])),
         ("Datasets", ", ".join(titles.get(d, d) for d in project["datasets"])),
-        ("Runs", f"{project['starts']} to {project['ends']}"),
+        ("Approved by", "; ".join(project["approvals"])),
+        ("Runs", f"{project['starts']} to {project['ends']}" + _ended(project["state"])),
         ("Outputs", ", ".join(r["id"] for r in releases) or "none yet"),
     ]
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(fact))}</dd>\n" for name, fact in facts if fact)
     heading = f"{project['id']}: {project['title']}"
     return f'<section id="{escape(project["id"])}">\n<h3>{escape(heading)}</h3>\n<dl>\n{listed}</dl>\n</section>'
+
+
+def _ended(state: str) -> str:
+    return "" if state == "approved" else f" ({state})"
 
 
 def _release_row(release: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[str, ...]:

@@ -90,6 +90,19 @@ def check_loading(store: Store, dataset: str, *, by: str) -> None:
         )
 
 
+def past_retention(store: Store) -> list[dict[str, Any]]:
+    """Datasets whose data may no longer be held, by what all of their agreements say of retention."""
+    today = store.now().date()
+    with store.read() as connection:
+        agreed = projects.agreements(connection)
+    found = []
+    for dataset in sorted({a.dataset for a in agreed}):
+        until = agree.held_until([a for a in agreed if a.dataset == dataset])
+        if until is not None and until < today:
+            found.append({"dataset": dataset, "held_until": until.isoformat(), "reason": "its retention has passed"})
+    return found
+
+
 def close_ended(store: Store, folder: Path, *, by: str) -> list[dict[str, Any]]:
     """Close grants that no agreement or project carries any more, and delete their copies; returns what was closed.
 

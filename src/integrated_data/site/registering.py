@@ -5,9 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from integrated_data.control import outputs, projects, releases
+from integrated_data.control import approvals, outputs, projects, releases
 from integrated_data.control.store import Store
 from integrated_data.model.access import Project, ProjectState
+from integrated_data.model.approval import Approval, ApprovalState
 from integrated_data.model.output import Release
 from integrated_data.output.register import RegisterDataset, RegisterProject, RegisterRelease, document, page
 
@@ -23,12 +24,13 @@ def export(store: Store, folder: Path) -> dict[str, Any]:
         decided = {p.id: [d for _, _, d in projects.decisions(connection, p.id)] for p in known}
         published = releases.all_current(connection)
         left = outputs.releases(connection)
+        given = {p.id: _given(approvals.of_project(connection, p.id)) for p in known}
     gateways = {
         p.id: tuple(sorted({agreed[a].gateway for d in decided[p.id] for a in d.agreements if a in agreed}))
         for p in known
     }
     register = document(
-        [_project(p, gateways[p.id]) for p in known],
+        [_project(p, gateways[p.id], approved=given[p.id]) for p in known],
         [RegisterDataset(r.dataset, r.entry["title"], r.entry["owner"]) for r in published],
         releases=[_release(r) for r in left],
         at=store.now().date(),
@@ -39,10 +41,16 @@ def export(store: Store, folder: Path) -> dict[str, Any]:
     return {"projects": len(known), "releases": len(left), "written": str(folder)}
 
 
-def _project(project: Project, gateways: tuple[str, ...]) -> RegisterProject:
+def _given(found: list[Approval]) -> tuple[str, ...]:
+    given = [a for a in found if a.state is ApprovalState.GIVEN and a.decided_at is not None]
+    return tuple(f"{a.needed.told}, {a.decided_at:%Y-%m-%d}" for a in given)
+
+
+def _project(project: Project, gateways: tuple[str, ...], *, approved: tuple[str, ...]) -> RegisterProject:
     return RegisterProject(
         project.id, project.title, project.organisation, str(project.purpose), project.aims,
         project.public_benefit, gateways, tuple(d.dataset for d in project.datasets), project.starts, project.ends,
+        str(project.state), project.methods, project.sponsor, project.programme, approved,
     )  # fmt: skip
 
 
