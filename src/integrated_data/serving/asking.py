@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 LOOK_EVERY = 0.5  # seconds between looks whether somebody still waits for an answer
 PAGE = 10_000  # rows
-bearer = HTTPBearer(auto_error=False, description="A personal token: ids person token add")
+bearer = HTTPBearer(auto_error=False, description="A personal token, a session, or a token of the identity provider")
 
 
 def desk_of(request: Request) -> Desk:
@@ -45,10 +45,10 @@ def handles_of(request: Request) -> Handles:
 def signed_in(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)], desk: Annotated[Desk, Depends(desk_of)]
 ) -> SignedIn:
-    """Who asks, by the token in the Authorization header."""
+    """Who asks, by what the Authorization header holds."""
     if given is None:
-        raise SignInRefusal("Sign in", next_step="Send a personal token: Authorization: Bearer TOKEN")
-    return desk.door.by_token(given.credentials)
+        raise SignInRefusal("Sign in", next_step="Send a token or session: Authorization: Bearer TOKEN")
+    return desk.door.by_bearer(given.credentials)
 
 
 Who = Annotated[SignedIn, Depends(signed_in)]

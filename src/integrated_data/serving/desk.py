@@ -9,7 +9,6 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -21,20 +20,9 @@ from integrated_data.model.people import Action
 from integrated_data.model.signing_in import SignedIn
 from integrated_data.serving.turns import PatientWorker, Ticket, Turns
 from integrated_data.site.analysis import AnalysisSite
+from integrated_data.site.signing_in import SignIn
 
 LOOK_EVERY = 1.0  # seconds
-
-
-class Door(Protocol):
-    """Sign-in, handed in by the wiring."""
-
-    def by_token(self, secret: str) -> SignedIn:
-        """Who holds a token; raises SignInRefusal."""
-        ...
-
-    def still_valid(self, signed_in: SignedIn) -> bool:
-        """Whether what was shown at sign-in still counts."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -104,7 +92,7 @@ class Visit:
 class Desk:
     """Takes questions for one site; safe to use from every thread. `door` says whose sign-in still counts."""
 
-    def __init__(self, site: AnalysisSite, door: Door, *, turns: Turns, holding: Holding | None = None) -> None:
+    def __init__(self, site: AnalysisSite, door: SignIn, *, turns: Turns, holding: Holding | None = None) -> None:
         self.site, self.door, self.turns = site, door, turns
         self.holding = holding or Holding()
         self._visits: dict[str, Visit] = {}

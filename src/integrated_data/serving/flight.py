@@ -31,9 +31,10 @@ from integrated_data.model.errors import (
 from integrated_data.model.people import Action
 from integrated_data.model.signing_in import SignedIn
 from integrated_data.serving import wire
-from integrated_data.serving.desk import Desk, Door, Stage, Visit, table_of
+from integrated_data.serving.desk import Desk, Stage, Visit, table_of
 from integrated_data.serving.handles import Handles
 from integrated_data.serving.listings import LISTINGS, Asker, listing
+from integrated_data.site.signing_in import SignIn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,7 +92,7 @@ class Guest(fl.ServerMiddleware):  # type: ignore[misc]
 class Porter(fl.ServerMiddlewareFactory):  # type: ignore[misc]
     """Stands before every call and lets in only who signed in."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: SignIn) -> None:
         self._door = door
 
     @safe
@@ -100,19 +101,28 @@ class Porter(fl.ServerMiddlewareFactory):  # type: ignore[misc]
         given = {str(k).lower(): v[0] for k, v in headers.items() if v and isinstance(v[0], str)}
         way, _, secret = given.get("authorization", "").partition(" ")
         if way.lower() == "bearer":
-            return Guest(self._door.by_token(secret.strip()), given.get(PROJECT), bearer=None)
+            return Guest(self._door.by_bearer(secret.strip()), given.get(PROJECT), bearer=None)
         if way.lower() != "basic" or info.method != fl.FlightMethod.HANDSHAKE:
             raise SignInRefusal("Sign in", next_step="Give a personal token, as a bearer or as the password")
-        person, token = _pair(secret)
-        who = self._door.by_token(token)
+        who, bearer = self._shown(*_pair(secret))
+        return Guest(who, given.get(PROJECT), bearer=bearer)
+
+    def _shown(self, person: str, secret: str) -> tuple[SignedIn, str]:
+        """Who gives this name and secret, and what they send from then on; a password is followed by its code."""
+        password, _, code = secret.rpartition(" ")
+        if password:
+            who = self._door.by_password(person, password, code=code)
+            return who, self._door.open_session(who)
+        who = self._door.by_bearer(secret)
         if who.person != person:
             raise SignInRefusal("Sign in", next_step="Give your own id as the name, and a token of yours")
-        return Guest(who, given.get(PROJECT), bearer=token)
+        return who, secret
 
 
 def _pair(secret: str) -> tuple[str, str]:
+    padded = secret.rstrip("=") + "=" * (-len(secret.rstrip("=")) % 4)  # Go's clients leave the padding out
     try:
-        person, _, token = base64.b64decode(secret, validate=True).decode().partition(":")
+        person, _, token = base64.b64decode(padded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return "", ""
     return person, token

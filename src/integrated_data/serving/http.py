@@ -3,13 +3,14 @@
 from fastapi import FastAPI
 
 from integrated_data import __version__
-from integrated_data.serving import asking, finding, problems
+from integrated_data.serving import asking, coming_in, finding, problems
 from integrated_data.serving.desk import Desk
 from integrated_data.serving.handles import Handles
 from integrated_data.serving.shield import Shield
 
 ABOUT = """
-Questions to governed tables, in SQL. Sign in with a personal token (`Authorization: Bearer`), name the
+Questions to governed tables, in SQL. Sign in with a personal token, a session or the identity provider's
+token (`Authorization: Bearer`), name the
 project in `x-ids-project`, choose the format with `Accept`: Arrow, JSON, CSV or Parquet. SQL travels in
 the body only; nothing about a person stands in an address.
 """
@@ -21,6 +22,8 @@ def make_app(desk: Desk) -> FastAPI:
         title="Integrated Data Service", version=__version__, description=ABOUT, docs_url=None, redoc_url=None
     )
     app.state.desk, app.state.handles = desk, Handles(desk.holding.seconds)
+    app.state.tickets = coming_in.Tickets()
+    app.include_router(coming_in.router)
     app.include_router(asking.router)
     app.include_router(finding.router)
     app.add_api_route("/health", health, methods=["GET"], tags=["service"])

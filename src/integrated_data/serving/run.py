@@ -14,7 +14,7 @@ import uvicorn
 from integrated_data.control.store import Store
 from integrated_data.model.errors import InstallationRefusal, Refusal
 from integrated_data.model.query import QueryLimits
-from integrated_data.serving.desk import Desk, Door
+from integrated_data.serving.desk import Desk
 from integrated_data.serving.flight import FlightDoor
 from integrated_data.serving.http import make_app
 from integrated_data.serving.turns import Turns
@@ -23,7 +23,7 @@ from integrated_data.site.auditing import sign_head
 from integrated_data.site.certificates import Certificate, certificate
 from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
-from integrated_data.site.signing_in import open_sign_in
+from integrated_data.site.signing_in import SignIn, open_sign_in
 
 STARTS = 30.0  # seconds that a door may take to open
 CONNECTIONS = 1000
@@ -40,7 +40,7 @@ class Doors:
 
 
 @contextmanager
-def open_doors(places: Places, settings: Settings, *, door: Door | None = None) -> Iterator[Doors]:
+def open_doors(places: Places, settings: Settings, *, door: SignIn | None = None) -> Iterator[Doors]:
     """Open both doors until the block ends. `door`: another sign-in than the installation's.
 
     Refuses, in production, plain text, a certificate of its own, and workers without a sandbox.

@@ -83,6 +83,8 @@ class SignIn:
 
         Each attempt is counted before it is looked at; after five the wait doubles with each.
         """
+        if self.passwords is None:
+            raise self.refusing.refuse(SignInMethod.PASSWORD, "no passwords here")
         facts = self._facts(person)
         with self.store.read() as connection:
             known = credentials.get(connection, person if facts.person is not None else "")
