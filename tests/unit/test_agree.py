@@ -9,7 +9,7 @@ import pytest
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import bodies, projects
 from integrated_data.control.store import Store
-from integrated_data.model.access import Decision, ProjectState, Rule
+from integrated_data.model.access import Accreditation, Decision, Person, ProjectState, Rule
 from integrated_data.model.agreement import Agreement, Conditions, Purpose, Standing
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.shaping import Coarsening
@@ -189,3 +189,25 @@ def test_a_decision_body_is_plain_json() -> None:
         what="decision",
     )  # fmt: skip
     assert bodies.read(Decision, bodies.write(decision), what="decision") == decision
+
+
+def test_what_ends_soon_is_listed_soonest_first() -> None:
+    def somebody(person: str, *, ends: int, trained: int | None = None, above: str | None = None) -> Person:
+        level = Standing.PROVISIONAL if above else Standing.FULL
+        own = Accreditation(level, date(2025, 1, 1), date(2026, ends, 1), above)
+        return Person(person, person, "University", own, None if trained is None else date(2026, trained, 1))
+
+    people = [
+        somebody("ada", ends=6, trained=5),
+        somebody("ben", ends=9, above="ada"),
+        somebody("cem", ends=8),
+        replace(somebody("dan", ends=1), suspended=True),
+        Person("eve", "eve", "University"),
+    ]
+    told = [(day.month, person.id, what) for day, person, what in accredit.ending(people, until=date(2026, 8, 1))]
+    assert told == [
+        (5, "ada", "training"),
+        (6, "ada", "accreditation"),
+        (6, "ben", "accreditation of the supervisor"),
+        (8, "cem", "accreditation"),
+    ]

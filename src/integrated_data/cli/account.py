@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from integrated_data.cli.approver import person
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_sign_in, opened_store
 from integrated_data.cli.shown import ERRORS
-from integrated_data.control import people, tokens
+from integrated_data.control import people, projects, tokens
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.people import Action, Organisation
 from integrated_data.model.signing_in import Token
@@ -52,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(procedures, name="procedures")
     person.add_typer(token, name="token")
     person.command("accept-procedures")(person_accept_procedures)
+    person.command("ending")(person_ending)
     person.command("password")(person_password)
     person.command("totp")(person_totp)
 
@@ -123,6 +125,20 @@ def person_accept_procedures(
             next_step="Read what is in force: ids procedures show",
         )
     shown.facts({"person": acting.actor, "accepted": version}, json_out=call.json)
+
+
+@taking
+def person_ending(
+    *, days: Annotated[int, typer.Option(help="How many days to look ahead.", min=0)] = 60, call: Call
+) -> None:
+    """List accreditations and trainings that have ended or will soon: whose renewal is due."""
+    from integrated_data.approve import accredit
+
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        until = store.now().date() + timedelta(days=days)
+        found = accredit.ending(projects.people(connection), until=until)
+    rows = [{"ends": day, "person": p.id, "organisation": p.organisation, "what": what} for day, p, what in found]
+    shown.table(rows, title=f"Ended, or ending within {days} days", json_out=call.json)
 
 
 @taking

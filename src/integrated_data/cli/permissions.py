@@ -42,6 +42,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "output withheld": Action.CHECK_OUTPUTS,
     "person accept-procedures": None,
     "person add": Action.ADMINISTER,
+    "person ending": Action.ADMINISTER,
     "person list": Action.SEE_PROJECTS,
     "person password": Action.OWN_ACCOUNT,
     "person show": Action.SEE_PROJECTS,
