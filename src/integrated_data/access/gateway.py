@@ -68,7 +68,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Gateway:
-    """The door between a project's people and what was provisioned for them."""
+    """The door between a project's people and what was provisioned for them.
+
+    `besides`: what else must hold while a query runs, such as the sign-in it was asked under: None, or why not.
+    """
 
     store: Store
     law: Law
@@ -77,6 +80,7 @@ class Gateway:
     worker: Worker
     key: Ed25519PrivateKey = field(repr=False)
     limits: QueryLimits = field(default_factory=QueryLimits)
+    besides: Callable[[], Refusal | None] = field(default=lambda: None, repr=False)
 
     def query(self, question: Question) -> pa.Table:
         """The rows a question asks for; raises the refusal."""
@@ -99,6 +103,9 @@ class Gateway:
 
     def still(self, question: Question) -> Refusal | None:
         """Whether a question that was let through would be now: None, or why not. Nothing is written down."""
+        out = self.besides()
+        if out is not None:
+            return out
         allowed = self._allow(_asked(question))
         return allowed if isinstance(allowed, Refusal) else None
 

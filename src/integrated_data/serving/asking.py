@@ -144,7 +144,7 @@ async def how_far(
     ticket, question = Ticket(who.person), Question(who.person, project, body.sql)
     how = Runs(body.thresholds, body.draws, body.seed, body.measures)
     try:
-        found = await wait_for(apart(lambda: sensitivity(desk.gateway(ticket), question, runs=how)), request)
+        found = await wait_for(apart(lambda: sensitivity(desk.gateway(ticket, who), question, runs=how)), request)
     except asyncio.CancelledError:
         desk.turns.leave(ticket)
         raise

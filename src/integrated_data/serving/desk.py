@@ -111,10 +111,17 @@ class Desk:
         threading.Thread(target=self._answer, args=(visit,), name=f"query {visit.query}", daemon=True).start()
         return visit
 
-    def gateway(self, ticket: Ticket) -> Gateway:
-        """The gateway, with a worker that waits for a ticket's turn."""
+    def gateway(self, ticket: Ticket, who: SignedIn) -> Gateway:
+        """The gateway, with a worker that waits for a ticket's turn, for as long as somebody's sign-in counts."""
         gateway = self.site.gateway
-        return replace(gateway, worker=PatientWorker(gateway.worker, self.turns, ticket))
+        worker = PatientWorker(gateway.worker, self.turns, ticket)
+        return replace(gateway, worker=worker, besides=lambda: self.out(who))
+
+    def out(self, who: SignedIn) -> Refusal | None:
+        """None while somebody's sign-in counts; then what they are told."""
+        if self.door.still_valid(who):
+            return None
+        return SignInRefusal("The sign-in counts no more", next_step="Sign in again")
 
     def find(self, query: str, who: SignedIn, *, project: str) -> Visit | None:
         """A question that this person asked in this project; None for anybody else's."""
@@ -155,7 +162,7 @@ class Desk:
                 rows.cancel()
 
         try:
-            gateway = self.gateway(visit.ticket)
+            gateway = self.gateway(visit.ticket, visit.who)
             answer = gateway.ask(visit.question, started=started, query=visit.query)
         except BaseException as error:
             visit.ended.set_exception(error)
@@ -195,8 +202,10 @@ class Desk:
                 if visit.ended.done():
                     if time.monotonic() - visit.seen > self.holding.seconds:
                         self._forget(visit)
-                elif visit.stopped is None and not self.door.still_valid(visit.who):
-                    self.cancel(visit, why=SignInRefusal("The sign-in counts no more", next_step="Sign in again"))
+                elif visit.stopped is None and visit.stage is Stage.WAITING:  # what runs, the gateway looks after
+                    out = self.out(visit.who)
+                    if out is not None:
+                        self.cancel(visit, why=out)
 
 
 def table_of(visit: Visit) -> pa.Table:

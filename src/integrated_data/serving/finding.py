@@ -108,7 +108,7 @@ def _may_release(who: SignedIn, project: str) -> None:
 
 
 def _patient(desk: Desk, who: SignedIn) -> Any:
-    return replace(desk.site, gateway=desk.gateway(Ticket(who.person)))
+    return replace(desk.site, gateway=desk.gateway(Ticket(who.person), who))
 
 
 def _request(desk: Desk, output: str, *, who: SignedIn, project: str) -> OutputRequest:
