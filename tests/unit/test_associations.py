@@ -133,6 +133,35 @@ def test_a_row_without_a_link_or_that_ends_before_it_starts_is_no_edge(engine: D
     assert engine.rows(contradictory_sql("rows"))["n"].to_pylist() == [1]
 
 
+def test_an_address_has_its_area_at_each_boundary_year(engine: DuckDB) -> None:
+    held = pa.table({
+        "address_entity": [50, 51], "area_entity": [7, 8], START: [day("2009-05-01"), day("2015-03-01")],
+        END: [None, day("2018-12-31")],
+        **{f"{end}_link_{what}": [value] * 2 for end in ("address", "area")
+           for what, value in (("probability", 1.0), ("method", "exact"))},
+    })  # fmt: skip
+    engine.load("sites", Held(held))
+    engine.load("attributes", Held(pa.table({
+        "entity_id": [7, 8], "lsoa_2011": ["E1", "E2"], "lsoa_2021": ["E9", "E2"], "district_2011": ["D1", "D2"],
+        "region": ["R", "R"],
+    })))  # fmt: skip
+    lies = ASSOCIATIONS[3]
+    engine.create("rows", rows_sql(lies, Observed("sites", "sites", OWN, date(2021, 4, 6))))
+    attributes = ("lsoa_2011", "lsoa_2021", "district_2011", "region")
+    found = engine.rows(edges_sql(lies, "rows", attributes=attributes)).to_pylist()
+    shown = [
+        (e["address_entity"], str(e["valid_from"]), str(e["valid_to"]), e["boundary_year"], e["lsoa"], e["district"])
+        for e in found
+    ]
+    assert shown == [
+        (50, "2009-05-01", "2010-12-31", None, None, None),
+        (50, "2011-01-01", "2020-12-31", 2011, "E1", "D1"),
+        (50, "2021-01-01", "None", 2021, "E9", "D1"),
+        (51, "2015-03-01", "2018-12-31", 2011, "E2", "D2"),
+    ]
+    assert {e["region"] for e in found} == {"R"}
+
+
 def test_an_edge_carries_both_links_probabilities_and_is_provisional_where_every_link_is(engine: DuckDB) -> None:
     new = "provisional: new"
     pay = published(

@@ -1,5 +1,5 @@
-"""Associations: derived anew whenever a source has a newer release or an index merged or split, and published
-like any table. Their ids are those of the index versions of the moment.
+"""Associations: derived anew whenever a source has a newer release, an index merged or split, or boundaries have a
+new edition, and published like any table. Their ids are those of the index versions of the moment.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,8 +21,8 @@ ROWS, EDGES, ATTRIBUTES, HEIRS = "association_rows", "association_edges", "attri
 
 
 def refresh(workshop: Workshop) -> tuple[str, ...]:
-    """Publish every association that has a newer release of some source, or entities that merged or split
-    since; returns their datasets.
+    """Publish every association that has a newer release of some source, entities that merged or split, or areas
+    that changed since; returns their datasets.
 
     It compares what is published with what it was derived from, so that a refresh which was killed
     is made up for by the next one.
@@ -33,7 +33,10 @@ def refresh(workshop: Workshop) -> tuple[str, ...]:
     for association in ASSOCIATIONS:
         sources = [r for r in every if derived.links(r, association.keys) and not r.dataset.startswith(DERIVED)]
         base = next((r for r in every if r.dataset == association.dataset), None)
-        made_of = {"derived_from": {r.dataset: r.id for r in sources}, "as_of": _turned(workshop, association)}
+        made_of: dict[str, Any] = {
+            "derived_from": {r.dataset: r.id for r in sources}, "as_of": _turned(workshop, association),
+            "editions_of": _editions(workshop, association),
+        }  # fmt: skip
         if sources and (base is None or {k: base.entry.get(k) for k in made_of} != made_of):
             _publish(workshop, association, sources=sources, base=base, made_of=made_of)
             made.append(association.dataset)
@@ -63,6 +66,16 @@ def _turned(workshop: Workshop, association: Association) -> dict[str, int]:
         if newest["v"][0].as_py() is not None:
             turned[index] = int(newest["v"][0].as_py())
     return turned
+
+
+def _editions(workshop: Workshop, association: Association) -> dict[str, int]:
+    """By index, the version whose editions of areas date the edges."""
+    index = resolving.index_of(workshop.seats, association.keys[1])
+    if not association.editions or index is None:
+        return {}
+    with workshop.store.read() as connection:
+        version = indexes.current(connection, index)
+    return {index: version.version} if version is not None else {}
 
 
 def _publish(

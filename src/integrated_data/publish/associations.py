@@ -11,6 +11,9 @@ Each row of it is a dated edge:
 
 What overlaps or follows day after day is one edge. Sources are kept apart, for they may contradict
 each other.
+
+Where an address lies changes with the boundaries too: its edges end with each edition of them that the Geography
+Index holds and go on with the next, `boundary_year`. An edition holds from the first day of its year.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,7 @@ from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.linkage import ASSOCIATION, PROVISIONAL
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.publish.periods import Dated
+from integrated_data.vocabulary.areas import level_and_year
 from integrated_data.vocabulary.sql import name, text
 
 OWNER = "Integrated Data Service"
@@ -34,12 +38,16 @@ _NEVER = "DATE '9999-12-31'"
 
 @dataclass(frozen=True)
 class Association:
-    """Edges between two indexes, by their keys. `single`: one right at a time: a new one ends the old one."""
+    """Edges between two indexes, by their keys. `single`: one right at a time: a new one ends the old one.
+
+    `editions`: the right end's areas have boundary years, and edges are dated by them too.
+    """
 
     dataset: str
     title: str
     keys: tuple[str, str]
     single: bool = False
+    editions: bool = False
 
 
 ASSOCIATIONS = (
@@ -48,7 +56,9 @@ ASSOCIATIONS = (
     Association(
         f"{ASSOCIATION}business_address", "Which business is at which address, since when", ("business", "address")
     ),
-    Association(f"{ASSOCIATION}address_area", "Which address is in which area, since when", ("address", "area"), True),
+    Association(
+        f"{ASSOCIATION}address_area", "Which address is in which area, since when", ("address", "area"), True, True
+    ),
 )
 
 
@@ -135,8 +145,43 @@ def edges_sql(association: Association, rows: str, *, attributes: Sequence[str] 
     )
     listed = "".join(f", a.{name(column)}" for column in attributes)
     joined = f" LEFT JOIN attributes AS a ON a.entity_id = e.{name(right + '_entity')}" if attributes else ""
-    order = f"e.{name(left + '_entity')}, e.{name(right + '_entity')}, e.valid_from, e.source"
-    return f"SELECT e.*{listed} FROM ({edges}) AS e{joined} ORDER BY {order}"
+    order = f"{name(left + '_entity')}, {name(right + '_entity')}, valid_from, source"
+    whole = f"SELECT e.*{listed} FROM ({edges}) AS e{joined}"
+    years = sorted({year for column in attributes if (year := level_and_year(column)[1]) is not None})
+    if association.editions and years:
+        whole = _by_edition_sql(whole, attributes, years=years)
+    return f"SELECT * FROM ({whole}) ORDER BY {order}"
+
+
+def _by_edition_sql(edges: str, attributes: Sequence[str], *, years: Sequence[int]) -> str:
+    """Edges cut where boundaries change: `boundary_year` (none before the first edition) and, beside the codes of
+    each edition, those in force: one column per level, of its newest edition by then.
+    """
+    starts = [None, *years]
+    spans = ", ".join(
+        f"({year or 'NULL'}, {_new_year(year)}, {_new_year(after)} - 1)"
+        for year, after in zip(starts, [*years, None], strict=True)
+    )
+    told: dict[str, dict[int, str]] = {}
+    for column in attributes:
+        level, year = level_and_year(column)
+        if level is not None and year is not None and level not in attributes:
+            told.setdefault(level, {})[year] = column
+    in_force = "".join(
+        f", CASE {' '.join(f'WHEN b.boundary_year >= {y} THEN e.{name(held[y])}' for y in sorted(held, reverse=True))} "
+        f"END AS {name(level)}"
+        for level, held in told.items()
+    )
+    return (
+        "SELECT e.* REPLACE (greatest(e.valid_from, b.starts) AS valid_from, least(e.valid_to, b.ends) AS valid_to), "
+        f"b.boundary_year{in_force} FROM ({edges}) AS e JOIN (VALUES {spans}) AS b (boundary_year, starts, ends) "
+        f"ON e.valid_from <= coalesce(b.ends, {_NEVER}) AND coalesce(e.valid_to, {_NEVER}) >= coalesce(b.starts, "
+        "e.valid_from)"
+    )
+
+
+def _new_year(year: int | None) -> str:
+    return "NULL::DATE" if year is None else f"DATE '{year}-01-01'"
 
 
 def _next_sql() -> str:

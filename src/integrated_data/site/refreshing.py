@@ -124,9 +124,8 @@ def _relink(site: LoadingSite, job: Job, *, delivery: str) -> Callable[[], tuple
 
 def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, None]:
     """Projects that hold a key of the index in a dataset touched, and want this version: with those datasets."""
-    associations.refresh(site.workshop)
+    datasets = {t["dataset"] for t in touched} | set(associations.refresh(site.workshop))
     presence.refresh(site.workshop)
-    datasets = {t["dataset"] for t in touched}
     datasets |= associations.made_from(site.workshop, datasets)
     if resolving.index_of(site.seats, KEY) == job.index:
         datasets.add(PRESENCE)  # it is of the newest version, whatever that merged or split
