@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,32 @@ def released(rows: int, seed: int = 1) -> pa.Table:
             f"{key}_link_method": pa.array(dice.choice(method, rows, p=odds), mask=~linked),
         }
     return pa.table(columns)
+
+
+def weighed(engine: DuckDB, weights: list[float | None]) -> list[float | None]:
+    """What becomes of some rows' weights for missed links, in their order."""
+    column = "person_link_weight"
+    table = pa.table({"n": range(len(weights)), column: pa.array(weights, pa.float64())})
+    columns = {"n": "r.n", column: f'r."{column}"'}
+    engine.load("weighed", Held(table))
+    made: list[str] = []
+    rows = engine.rows(keyed.by_position(engine, ONE, asked=keyed.Asked("weighed", (), columns), made=made)).to_pylist()
+    engine.drop(*made, "weighed")
+    return [r[column] for r in sorted(rows, key=lambda r: r["n"])]
+
+
+def test_weights_that_few_rows_have_become_one_with_the_nearest(engine: DuckDB) -> None:
+    given = [1.0] * 20 + [1.5] * 4 + [1.7] * 6 + [3.0] * 3 + [None]
+    assert weighed(engine, given) == [1.0] * 20 + [pytest.approx(25.2 / 13)] * 13 + [None]
+    assert weighed(engine, [1.0] * 10 + [2.0] * 10) == [1.0] * 10 + [2.0] * 10
+
+
+@given(st.lists(st.sampled_from([1.0, 1.01, 1.2, 1.25, 2.0, 3.5, 9.0]), min_size=1, max_size=80))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_weights_are_shared_and_their_total_stays(engine: DuckDB, given: list[float]) -> None:
+    seen = Counter(weighed(engine, list(given)))
+    assert len(seen) == 1 or min(seen.values()) >= FEWEST
+    assert sum(w * n for w, n in seen.items() if w is not None) == pytest.approx(sum(given))
 
 
 def extract(engine: DuckDB, table: pa.Table, tokens: ProjectTokens, where: str = "") -> pa.Table:

@@ -130,7 +130,8 @@ def _select(engine: Engine, asked: Asked, *, keys: Sequence[str], joins: str, ma
         parts.append(f"{token} AS {sql.name(key + '_key')}")
         shown = zip(links[2 * number : 2 * number + 2], SHOWN, strict=True)
         parts += [f"{value} AS {sql.name(key + suffix)}" for value, suffix in shown]
-    parts += [f"{value} AS {sql.name(column)}" for column, value in asked.columns.items()]
+    shared, weights = linked.weights(engine, asked.relation, columns=asked.columns, where=asked.where, made=made)
+    parts += [f"{shared.get(column, value)} AS {sql.name(column)}" for column, value in asked.columns.items()]
     ordered = ", ".join([*(sql.name(key + "_key") for key in asked.keys), "random()"])
-    source = f"{sql.name(asked.relation)} r {joins} {classes} {asked.where}"
+    source = f"{sql.name(asked.relation)} r {joins} {classes} {weights} {asked.where}"
     return f"SELECT {', '.join(parts)} FROM {source} ORDER BY {ordered}"

@@ -5,10 +5,13 @@ it. So it is cut to two decimals, downwards, and every value of what the service
 and method, of all its keys together) is shared by at least `FEWEST` rows of the copy. Rarer ones become one:
 the least of their probabilities, which is still true of all, and the method `other`. What kind of link it
 is, to an index or provisional, stays, for it decides who counts as a person.
+
+A weight for missed links tells the cell of its record. Each is shared by `FEWEST` rows too: weights that
+fewer rows have become one with the nearest, their mean, so that totals stay what they were.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +25,7 @@ FEWEST = 10
 
 OTHER = "other"
 
-CLASSES = "_link_classes"
+CLASSES, WEIGHT = "_link_classes", "_link_weight"
 
 
 def probability_sql(key: str) -> str:
@@ -97,3 +100,39 @@ def _table(rare: Sequence[dict[str, Any]], keys: Sequence[str]) -> pa.Table:
         ):
             columns[name] = pa.array([each[name] for each in rare], kind)
     return pa.table(columns)
+
+
+def weights(
+    engine: Engine, relation: str, *, columns: Mapping[str, str], where: str, made: list[str]
+) -> tuple[dict[str, str], str]:
+    """SQL of every weight among the columns, and the joins that they need; what is made is noted."""
+    told: dict[str, str] = {}
+    joins: list[str] = []
+    for column, value in columns.items():
+        if not column.endswith(WEIGHT) or value != f"r.{sql.name(column)}":
+            continue
+        found = engine.rows(
+            f"SELECT {value}::DOUBLE AS weight, count(*) AS n FROM {sql.name(relation)} r {where} GROUP BY 1 ORDER BY 1"
+        ).to_pylist()
+        shared = _shared([(float(each["weight"]), int(each["n"])) for each in found if each["weight"] is not None])
+        if shared:
+            made.append(f"_link_weights_{len(told)}")
+            engine.load(made[-1], Held(pa.table({"weight": list(shared), "shown": list(shared.values())})))
+            alias = f"w{len(told)}"
+            joins.append(f"LEFT JOIN {made[-1]} {alias} ON {alias}.weight = {value}::DOUBLE")
+            told[column] = f"coalesce({alias}.shown, {value}::DOUBLE)"
+    return told, " ".join(joins)
+
+
+def _shared(counted: Sequence[tuple[float, int]]) -> dict[float, float]:
+    """Of weights in order, each with its rows: what those become that too few rows have, or that stand beside them."""
+    groups: list[list[tuple[float, int]]] = []
+    for each in counted:
+        if not groups or sum(n for _, n in groups[-1]) >= FEWEST:
+            groups.append([])
+        groups[-1].append(each)
+    if len(groups) > 1 and sum(n for _, n in groups[-1]) < FEWEST:
+        last = groups.pop()
+        groups[-1] += last
+    means = [(group, sum(w * n for w, n in group) / sum(n for _, n in group)) for group in groups if len(group) > 1]
+    return {weight: mean for group, mean in means for weight, _ in group}

@@ -10,7 +10,7 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store, places_of
-from integrated_data.control import approvals, bodies, grants, projects
+from integrated_data.control import approvals, bodies, frameworks, grants, projects
 from integrated_data.model.access import Decision, Rule
 from integrated_data.model.approval import Approval
 from integrated_data.model.errors import AgreementRefusal
@@ -90,6 +90,21 @@ def agreement_list(call: Call) -> None:
         for a in known
     ]  # fmt: skip
     shown.table(rows, title="Agreements", json_out=call.json)
+
+
+@agreement.command("frameworks")
+@taking
+def agreement_frameworks(call: Call) -> None:
+    """List frameworks, and the datasets that annexes add to them."""
+    with opened_store(call.home) as (_, store), store.read() as connection:
+        known = frameworks.known(connection)
+        agreed = projects.agreements(connection)
+    rows = [
+        {"id": f.id, "owner": f.owner, "gateway": f.gateway, "starts": str(f.starts), "ends": str(f.ends),
+         "suspended": f.suspended, "under": f.under, "datasets": [a.dataset for a in agreed if a.framework == f.id]}
+        for f in known.values()
+    ]  # fmt: skip
+    shown.table(rows, title="Frameworks", json_out=call.json)
 
 
 @agreement.command("show")

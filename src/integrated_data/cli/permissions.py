@@ -8,6 +8,7 @@ from integrated_data.model.people import Action
 ACTIONS: Mapping[str, Action | None] = {
     "agreement add": Action.AGREE,
     "agreement enforce": Action.OPERATE,
+    "agreement frameworks": Action.SEE_PROJECTS,
     "agreement law": Action.SEE_PROJECTS,
     "agreement list": Action.SEE_PROJECTS,
     "agreement set-law": Action.OPERATE,
