@@ -26,6 +26,7 @@ PLANTED = [
     ("floors", "site/__init__.py", "import integrated_data.cli"),
     ("floors", "site/__init__.py", "import integrated_data.serving"),
     ("floors", "serving/__init__.py", "import integrated_data.cli"),
+    ("floors", "serving/__init__.py", "import integrated_data.client"),
     *(("floors", f"{a}/__init__.py", f"import integrated_data.{b}") for a, b in pairwise(ROOMS)),
     ("floors", "attic.py", "'A module on no floor.'"),
     *(("wall", "access/__init__.py", f"import integrated_data.{seen}") for seen in SEES),

@@ -119,8 +119,31 @@ WINDOWS = words(
     """
 )
 
+#: Of the spatial extension, which a worker loads when a query names one of them. Left out: those that read
+#: files or list drivers (`st_read` and its like), and `st_generatepoints`.
+SPATIAL = words(
+    """
+    st_affine st_area st_area_spheroid st_asbinary st_asgeojson st_ashexwkb st_assvg st_astext st_aswkb st_aswkt
+    st_azimuth st_boundary st_buffer st_buildarea st_centroid st_closestpoint st_collect st_collectionextract
+    st_concavehull st_contains st_containsproperly st_convexhull st_coverageunion st_coverageunion_agg st_coveredby
+    st_covers st_crosses st_difference st_dimension st_disjoint st_distance st_distance_sphere
+    st_distance_spheroid st_dump st_dwithin st_dwithin_spheroid st_endpoint st_envelope st_envelope_agg st_equals
+    st_expand st_extent st_extent_agg st_exteriorring st_flipcoordinates st_force2d st_geometrytype
+    st_geomfromgeojson st_geomfromhexewkb st_geomfromhexwkb st_geomfromtext st_geomfromwkb st_hilbert
+    st_interiorringn st_intersection st_intersection_agg st_intersects st_intersects_extent st_isclosed st_isempty
+    st_isring st_issimple st_isvalid st_length st_length_spheroid st_lineinterpolatepoint st_linelocatepoint
+    st_linemerge st_linesubstring st_makebox2d st_makeenvelope st_makeline st_makepoint st_makepolygon
+    st_makevalid st_maximuminscribedcircle st_minimumrotatedrectangle st_multi st_ngeometries
+    st_ninteriorrings st_node st_normalize st_npoints st_numgeometries st_numinteriorrings st_numpoints
+    st_overlaps st_perimeter st_perimeter_spheroid st_point st_point2d st_pointn st_pointonsurface st_points
+    st_polygonize st_quadkey st_reduceprecision st_removerepeatedpoints st_reverse st_shortestline st_simplify
+    st_simplifypreservetopology st_snap st_startpoint st_symdifference st_tileenvelope st_touches st_transform
+    st_union st_union_agg st_voronoidiagram st_within st_withinproperly st_x st_xmax st_xmin st_y st_ymax st_ymin
+    """
+)
+
 #: All that may stand where a value stands.
-FUNCTIONS = OPERATORS | NUMBERS | TEXTS | DATES | CHOICES | NESTED | JSON | AGGREGATES
+FUNCTIONS = OPERATORS | NUMBERS | TEXTS | DATES | CHOICES | NESTED | JSON | AGGREGATES | SPATIAL
 
 #: All that may stand where a table stands.
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})

@@ -9,8 +9,8 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
+from integrated_data.cli.table_files import write_table
 from integrated_data.control import jobs, releases
-from integrated_data.model.errors import UsageRefusal
 
 if TYPE_CHECKING:
     from integrated_data.access.gateway import Question
@@ -57,7 +57,7 @@ def query(
     table = answer.table
     assert table is not None
     if out is not None:
-        _write(table, out)
+        write_table(table, out)
         shown.facts(
             {"query": answer.query, "rows": table.num_rows, "seconds": answer.seconds, "written": str(out)},
             json_out=call.json,
@@ -82,7 +82,7 @@ def _show_sensitivity(
         raise found.answer.refusal
     assert found.table is not None
     if out is not None:
-        _write(found.table, out)
+        write_table(found.table, out)
     told = {"query": found.answer.query, "seconds": found.answer.seconds, "unseen": found.unseen}
     steps = found.by_threshold.to_pylist() if found.by_threshold is not None else []
     if json_out:
@@ -91,26 +91,6 @@ def _show_sensitivity(
     shown.data(found.table.column_names, found.table.slice(0, SHOWN).to_pylist())
     shown.table(steps[:SHOWN], title="By threshold of the link probability")
     shown.facts(told)
-
-
-def _write(table: Any, out: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    match out.suffix:
-        case ".parquet":
-            pa.parquet.write_table(table, out)
-        case ".csv":
-            pa.csv.write_csv(table, out)
-        case ".arrow":
-            with pa.ipc.new_file(out, table.schema) as writer:
-                writer.write_table(table)
-        case _:
-            raise UsageRefusal(
-                "The ending of --out is not one of a known format", next_step="Use .parquet, .csv or .arrow"
-            )
-    out.chmod(0o600)
 
 
 @catalogue.command("search")

@@ -17,6 +17,7 @@ from integrated_data.cli import (
     identity,
     operator,
     reviewer,
+    shell,
     steward,
     supplier,
 )
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for role in (supplier, steward, identity, reviewer, approver, account, analyst, checker, auditor, operator):
+for role in (supplier, steward, identity, reviewer, approver, account, analyst, checker, auditor, shell, operator):
     role.add_to(app)
 
 

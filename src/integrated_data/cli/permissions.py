@@ -87,5 +87,6 @@ ACTIONS: Mapping[str, Action | None] = {
     "review progress": Action.REVIEW_LINKS,
     "review sample": Action.REVIEW_LINKS,
     "serve": Action.OPERATE,
+    "shell": None,
     "sign-in": None,
 }

@@ -1,4 +1,4 @@
-"""The analyst's Python client, on the machine of the service: ask, and see how far an answer depends on links.
+"""The analyst's Python client: over the network (`connect`, see `client/remote.py`), or on the service's machine.
 
     with Client("/srv/ids", project="P-2026-work", person="ada") as client:
         client.query("SELECT region, count(DISTINCT person_key) AS people FROM census GROUP BY region")
@@ -17,13 +17,14 @@ import pyarrow as pa
 
 from integrated_data.access.gateway import Question
 from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
+from integrated_data.client.remote import Answer, Connection, Running, connect
 from integrated_data.model.people import Action
 from integrated_data.site.acting import who_acts
 from integrated_data.site.analysis import open_analysis
 from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment
 
-__all__ = ["Client", "Runs", "Sensitivity"]
+__all__ = ["Answer", "Client", "Connection", "Running", "Runs", "Sensitivity", "connect"]
 
 
 class Client:
