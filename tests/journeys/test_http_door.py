@@ -112,7 +112,7 @@ def test_a_running_query_is_watched_and_cancelled(ada: httpx.Client, made: House
     assert ada.delete(where).status_code == 204
     while (status := ada.get(where).json())["stage"] == "running" and time.monotonic() < until:
         time.sleep(0.05)
-    assert status["stage"] == "cancelled"
+    assert status["stage"] == "cancelled"  # its record is closed by then
     with made.place.store.read() as connection:
         assert queries.get(connection, taken["query"])["body"]["rule"] == "cancelled"
     assert list((made.place.folder / "scratch").iterdir()) == []

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from integrated_data.access.running import Rows
-from integrated_data.model.errors import Refusal
+from integrated_data.model.errors import QueryRefusal, Refusal
 
 EVERY = 1.0  # seconds
 
@@ -27,7 +27,10 @@ def watched(rows: Rows, still: Callable[[], Refusal | None], *, waited: float) -
     watch, over = Watched(), threading.Event()
 
     def ask() -> None:
-        watch.withdrawn = still()
+        try:
+            watch.withdrawn = still()
+        except Exception:  # what cannot be decided is not allowed
+            watch.withdrawn = QueryRefusal("Whether the query may go on could not be decided", next_step="Ask it again")
         if watch.withdrawn is not None:
             rows.cancel()
 

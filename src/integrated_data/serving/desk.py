@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import pyarrow as pa
+import structlog
 
 from integrated_data.access.gateway import Answer, Gateway, Question, new_query
 from integrated_data.access.running import Progress, Rows
@@ -199,13 +200,19 @@ class Desk:
         """Each second: let go of what nobody asked for, stop what was asked by somebody who is out."""
         while not self._over.wait(LOOK_EVERY):
             for visit in self._all():
-                if visit.ended.done():
-                    if time.monotonic() - visit.seen > self.holding.seconds:
-                        self._forget(visit)
-                elif visit.stopped is None and visit.stage is Stage.WAITING:  # what runs, the gateway looks after
-                    out = self.out(visit.who)
-                    if out is not None:
-                        self.cancel(visit, why=out)
+                try:
+                    self._look_at(visit)
+                except Exception as error:  # the next look may succeed; the gateway watches access by itself
+                    structlog.get_logger().error("a visit was not looked after", kind=type(error).__name__)
+
+    def _look_at(self, visit: Visit) -> None:
+        if visit.ended.done():
+            if time.monotonic() - visit.seen > self.holding.seconds:
+                self._forget(visit)
+        elif visit.stopped is None and visit.stage is Stage.WAITING:  # what runs, the gateway looks after
+            out = self.out(visit.who)
+            if out is not None:
+                self.cancel(visit, why=out)
 
 
 def table_of(visit: Visit) -> pa.Table:

@@ -34,6 +34,7 @@ from integrated_data.serving import wire
 from integrated_data.serving.desk import Desk, Stage, Visit, table_of
 from integrated_data.serving.handles import Handles
 from integrated_data.serving.listings import LISTINGS, Asker, listing
+from integrated_data.serving.problems import note
 from integrated_data.site.signing_in import SignIn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,7 +73,8 @@ def safe(method: F) -> F:
             raise pa.ArrowInvalid("The message is not one of Flight SQL.") from None
         except (fl.FlightError, pa.ArrowInvalid):
             raise
-        except Exception:
+        except Exception as error:
+            note(error, door="flight")
             raise fl.FlightInternalError("The service failed at this. Try again.") from None
 
     return called  # type: ignore[return-value]

@@ -1,8 +1,11 @@
 """Refusals over HTTP: problem documents (RFC 9457), each with what, why and what next, never a value."""
 
+import traceback
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -77,8 +80,16 @@ async def _routing(_: Request, error: Exception) -> Response:
     return answer
 
 
-async def _unforeseen(_: Request, __: Exception) -> Response:
+async def _unforeseen(_: Request, error: Exception) -> Response:
+    note(error, door="http")
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, what="The service failed at this", next_step="Try again")
+
+
+def note(error: Exception, *, door: str) -> None:
+    """Log an unforeseen failure by its kind and place; never by its text, which may hold values."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "integrated_data" in f.filename]
+    where = f"{Path(frames[-1].filename).stem}:{frames[-1].lineno}" if frames else ""
+    structlog.get_logger().error("a request failed", door=door, kind=type(error).__name__, where=where)
 
 
 def handle(app: FastAPI) -> None:

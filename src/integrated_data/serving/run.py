@@ -1,6 +1,7 @@
 """Opening the doors: one process of the analyst's side, one desk, one certificate."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +102,7 @@ def http_door(desk: Desk, address: tuple[str, int], *, shown: Certificate | None
         h11_max_incomplete_event_size=2**16,
         ssl_certfile=str(shown.chain) if shown else None, ssl_keyfile=str(shown.key) if shown else None,
     )  # fmt: skip
+    logging.getLogger("uvicorn.error").disabled = True  # it writes errors with their text; see `problems.note`
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: _serve(server), name="http", daemon=True)
     thread.start()
