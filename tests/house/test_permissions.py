@@ -11,9 +11,10 @@ from tests.house.pages import walk
 from tests.house.tree import holds
 
 
-def test_every_command_is_placed() -> None:
+def test_every_command_is_placed_and_no_other() -> None:
     commands = {path.removeprefix("ids ") for path, _ in walk()}
     holds(sorted(f"{name}: not placed" for name in commands - set(permissions.ACTIONS)))
+    holds(sorted(f"{name}: no command" for name in set(permissions.ACTIONS) - commands))
 
 
 def test_every_command_of_an_installation_finds_out_who_acts() -> None:
