@@ -64,18 +64,25 @@ class Vault:
         key = self.project_key(project, generation=generation)
         return HKDF(hashes.SHA256(), 8, salt=None, info=b"fingerprint").derive(key).hex()
 
-    def destroy_project_key(self, project: str, *, generation: int = 1) -> str:
-        """Destroy a project's key of a generation and all before it, for good; returns that one's fingerprint.
+    def generations(self, project: str) -> tuple[int, ...]:
+        """The generations of a project's key that are here, oldest first; none before it is first asked for."""
+        first = self._salt_place(project, 1)
+        later = first.parent.glob(f"{first.stem}.*.salt") if first.parent.is_dir() else ()
+        found = [int(place.stem.rpartition(".")[2]) for place in later]
+        return tuple(sorted(([1] if first.exists() else []) + found))
 
-        Its tokens can never be made again.
+    def destroy_project_key(self, project: str, *, generation: int | None = None) -> str:
+        """Destroy a project's keys up to a generation (None: all) for good; returns their fingerprints, oldest first.
+
+        Their tokens can never be made again.
         """
-        fingerprint = self.project_fingerprint(project, generation=generation)
-        for each in range(1, generation + 1):
+        gone = [g for g in self.generations(project) if generation is None or g <= generation]
+        fingerprints = ", ".join(self.project_fingerprint(project, generation=each) for each in gone)
+        for each in gone:
             place = self._salt_place(project, each)
-            if place.exists():
-                place.write_bytes(bytes(KEY_BYTES))
-                place.unlink()
-        return fingerprint
+            place.write_bytes(bytes(KEY_BYTES))
+            place.unlink()
+        return fingerprints
 
     def _salt_place(self, project: str, generation: int) -> Path:
         safe = "".join(c for c in project if c.isalnum() or c in "-_")

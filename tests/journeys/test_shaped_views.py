@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from integrated_data.access.gateway import Question
-from integrated_data.approve import accredit, apply
+from integrated_data.approve import accredit, apply, provision
 from integrated_data.control import grants, projects
 from integrated_data.control.store import records
 from integrated_data.model.agreement import Agreement, Purpose
@@ -133,3 +133,16 @@ def test_closing_leaves_no_file_and_no_key_and_proves_which(site: LoadingSite) -
     with site.store.read() as connection:
         told = [r.facts["fingerprint"] for r in records(connection) if r.action == "project.key_destroyed"]
     assert told == [fingerprint]
+
+
+def test_closing_destroys_every_key_also_after_a_rotation_and_without_a_copy(site: LoadingSite) -> None:
+    rotated = provisioning.rotate_keys(site, "P-1", by="operator")
+    provision.revoke(site.store, "P-1", folder=site.places.projects, by="owner", reason="agreement ended")
+    assert provisioning.generation_of(site, "P-1") == 2
+    site.vault.project_key("P-1", generation=3)  # what a rotation that was killed leaves
+    provisioning.close(site, "P-1", by="ada")
+    assert site.vault.generations("P-1") == ()
+    assert not list(site.places.keyring.rglob("P-1*"))
+    with site.store.read() as connection:
+        told = [r.facts for r in records(connection) if r.action == "project.key_rotated"]
+    assert told == [{"old": rotated["old"], "new": rotated["new"], "grants": 1}]

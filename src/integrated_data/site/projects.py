@@ -88,9 +88,10 @@ def _coarsening(site: LoadingSite, project: Project, *, dataset: str) -> dict[st
 
 
 def generation_of(site: LoadingSite, project: str) -> int:
-    """The generation of a project's key: that of the copies it holds, 1 before there are any."""
+    """The generation of a project's key: that of the copies it holds; without any, the last there is, or 1."""
     with site.store.read() as connection:
-        return max((g.generation for g in grants.active(connection, project=project)), default=1)
+        held = [g.generation for g in grants.active(connection, project=project)]
+    return max(held or site.vault.generations(project), default=1)
 
 
 def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]:
@@ -164,10 +165,9 @@ def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
     The fingerprint, which is on record with the grants that were made with the key, proves which key was
     destroyed; without it what was written with its tokens elsewhere means nothing any more.
     """
-    generation = generation_of(site, project)
     projects.close_project(site.store, project, by=by)
     removed = provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was closed")
-    fingerprint = site.vault.destroy_project_key(project, generation=generation)
+    fingerprint = site.vault.destroy_project_key(project)
     left = sum(1 for place in (site.places.projects / project).rglob("*") if place.is_file())
     facts = {"fingerprint": fingerprint, "grants_removed": removed, "files_left": left}
     site.store.record(Event("project.key_destroyed", by, f"project/{project}", facts))
