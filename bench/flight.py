@@ -44,7 +44,7 @@ MARK, BARE = 0.25, 0.40
 SQL = "SELECT person_key, age, income, day FROM census"
 
 PERSON = """
-id: ada
+id: {person}
 name: Somebody
 organisation: University
 accreditation: {{level: full, starts: {past}, ends: {future}}}
@@ -68,8 +68,8 @@ id: P-1
 title: Rows
 purpose: research
 organisation: University
-lead: ada
-team: [ada]
+lead: {lead}
+team: [{team}]
 datasets: [{{dataset: census, columns: [age, income, day], keys: [person]}}]
 starts: {today}
 ends: {future}
@@ -78,30 +78,32 @@ ethics: E-1
 """
 
 
-def provisioned(folder: Path) -> Path:
+def provisioned(folder: Path, *, rows: int = ROWS) -> Path:
     """A file as a grant's: a key and three columns."""
     dice = np.random.default_rng(1)
-    rows = pa.table(
+    made = pa.table(
         {
-            "person_key": dice.integers(0, 2**62, ROWS), "age": dice.integers(0, 100, ROWS).astype(np.int32),
-            "income": dice.gamma(2, 10_000, ROWS), "day": dice.integers(0, 20_000, ROWS),
+            "person_key": dice.integers(0, 2**62, rows), "age": dice.integers(0, 100, rows).astype(np.int32),
+            "income": dice.gamma(2, 10_000, rows), "day": dice.integers(0, 20_000, rows),
         }
     )  # fmt: skip
     place = folder / "projects" / "P-1" / "census.parquet"
     place.parent.mkdir(parents=True)
-    pq.write_table(rows, place, compression="zstd", row_group_size=122_880)
+    pq.write_table(made, place, compression="zstd", row_group_size=122_880)
     return place
 
 
-def site(folder: Path, place: Path) -> AnalysisSite:
-    """An installation with one granted table."""
+def site(folder: Path, place: Path, *, people: tuple[str, ...] = ("ada",)) -> AnalysisSite:
+    """An installation with one granted table and a team."""
     engine = sqlite(folder / "control.sqlite")
     tables.METADATA.create_all(engine)
     store, law, today = Store(engine), agree.united_kingdom(), datetime.now(UTC).date()
     days: dict[str, date] = {"past": today - timedelta(30), "today": today, "future": today + timedelta(300)}
     projects.add_agreement(store, agree.read_agreement(AGREEMENT.format(**days), law), by="owner")
-    projects.add_person(store, accredit.read_person(PERSON.format(**days)), by="desk")
-    projects.add_project(store, apply.read_project(PROJECT.format(**days)), by="ada")
+    for person in people:
+        projects.add_person(store, accredit.read_person(PERSON.format(person=person, **days)), by="desk")
+    project = PROJECT.format(team=", ".join(people), lead=people[0], **days)
+    projects.add_project(store, apply.read_project(project), by=people[0])
     decision = apply.decide(store, "P-1", law=law, by="panel")
     assert decision.allowed, decision.reasons_against
     columns = tuple(pq.read_schema(place).names)

@@ -1,6 +1,6 @@
 """The worker: a process of its own that runs one checked query over a project's files and ends.
 
-Started as `python -m integrated_data.site.worker`. Standard input: one JSON document, the job.
+Started as `site/sandbox.py` says. Standard input: one JSON document, the job.
 Standard output: the result as an Arrow IPC stream. Standard error: how far it is; last line, one JSON
 document with how it ended, which holds counts and a class of failure, never a message of the engine's.
 
@@ -226,5 +226,6 @@ def main() -> Literal[0, 1]:
     return 1 if "failure" in ending else 0
 
 
-if __name__ == "__main__":
-    os._exit(main())  # at once: the engine's threads need no farewell
+def leave(code: int) -> None:
+    """End at once: the engine's threads need no farewell."""
+    os._exit(code)
