@@ -231,7 +231,7 @@ def project_list(call: Call) -> None:
 @project.command("show")
 @taking
 def project_show(project_id: str, call: Call) -> None:
-    """Show one project, its decisions and what was provisioned for it."""
+    """Show one project, whose approvals it has and waits for, its decisions and what was provisioned for it."""
     with opened_store(call.home) as (_, store), store.read() as connection:
         found = projects.get_project(connection, project_id)
         decided = projects.decisions(connection, project_id)
@@ -253,7 +253,13 @@ def project_show(project_id: str, call: Call) -> None:
         }
         for g in active
     ]
-    shown.facts(body, title=f"Project {project_id}", json_out=call.json)
+    if call.json:
+        shown.document(body)
+        return
+    parts = {name: body.pop(name) for name in ("approvals", "decisions", "grants")}
+    shown.facts(body, title=f"Project {project_id}")
+    for name, rows in parts.items():
+        shown.table(rows, title=name.capitalize())
 
 
 @project.command("decide")
