@@ -56,11 +56,37 @@ def _leaks(found: list[Leak], *, below: int) -> Iterator[Leak]:
 
 
 def _exactly(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
-    """For near cells of one figure and unions of another: whose part in the two differs, person by person."""
+    """For near cells of one figure and unions of another: how many people's part in the two differs.
+
+    Where the two are of other people, that is known; where they are of the same, what they add is compared
+    by prints, and person by person where those differ.
+    """
+    shown = other.figures[closest[0].other].published
+    unlike = []
+    for close in closest:
+        same = not close.apart and _alike(one, other, close=close)
+        if same or close.apart:
+            hidden = sum(not shown[u] for u in close.union)
+            yield Leak(close.level, close.cell, close.other, close.union, close.apart, close.apart, hidden)
+        else:
+            unlike.append(close)
+    if unlike:
+        yield from _by_person(one, other, closest=unlike)
+
+
+def _alike(one: Remembered, other: Remembered, *, close: Near) -> bool:
+    """Whether a cell and a union are of the same people, who add the same to every figure of both."""
+    mine = one.prints[close.level][close.cell]
+    theirs = other.prints[close.other][list(close.union)].sum(axis=0, dtype=np.uint64)
+    measures = _comparable(one, other, close=close)
+    return bool(mine[0] == theirs[0]) and all(mine[1 + i] == theirs[1 + j] for i, j in measures)
+
+
+def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
     levels = one.membership.levels[closest[0].level], other.membership.levels[closest[0].other]
     if len(closest) > 1 and not (levels[0].disjoint and levels[1].disjoint):
         for close in closest:
-            yield from _exactly(one, other, closest=[close])
+            yield from _by_person(one, other, closest=[close])
         return
     mine = _Parts(one, closest[0].level, cells={c.cell: n for n, c in enumerate(closest)})
     theirs = _Parts(other, closest[0].other, cells={u: n for n, c in enumerate(closest) for u in c.union})

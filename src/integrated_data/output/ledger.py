@@ -89,6 +89,7 @@ class Ledger:
         }
         head |= {"small_who": membership.small[0], "small_class": membership.small[1], "block": membership.block(0)}
         for number, level in enumerate(membership.levels):
+            head |= {f"prints{number}": table.prints[number].ravel()}
             head |= _matrix(f"level{number}", level.members) | {f"disjoint{number}": np.array([level.disjoint])}
         self._write(place / "head", head, about=_about(table))
         for number in range(1, membership.blocks):
@@ -109,10 +110,16 @@ class Ledger:
         def block(number: int) -> Codes:
             return head["block"] if number == 0 else self._read(place / f"block-{number}")["block"]
 
+        prints = tuple(head[f"prints{n}"].reshape(-1, 1 + len(about["words"])) for n in range(len(figures)))
         small = (head["small_who"], head["small_class"])
         membership = Membership(levels, head["sizes"], head["counted"], block, int(head["blocks"][0]), small)
         return Remembered(
-            figures, tuple(about["words"]), tuple(about["counts"]), membership, cache(lambda: self._added(place))
+            figures,
+            tuple(about["words"]),
+            tuple(about["counts"]),
+            prints,
+            membership,
+            cache(lambda: self._added(place)),
         )
 
     def adopt(self, place: Path, *, index: str, name: str) -> None:

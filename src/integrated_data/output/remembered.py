@@ -6,6 +6,7 @@ those who add to it, and for a condition once more for those who do not: a share
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from integrated_data.output.evidence import cells_of
 from integrated_data.output.measures import Amounts
 from integrated_data.output.members import Members
 from integrated_data.output.shape import Shape
+
+Prints: TypeAlias = NDArray[np.uint64]
 
 #: Beyond `SMALL` people, so that a cell which is a little larger is still kept whole; the largest minimum.
 MARGIN = 128
@@ -58,12 +61,15 @@ class Added:
 class Remembered:
     """One table, for one unit of protection. `words` of each measure, and whether it `counts` rows or people.
 
-    Each figure has a level of the membership, in the same order.
+    Each figure has a level of the membership, in the same order, and `prints`: cells × (1 + measures), a
+    sum over the people of each cell of what they add times a number drawn for each, whole numbers of 64 bits.
+    Two unions with the same prints are of the same people, who add the same.
     """
 
     figures: tuple[Figure, ...]
     words: tuple[str, ...]
     counts: tuple[bool, ...]
+    prints: tuple[Prints, ...]
     membership: Membership
     added: Callable[[], Added]
 
@@ -87,12 +93,62 @@ def remember(
                 if measure.kind in (Amounts.INDICATOR, Amounts.PRESENT):
                     figures.append(Figure(tuple(cells), shown, number, others=True))
                     groups.append(csr_array(everybody - adds))
+    for held in groups:
+        held.eliminate_zeros()
     codes, classes, counted = _classes(members, numbers=numbers, people=people)
     levels = tuple(_level(held, classes) for held in groups)
     added = Added(numbers, members.group, members.counted, members.rows, members.sums, tuple(groups))
     words, counts = tuple(m.words for m in shape.measures), tuple(m.counts for m in shape.measures)
     membership = in_blocks(levels, codes, counted=counted)
-    return Remembered(tuple(figures), words, counts, membership, lambda: added)
+    prints = prints_of(added, measures=len(words))
+    return Remembered(tuple(figures), words, counts, prints, membership, lambda: added)
+
+
+def prints_of(added: Added, *, measures: int) -> tuple[Prints, ...]:
+    """The prints of each figure. Sums are compared to a ten-thousandth."""
+    drawn = _drawn(added.number)
+    groups = np.zeros((added.inside[0].shape[1], measures), np.uint64) if added.inside else np.zeros((0, 0), np.uint64)
+    for measure in range(measures):
+        amounts = added.sums.get(measure, added.rows)
+        whole = np.round(amounts * 10_000).astype(np.int64).view(np.uint64)
+        groups[:, measure] = _summed(drawn * whole, added.group, length=len(groups))
+    return tuple(
+        np.column_stack([_present(added, inside, drawn=drawn), inside.astype(np.uint64) @ groups])
+        for inside in added.inside
+    )  # fmt: skip
+
+
+def _present(added: Added, inside: csr_array, *, drawn: Prints) -> Prints:
+    """Of each cell, the sum over its people, each once; every row linked to nobody counts."""
+    found = np.zeros(inside.shape[0], np.uint64)
+    cells = csr_array(inside.T)
+    lengths = np.diff(cells.indptr)[added.group]
+    entry = np.repeat(np.arange(len(added.group)), lengths)
+    starts_at = np.repeat(cells.indptr[added.group], lengths)
+    within = np.arange(len(entry)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    cell = cells.indices[starts_at + within].astype(np.int64)
+    order = np.lexsort((added.number[entry], cell))
+    cell, number, drawn = cell[order], added.number[entry][order], drawn[entry][order]
+    once = np.concatenate([[True], (np.diff(cell) != 0) | (np.diff(number.astype(np.int64)) != 0)])[: len(cell)]
+    kept = once | (number == NOBODY)
+    return found + _summed(drawn[kept], cell[kept], length=len(found))
+
+
+def _summed(amounts: Prints, place: NDArray[Any], *, length: int) -> Prints:
+    """Sums by place, modulo 2^64; places in order."""
+    found = np.zeros(length, np.uint64)
+    if len(place):
+        first = np.flatnonzero(np.concatenate([[True], np.diff(place) != 0]))
+        found[place[first]] = np.add.reduceat(amounts, first)
+    return found
+
+
+def _drawn(numbers: Numbers) -> Prints:
+    """A number for each person, drawn by theirs (Steele, Lea and Flood, SplitMix64, 2014)."""
+    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 def in_blocks(levels: tuple[Level, ...], codes: Codes, *, counted: NDArray[np.bool_]) -> Membership:
