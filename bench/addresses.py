@@ -31,9 +31,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.real_data import FOLDER
 
 from bench import report
+from bench.linking import NoTrainer
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB, Limits
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference import address_parse
 from integrated_data.index.reference.address import ADDRESS
 from integrated_data.index.seat import Addition, Matching, Tools
@@ -78,13 +78,6 @@ rows = found.select("unique_id, resolved_canonical_id").fetchall()
 with open(out, "w") as file:
     json.dump([time.perf_counter() - start, [(a, b) for a, b in rows if b is not None]], file)
 """
-
-
-class NoTrainer:
-    """The Address Index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
 
 
 def run() -> bool:

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.real_data import FOLDER
 
 from bench import report
+from bench.linking import NoTrainer
 from integrated_data.engines.duckdb import DuckDB, Limits
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference.business import BUSINESS
 from integrated_data.index.seat import Addition, Matching, Tools
 
@@ -40,13 +40,6 @@ SIDES = {
     "spelled": "SELECT min(record_id) AS record_id, employer_name AS organisation_name "
     f"FROM '{DATA}' WHERE employer_name IS NOT NULL GROUP BY employer_name, employer_id",
 }
-
-
-class NoTrainer:
-    """The Business Index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
 
 
 def run() -> bool:

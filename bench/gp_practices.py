@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.real_data import FOLDER
 
 from bench import report
+from bench.linking import NoTrainer
 from integrated_data.engines.duckdb import DuckDB, Limits
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference import continuity
 from integrated_data.index.reference.business import BUSINESS
 from integrated_data.index.seat import Addition, Matching, Tools
@@ -39,13 +39,6 @@ MARKS = {"2020-01": (0.972, 0.980), "2022plus": (0.955, 0.970)}
 #: Share of true renames and moves among the pairs that were linked which must be told, and of events that are true.
 TOLD, TRUE = 0.99, 0.85
 Pairs = set[tuple[str, str]]
-
-
-class NoTrainer:
-    """The Business Index learns its own weights."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
 
 
 def run() -> bool:

@@ -19,10 +19,10 @@ import pyarrow as pa
 from scipy import sparse
 from tests.real_data import real_data
 
+from bench.linking import NoTrainer
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
-from integrated_data.index.matching.train import Estimates, Task
 from integrated_data.index.reference import coder_files
 from integrated_data.index.reference.classification import CLASSIFICATION
 from integrated_data.index.reference.coder import rank, train
@@ -31,13 +31,6 @@ from integrated_data.vocabulary import texts
 
 SEED, RUNS = 20240601, 5
 BARS = {"top-1": 0.55, "half": 0.85}  # stretch: .65, .92
-
-
-class NoTrainer:
-    """Codes need no match model."""
-
-    def train(self, task: Task) -> Estimates:
-        raise AssertionError(task)
 
 
 class Found(NamedTuple):

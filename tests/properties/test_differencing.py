@@ -12,6 +12,9 @@ from integrated_data.output.differencing import Level, Membership, Near, near
 PEOPLE = 24
 BELOW = 4
 
+#: Fewer than are asked for: then fewer cells are compared as small.
+MARGIN = 2
+
 #: One table: of each person the cell, or none (0); the country is read in three blocks.
 TABLES = st.lists(st.integers(0, 4), min_size=PEOPLE, max_size=PEOPLE)
 
@@ -21,9 +24,9 @@ def membership(cells: list[int], *, few: int) -> Membership:
     sizes = np.bincount(codes, minlength=5)
     sizes[0] = 0
     level = Level(csr_array(np.eye(5, dtype=np.int64)[1:]), disjoint=True)
-    kept = np.flatnonzero((codes > 0) & (sizes[codes] < few + BELOW)).astype(np.uint32)
+    kept = np.flatnonzero((codes > 0) & (sizes[codes] < few + MARGIN)).astype(np.uint32)
     return Membership(
-        (level,), sizes, np.arange(5) > 0, lambda n: codes[8 * n : 8 * n + 8], 3, (kept, codes[kept]), few
+        (level,), sizes, np.arange(5) > 0, lambda n: codes[8 * n : 8 * n + 8], 3, (kept, codes[kept]), few, MARGIN
     )
 
 

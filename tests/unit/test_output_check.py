@@ -204,6 +204,25 @@ def test_a_second_table_about_one_person_less_does_not_leave(world: World) -> No
     assert most.lane is Lane.AUTOMATIC, "a difference of many people tells of nobody"
 
 
+def test_a_third_table_about_one_dataset_is_for_people(world: World) -> None:
+    """Three tables of which no two are near can be added and subtracted."""
+    world.released("SELECT region, count(*) AS n FROM lfs GROUP BY region")
+    world.released("SELECT region, avg(pay) AS pay FROM lfs GROUP BY region")
+    third = world.checked("SELECT region, sum(pay) AS pay FROM lfs GROUP BY region")
+    assert third.lane is Lane.REVIEW
+    assert ("several releases", Outcome.REVIEW) in said(third)
+
+
+def test_the_stricter_minimum_of_both_tables_counts(world: World) -> None:
+    ten = "SELECT region, count(*) AS n FROM lfs WHERE NOT (region = 'N' AND (sex = 'F' OR pay = 90)) GROUP BY region"
+    every = "SELECT region, count(*) AS n FROM lfs {} GROUP BY region"
+    world.released(every.format(""))
+    assert world.checked(ten).lane is Lane.AUTOMATIC, "ten people less, and ten are enough"
+    world.agree("gp", Conditions(minimum_people=15))
+    world.released(every.format("LEFT JOIN gp USING (person_key)"))
+    assert world.checked(ten).lane is Lane.REFUSED, "the table with gp asks for fifteen"
+
+
 def test_a_later_table_does_not_show_what_an_earlier_one_withheld(world: World) -> None:
     world.released("SELECT region, sex, count(*) AS n FROM lfs GROUP BY ROLLUP (region, sex)")  # N: both held back
     assert world.checked("SELECT region, count(*) AS n FROM lfs WHERE sex = 'M' GROUP BY region").lane is Lane.REFUSED

@@ -28,18 +28,27 @@ VISITS = people(
     *((n, 2020, 1) for n in range(60)), *((n, 2021, 1) for n in range(60)), (7, 2021, 2), columns="year kind"
 )
 
+STRANGERS = people(*((n, 1) for n in range(40)), (None, 1), (None, 9), columns="pay")
+
 
 def table(engine: DuckDB, sql: str, *, project: int = 1) -> Remembered:
     """A query's table as the ledger remembers it, for a project whose keys are its own."""
-    tables = {"pay": PAY, "visits": VISITS}
+    tables = {"pay": PAY, "visits": VISITS, "strangers": STRANGERS}
     for name, held in tables.items():
-        keys = pa.array([k * project for k in held["person_key"].to_pylist()], pa.uint64()).cast(pa.int64(), safe=False)
+        keys = pa.array([k and k * project for k in held["person_key"].to_pylist()], pa.uint64()).cast(
+            pa.int64(), safe=False
+        )
         engine.load(name, Held(held.set_column(0, "person_key", keys)))
     views = views_of(tables)
     shape = shape_of(sql, views)
     members = read(engine.rows(members_sql(shape, unit=0, views=views)), shape)
     known = evidence(members, shape, limits=ReleaseLimits())
-    every = {k: n for n, k in enumerate(sorted({int(k) for t in tables.values() for k in t["person_key"].to_pylist()}))}
+    every = {
+        k: n
+        for n, k in enumerate(
+            sorted({int(k) for t in tables.values() for k in t["person_key"].drop_null().to_pylist()})
+        )
+    }
     of = {int(np.array(k * project, np.uint64).astype(np.int64)): n for k, n in every.items()}
     numbers = np.array([of[int(u)] if sure else NOBODY for u, sure in zip(members.unit, members.linked, strict=True)])
     published = frozenset(cell for cell, behind in known.items() if behind.people >= BELOW)
@@ -68,6 +77,10 @@ def table(engine: DuckDB, sql: str, *, project: int = 1) -> Remembered:
                      "SELECT count(*) FROM visits", {()}, id="the same people, one visit more"),
         pytest.param("SELECT count(*) FROM visits WHERE year = 2020",
                      "SELECT count(*) FROM visits WHERE year = 2021", {()}, id="a window, one visit more"),
+        pytest.param("SELECT sum(kind * 0.000001) FROM visits",
+                     "SELECT sum(kind * 0.000001) FROM visits WHERE kind = 1", {()}, id="amounts however small"),
+        pytest.param("SELECT avg(pay) FROM strangers",
+                     "SELECT count(*) FROM strangers WHERE pay < 9", {()}, id="a row linked to nobody less"),
         pytest.param("SELECT avg(pay) FROM pay WHERE region = 'N'",
                      "SELECT count(*) FROM pay WHERE region = 'N'", set(), id="other figures of the same people"),
     ],
@@ -85,7 +98,7 @@ def test_a_table_comes_back_from_the_ledger_as_it_was(engine: DuckDB, tmp_path: 
     kept = table(engine, "SELECT region, avg(pay) FROM pay GROUP BY ROLLUP (region)")
     ledger.write(tmp_path / "O-1.0-0", kept)
     ledger.adopt(tmp_path / "O-1.0-0", index="person", name="O-1.0-0")
-    (found,) = ledger.tables("person")
+    (found,) = ledger.tables("person", of={"O-1"})
     assert (found.request, found.table.figures, found.table.words) == ("O-1", kept.figures, kept.words)
     new = table(engine, "SELECT region, count(*) FROM pay WHERE pay < 99 GROUP BY region")
     assert leaks(new, found.table, below=BELOW) == leaks(new, kept, below=BELOW) != ([], [])

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from integrated_data.model.output import Cell, Finding, Outcome, Release
+from integrated_data.model.output import Cell, Finding, Outcome, Release, Signature
 from integrated_data.output.check import Checked
 from integrated_data.output.history import Leak, leaks
 from integrated_data.output.ledger import Kept, Ledger
 from integrated_data.output.members import Members
 from integrated_data.output.remembered import NOBODY, Remembered, remember
-from integrated_data.output.shape import Shape
 
 #: Where a request's tables lie until they leave, under its folder: `ledger/<index>/<request>.<number>`.
 FOLDER = "ledger"
@@ -57,7 +56,7 @@ class Compared:
             )
             found.append(Finding("difference between releases", outcome, reason, len(cells)))
         if self.unnumbered:
-            reason = f"Nobody numbered the {', '.join(self.unnumbered)} keys of this project; refresh its grants"
+            reason = f"The {', '.join(self.unnumbered)} keys of this project are older than the ledger: rotate them"
             found.append(Finding("not in the ledger", Outcome.REVIEW, reason))
         return found
 
@@ -68,20 +67,24 @@ class Compared:
 
 @dataclass(frozen=True)
 class Left:
-    """What has left, of every project, and the fewest people that a difference may be about."""
+    """What has left, of every project. `below`: the fewest people that a difference may be about.
+
+    `with_each`: the same for a difference from one release, the strictest of both tables' datasets.
+    """
 
     releases: tuple[Release, ...]
     below: int
+    with_each: Mapping[str, int]
 
 
 def compare(
-    ledger: Ledger, project: str, *, request: str, checked: Sequence[Checked], place: Path, left: Left
+    ledger: Ledger, project: str, *, request: str, tables: Sequence[tuple[Checked, Signature]], place: Path, left: Left
 ) -> Compared:
     """Compare a request's proven tables with the ledger, and write them beside the request for the day they leave."""
     shutil.rmtree(place / FOLDER, ignore_errors=True)
-    tables: dict[str, list[tuple[Shape, Remembered]]] = {}
+    mine: dict[str, list[tuple[Signature, Remembered]]] = {}
     unnumbered = []
-    for number, one in enumerate(checked):
+    for number, (one, signature) in enumerate(tables):
         for unit, members in enumerate(one.members):
             assert one.shape is not None
             index = one.shape.unit_columns[unit].removesuffix("_key")
@@ -92,12 +95,12 @@ def compare(
             published = frozenset(row.cell for row in one.table.rows) - one.withheld
             table = remember(members, one.shape, numbers=numbers, people=ledger.people(index), published=published)
             ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
-            tables.setdefault(index, []).append((one.shape, table))
+            mine.setdefault(index, []).append((signature, table))
     left_with = {release.request for release in left.releases} - {request}
     given = [
-        *_among(tables, request=request, below=left.below),
-        *(g for index in tables for kept in ledger.tables(index) if kept.request in left_with
-          for _, table in tables[index] for g in _between(table, kept, below=left.below)),
+        *_among(mine, request=request, below=left.below),
+        *(g for index in mine for kept in ledger.tables(index, of=left_with)
+          for _, table in mine[index] for g in _between(table, kept, below=left.with_each[kept.request])),
     ]  # fmt: skip
     return Compared(tuple(given), tuple(dict.fromkeys(unnumbered)), tuple(sorted(left_with)))
 
@@ -116,8 +119,8 @@ def since(ledger: Ledger, *, request: str, place: Path, left: Left) -> tuple[str
     found = set()
     for folder in _folders(place) if unseen else []:
         tables = [ledger.read(table) for table in sorted(folder.glob(f"{request}.*"))]
-        for kept in ledger.tables(folder.name):
-            if kept.request in unseen and any(list(_between(table, kept, below=left.below)) for table in tables):
+        for kept in ledger.tables(folder.name, of=unseen):
+            if any(any(_between(table, kept, below=left.with_each[kept.request])) for table in tables):
                 found.add(kept.request)
     return tuple(sorted(found))
 
@@ -148,15 +151,17 @@ def _between(table: Remembered, kept: Kept, *, below: int) -> Iterator[Given]:
         yield Given(kept.request, kept.index, cells[leak.cell], tuple(union[u] for u in leak.union), leak)
 
 
-def _among(tables: Mapping[str, Sequence[tuple[Shape, Remembered]]], *, request: str, below: int) -> Iterator[Given]:
+def _among(
+    tables: Mapping[str, Sequence[tuple[Signature, Remembered]]], *, request: str, below: int
+) -> Iterator[Given]:
     """The same between tables of one request, but for those that are protected together: sums of each other."""
     for index, held in tables.items():
-        for (shape, one), (other_shape, other) in combinations(held, 2):
-            if not _summed(shape, other_shape):
+        for (signature, one), (other_signature, other) in combinations(held, 2):
+            if not summed(signature, other_signature):
                 yield from _between(one, Kept(request, index, Path(), other), below=below)
 
 
-def _summed(one: Shape, other: Shape) -> bool:
+def summed(one: Signature, other: Signature) -> bool:
     """Whether two tables are of the same figures of the same rows, one's keys among the other's."""
-    alike = one.base == other.base and {m.words for m in one.measures} == {m.words for m in other.measures}
+    alike = one.base == other.base != "" and set(one.measures) == set(other.measures)
     return alike and (set(one.keys) <= set(other.keys) or set(other.keys) <= set(one.keys))

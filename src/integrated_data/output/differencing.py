@@ -51,8 +51,7 @@ class Membership:
     People of the same cells share a class, from 1; class 0 is in no cell. `block(n)` gives the classes
     of the numbers in block n, as `starts` divides them, absent at the end for nobody. `sizes`: people
     of each class who count toward a minimum, so 0 for a class of those who do not (`counted`).
-    `small`: number and class of everybody in a cell of fewer than `few` people and the margin asked
-    for, by number.
+    `small`: number and class of everybody in a cell of fewer than `few` + `margin` people, by number.
     """
 
     levels: tuple[Level, ...]
@@ -61,7 +60,8 @@ class Membership:
     block: Callable[[int], Codes]
     blocks: int
     small: tuple[Numbers, Codes]
-    few: int = SMALL
+    few: int
+    margin: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def near(one: Membership, other: Membership, *, below: int) -> tuple[list[Near],
     Those of the first table against the second, then those of the second against the first.
     """
     sides = _Side.of(one), _Side.of(other)
-    few = min(one.few, other.few)
+    few = min(table.few + min(0, table.margin - below) for table in (one, other))
     small = _Shared(sides, sizes=(one.sizes, other.sizes), both=_small(one, other))
     found = [list(small.near(side, wanted=sides[side].people < few, below=below)) for side in (0, 1)]
     far = [side.people < few for side in sides]

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from integrated_data.output.differencing import Near, near
-from integrated_data.output.remembered import NOBODY, Added, Figure, Remembered
-
-#: Amounts of one person that differ by less, relatively, are the same.
-SAME = 1e-9
+from integrated_data.output.evidence import SAME
+from integrated_data.output.remembered import NOBODY, Figure, Remembered
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,8 @@ def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -
     theirs = _Parts(other, closest[0].other, cells={u: n for n, c in enumerate(closest) for u in c.union})
     people = max(mine.people, theirs.people)
     owner = mine.owners(people), theirs.owners(people)
-    differ, loose = owner[0] != owner[1], np.zeros(len(closest), bool)
+    differ = owner[0] != owner[1]
+    loose = mine.nobody(len(closest)) != theirs.nobody(len(closest))
     for ours, others in _comparable(one, other, close=closest[0]):
         differ |= _unlike(mine.dense(ours, people), theirs.dense(others, people))
         loose |= _unlike(mine.loose(ours, len(closest)), theirs.loose(others, len(closest)))
@@ -137,12 +136,16 @@ class _Parts:
 
     def dense(self, measure: int, people: int) -> NDArray[np.float64]:
         """What each adds to a measure."""
-        amounts = _amount(self._added, measure)[self._held]
+        amounts = self._added.amount(measure)[self._held]
         return np.bincount(self._number, weights=amounts, minlength=people).astype(np.float64)
 
+    def nobody(self, places: int) -> NDArray[np.int64]:
+        """How many rows are linked to nobody, by place."""
+        return np.bincount(self._loose_place, minlength=places)
+
     def loose(self, measure: int, places: int) -> NDArray[np.float64]:
-        """What rows linked to nobody add to a measure, by place; their number where it is none."""
-        amounts = np.ones(len(self._loose)) if measure < 0 else _amount(self._added, measure)[self._loose]
+        """What rows linked to nobody add to a measure, by place."""
+        amounts = self._added.amount(measure)[self._loose]
         return np.bincount(self._loose_place, weights=amounts, minlength=places).astype(np.float64)
 
 
@@ -166,8 +169,3 @@ def _told(figure: Figure, measures: int) -> range:
     if figure.others:
         return range(0)
     return range(measures) if figure.measure < 0 else range(figure.measure, figure.measure + 1)
-
-
-def _amount(added: Added, measure: int) -> NDArray[np.float64]:
-    """What each entry adds: its sum, or its rows where the measure counts them."""
-    return added.sums[measure] if measure in added.sums else added.rows.astype(np.float64)

@@ -1,7 +1,7 @@
 """The release ledger on disk: who is behind every cell that has left, sealed.
 
     numbers/<index>/<project>      a project's keys in order and the ledger numbers of their people
-    numbers/<index>/given          how many numbers have been given
+    given/<index>                  how many numbers have been given
     tables/<index>/<table>/head    levels, classes, those in small cells, the first block
                            block-1 …   classes by ledger number, block after block
                            added   what each person adds to the figures
@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -63,11 +63,16 @@ class Ledger:
         keys, first = np.unique(keys, return_index=True)
         self._write(self._place(index, project), {"keys": keys, "numbers": numbers[first]})
         given = max(self.people(index), int(numbers.max(initial=0)) + 1)
-        self._write(self._place(index, "given"), {"given": np.array([given])})
+        self._write(self._folder / "given" / index, {"given": np.array([given])})
+
+    def forget(self, project: str) -> None:
+        """Forget a project's keys, which are destroyed; what left stays, by number."""
+        for place in (self._folder / "numbers").glob(f"*/{project}"):
+            place.unlink()
 
     def people(self, index: str) -> int:
         """How many people of an index have a number."""
-        place = self._place(index, "given")
+        place = self._folder / "given" / index
         return int(self._read(place)["given"][0]) if place.exists() else 0
 
     def numbers(self, index: str, project: str, *, keys: NDArray[np.int64]) -> NDArray[np.uint32] | None:
@@ -85,7 +90,7 @@ class Ledger:
         head: Arrays = {
             "sizes": membership.sizes,
             "counted": membership.counted,
-            "blocks": np.array([membership.blocks]),
+            "blocks": np.array([membership.blocks, membership.few, membership.margin]),
         }
         head |= {"small_who": membership.small[0], "small_class": membership.small[1], "block": membership.block(0)}
         for number, level in enumerate(membership.levels):
@@ -112,7 +117,8 @@ class Ledger:
 
         prints = tuple(head[f"prints{n}"].reshape(-1, 1 + len(about["words"])) for n in range(len(figures)))
         small = (head["small_who"], head["small_class"])
-        membership = Membership(levels, head["sizes"], head["counted"], block, int(head["blocks"][0]), small)
+        blocks, few, margin = (int(n) for n in head["blocks"])
+        membership = Membership(levels, head["sizes"], head["counted"], block, blocks, small, few, margin)
         return Remembered(
             figures,
             tuple(about["words"]),
@@ -136,11 +142,12 @@ class Ledger:
         """The requests whose tables are in the ledger."""
         return frozenset(place.name.rsplit(".", 1)[0] for place in (self._folder / "tables").glob("*/[!.]*"))
 
-    def tables(self, index: str) -> Iterator[Kept]:
-        """Every table about the people of an index, in order of name: `<request>.<number>`."""
-        folder = self._folder / "tables" / index
-        for place in sorted(folder.glob("[!.]*")) if folder.is_dir() else []:
-            yield Kept(place.name.rsplit(".", 1)[0], index, place, self.read(place))
+    def tables(self, index: str, *, of: Collection[str]) -> Iterator[Kept]:
+        """The tables of some requests about the people of an index, in order of name: `<request>.<number>`."""
+        for place in sorted((self._folder / "tables" / index).glob("[!.]*")):
+            request = place.name.rsplit(".", 1)[0]
+            if request in of:
+                yield Kept(request, index, place, self.read(place))
 
     def _place(self, index: str, name: str) -> Path:
         return self._folder / "numbers" / index / name

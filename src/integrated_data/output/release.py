@@ -11,7 +11,7 @@ from integrated_data.model.output import Lane, OutputRequest, OutputState, Relea
 from integrated_data.output import earlier, requested, states
 from integrated_data.output.compared import adopt
 from integrated_data.output.ledger import Ledger
-from integrated_data.output.request import limits_of
+from integrated_data.output.request import left_of
 
 
 def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Ledger) -> Path:
@@ -25,8 +25,7 @@ def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Led
     states.check_move(request, known.state, to=OutputState.RELEASED)
     files = requested.package(requested.place(folder, request), known.sha256)
     target, place = folder / "released" / request, requested.place(folder, request)
-    below = limits_of(store, known.datasets).minimum_people
-    guard = partial(earlier.guard, ledger=ledger, place=place, below=below)
+    guard = partial(earlier.guard, ledger=ledger, place=place, left_of=partial(left_of, store, known=known))
     _write(target, files)
     try:
         _remember(ledger, known, place=place)

@@ -56,13 +56,17 @@ class Added:
     sums: Mapping[int, NDArray[np.float64]]
     inside: tuple[csr_array, ...]
 
+    def amount(self, measure: int) -> NDArray[np.float64]:
+        """What each entry adds to a measure: its sum, or its rows where the measure counts them."""
+        return self.sums[measure] if measure in self.sums else self.rows.astype(np.float64)
+
 
 @dataclass(frozen=True)
 class Remembered:
     """One table, for one unit of protection. `words` of each measure, and whether it `counts` rows or people.
 
     Each figure has a level of the membership, in the same order, and `prints`: cells × (1 + measures), a
-    sum over the people of each cell of what they add times a number drawn for each, whole numbers of 64 bits.
+    sum over the people of each cell of a number drawn for each by who they are and what they add.
     Two unions with the same prints are of the same people, who add the same.
     """
 
@@ -105,33 +109,35 @@ def remember(
 
 
 def prints_of(added: Added, *, measures: int) -> tuple[Prints, ...]:
-    """The prints of each figure. Sums are compared to a ten-thousandth."""
-    drawn = _drawn(added.number)
-    groups = np.zeros((added.inside[0].shape[1], measures), np.uint64) if added.inside else np.zeros((0, 0), np.uint64)
-    for measure in range(measures):
-        amounts = added.sums.get(measure, added.rows)
-        whole = np.round(amounts * 10_000).astype(np.int64).view(np.uint64)
-        groups[:, measure] = _summed(drawn * whole, added.group, length=len(groups))
-    return tuple(
-        np.column_stack([_present(added, inside, drawn=drawn), inside.astype(np.uint64) @ groups])
-        for inside in added.inside
-    )  # fmt: skip
+    """The prints of each figure. Sums of one person are compared to nine figures."""
+    return tuple(_prints(added, inside, measures=measures) for inside in added.inside)
 
 
-def _present(added: Added, inside: csr_array, *, drawn: Prints) -> Prints:
-    """Of each cell, the sum over its people, each once; every row linked to nobody counts."""
-    found = np.zeros(inside.shape[0], np.uint64)
+def _prints(added: Added, inside: csr_array, *, measures: int) -> Prints:
+    """Of each cell, over its people, each once, and over every row linked to nobody."""
     cells = csr_array(inside.T)
     lengths = np.diff(cells.indptr)[added.group]
     entry = np.repeat(np.arange(len(added.group)), lengths)
-    starts_at = np.repeat(cells.indptr[added.group], lengths)
     within = np.arange(len(entry)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    cell = cells.indices[starts_at + within].astype(np.int64)
+    cell = cells.indices[np.repeat(cells.indptr[added.group], lengths) + within].astype(np.int64)
     order = np.lexsort((added.number[entry], cell))
-    cell, number, drawn = cell[order], added.number[entry][order], drawn[entry][order]
-    once = np.concatenate([[True], (np.diff(cell) != 0) | (np.diff(number.astype(np.int64)) != 0)])[: len(cell)]
-    kept = once | (number == NOBODY)
-    return found + _summed(drawn[kept], cell[kept], length=len(found))
+    cell, entry = cell[order], entry[order]
+    number = added.number[entry]
+    new = np.concatenate([[True], (np.diff(cell) != 0) | (np.diff(number.astype(np.int64)) != 0)])[: len(cell)]
+    first = np.flatnonzero(new | (number == NOBODY))
+    place, drawn = cell[first], _drawn(number[first])
+    columns = [_summed(drawn, place, length=inside.shape[0])]
+    for measure in range(measures):
+        sums = np.add.reduceat(added.amount(measure)[entry], first) if len(first) else np.zeros(0)
+        columns.append(_summed(drawn * _drawn(_nine_figures(sums)), place, length=inside.shape[0]))
+    return np.column_stack(columns)
+
+
+def _nine_figures(sums: NDArray[np.float64]) -> Prints:
+    """The bits of amounts rounded to nine figures, so that adding in another order gives the same."""
+    whole, power = np.frexp(sums)
+    rounded: NDArray[np.float64] = np.ldexp(np.round(whole * 2**30), power - 30) + 0.0  # no minus nought
+    return rounded.view(np.uint64)
 
 
 def _summed(amounts: Prints, place: NDArray[Any], *, length: int) -> Prints:
@@ -143,8 +149,8 @@ def _summed(amounts: Prints, place: NDArray[Any], *, length: int) -> Prints:
     return found
 
 
-def _drawn(numbers: Numbers) -> Prints:
-    """A number for each person, drawn by theirs (Steele, Lea and Flood, SplitMix64, 2014)."""
+def _drawn(numbers: NDArray[Any]) -> Prints:
+    """A number drawn by each (Steele, Lea and Flood, SplitMix64, 2014)."""
     mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -161,8 +167,9 @@ def in_blocks(levels: tuple[Level, ...], codes: Codes, *, counted: NDArray[np.bo
         few |= np.asarray(level.members[small].sum(axis=0) > 0).ravel()
     few[0] = False
     who = np.flatnonzero(few[codes]).astype(np.uint32)
+    blocks = len(edges) - 1
     return Membership(
-        levels, sizes, counted, lambda n: codes[edges[n] : edges[n + 1]], len(edges) - 1, (who, codes[who])
+        levels, sizes, counted, lambda n: codes[edges[n] : edges[n + 1]], blocks, (who, codes[who]), SMALL, MARGIN
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ computed and not claimed; a proven query is run from its tree.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from integrated_data.model.output import (
     Outcome,
     OutputRequest,
     OutputState,
+    Release,
     ReleaseLimits,
     Signature,
     View,
@@ -85,12 +86,13 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
         limits,
     )
     signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
-    left = Left(gone, limits.minimum_people)
-    met = compare(ledger, known.project, request=request, checked=checked, place=place, left=left)
+    left, signed = left_of(store, gone, known=known), tuple(zip(checked, signatures, strict=True))
+    met = compare(ledger, known.project, request=request, tables=signed, place=place, left=left)
     remembered = ledger.requests() if not met.unnumbered else frozenset()
     found = earlier.similar(signatures, known.project, request=request, releases=gone, remembered=remembered)
     findings = _findings(
         checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found),
+        earlier.several(signatures, known.project, request=request, releases=gone),
         *met.findings(known.project, left, request=request),
     )  # fmt: skip
     lane = lane_of(findings)
@@ -144,6 +146,17 @@ def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
     """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
     strictest = reduce(Conditions.strictest, (a.conditions for a in _agreed(store, datasets)), Conditions())
     return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
+
+
+def left_of(store: Store, releases: Sequence[Release], *, known: OutputRequest) -> Left:
+    """What has left, with the fewest people that a request's difference from each may be about."""
+
+    @cache
+    def fewest(datasets: tuple[str, ...]) -> int:
+        return limits_of(store, datasets).minimum_people
+
+    with_each = {r.request: fewest(tuple(sorted({*known.datasets, *r.datasets}))) for r in releases}
+    return Left(tuple(releases), fewest(known.datasets), with_each)
 
 
 def lane_of(findings: tuple[Finding, ...]) -> Lane:
