@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import date, timedelta
 from importlib.resources import files
 
-from integrated_data.approve.documents import check_ids, load, read, require
+from integrated_data.approve.documents import LIMITS_LIE, check_ids, load, read, require
 from integrated_data.control import bodies
 from integrated_data.model.agreement import Agreement, Annex, Framework, Law
 from integrated_data.model.frameworks import agreement_of, chain, widened
@@ -145,7 +145,7 @@ def check_agreement(agreement: Agreement, law: Law) -> None:
         next_step="Set retention_days to 0 or more",
     )
     require(
-        conditions.minimum_people >= 1 and conditions.rounding >= 1,
-        f"{whole} has a condition below 1",
-        next_step="Set minimum_people and rounding to 1 or more",
+        conditions.limits.sensible,
+        f"{whole} has a condition that no output can be held to",
+        next_step=LIMITS_LIE,
     )

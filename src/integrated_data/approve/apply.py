@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from integrated_data.approve.decide import decide_project
-from integrated_data.approve.documents import check_ids, read, require
+from integrated_data.approve.documents import LIMITS_LIE, check_ids, read, require
 from integrated_data.approve.route import objection, route
 from integrated_data.control import approvals
 from integrated_data.control import projects as records
@@ -43,6 +43,7 @@ def check_project(project: Project) -> None:
         f"{whole} is a programme under a programme, or under itself",
         next_step="Leave field programme out, or apply for an analysis",
     )
+    require(project.limits.sensible, f"{whole} has a limit that no output can be held to", next_step=LIMITS_LIE)
     _check_pins(project)
     names = [r.dataset for r in project.datasets]
     require(bool(names), f"{whole} asks for no dataset", next_step="Name what it needs in field datasets")

@@ -13,6 +13,12 @@ T = TypeVar("T")
 #: Longest document taken, in characters; a form is never longer, and a file that is not one may be.
 LONGEST = 1_000_000
 
+#: What to do about a limit of outputs that is none (`ReleaseLimits.sensible`).
+LIMITS_LIE = (
+    "Counts lie at 1 or more (dominance_people at 10 or less), shares above 0 and up to 1; "
+    "see what they mean with: ids output rules"
+)
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 

@@ -67,6 +67,38 @@ def check(request_id: RequestId, call: Call) -> None:
     shown.table(findings, title="Findings")
 
 
+@output.command()
+@taking
+def rules(
+    *,
+    project: Annotated[str, typer.Option(help="As they hold for its datasets and itself.")] = "",
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="As they hold for this dataset; several may be named.")
+    ] = None,
+    call: Call,
+) -> None:
+    """List every rule that outputs are held to: its threshold, who set it, the argument for it and its source."""
+    from integrated_data.output import rulebook
+    from integrated_data.output.limits import held_to
+
+    with opened_store(call.home) as (_, store):
+        named = tuple(dataset or ())
+        if project:
+            with store.read() as connection:
+                known = projects.get_project(connection, project)
+            call.acting.check_team(known.team, others=SEE_ALL)
+            named += tuple(request.dataset for request in known.datasets)
+        limits = held_to(store, named, project=project)
+    found = rulebook.rule_rows(limits)
+    if call.json:
+        shown.document({"rules": found, "limits": rulebook.limit_rows(limits)})
+        return
+    shown.table(
+        [{k: row[k] for k in ("rule", "outcome", "threshold", "set_by", "source")} for row in found], title="Rules"
+    )
+    shown.table(rulebook.limit_rows(limits), title="Limits, as agreements and projects write them")
+
+
 @output.command("list")
 @taking
 def output_list(*, project: Annotated[str | None, typer.Option(help="Of one project.")] = None, call: Call) -> None:

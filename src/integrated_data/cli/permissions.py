@@ -38,6 +38,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "output release": Action.SEE_OUTPUTS,
     "output request": Action.REQUEST_OUTPUT,
     "output review": Action.CHECK_OUTPUTS,
+    "output rules": Action.SEE_OUTPUTS,
     "output revoke": Action.CHECK_OUTPUTS,
     "output show": Action.SEE_OUTPUTS,
     "output withheld": Action.CHECK_OUTPUTS,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from integrated_data.model.agreement import Agreement, Conditions, Law, Purpose, Standing
 from integrated_data.model.approval import Risk
+from integrated_data.model.output import ReleaseLimits
 from integrated_data.model.people import Role
 from integrated_data.model.shaping import Coarsening, RowFilter, Window
 
@@ -105,6 +106,7 @@ class Project:
     name of the index, or `as_at` for all of them, as they were known when that day was over (UTC).
     A programme (`is_programme`) is approved once and holds no copies; each analysis is a project of its own
     that names it in `programme`. `sponsor`: who pays. `risk`: what its ethics self-assessment came to.
+    `limits`: what it holds its own outputs to, where that is stricter than its datasets ask.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Project:
     programme: str = ""
     index_versions: Mapping[str, int] = field(default_factory=dict)
     as_at: date | None = None
+    limits: ReleaseLimits = field(default_factory=ReleaseLimits)
     state: ProjectState = ProjectState.PROPOSED
 
     def request(self, dataset: str) -> DatasetRequest | None:

@@ -4,11 +4,12 @@ Dates are whole days and both ends count: an agreement that ends on 31 March sti
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 
 from integrated_data.model.approval import Stage
+from integrated_data.model.output import ReleaseLimits, stricter
 from integrated_data.model.shaping import Coarsening
 
 #: In a list of columns or organisations: every one there is.
@@ -80,23 +81,36 @@ class Law:
 class Conditions:
     """What an owner asks of every use; a project takes the strictest of its datasets'.
 
-    `minimum_people`: fewest distinct people behind a released cell. `rounding`: base that
-    released counts are rounded to (1: not rounded). `standing`: lowest accreditation.
-    `derived_products`: whether anything made from the data may leave the service.
+    `standing`: lowest accreditation. `derived_products`: whether anything made from the data may leave
+    the service. All others are limits of what leaves, as in `ReleaseLimits`: `minimum_people` is the fewest
+    distinct people behind a released cell, `rounding` the base that released counts are rounded to.
     """
 
-    minimum_people: int = 10
-    rounding: int = 1
+    minimum_people: int = ReleaseLimits.minimum_people
+    rounding: int = ReleaseLimits.rounding
     standing: Standing = Standing.NONE
     derived_products: bool = True
+    dominance_people: int = ReleaseLimits.dominance_people
+    dominance_share: float = ReleaseLimits.dominance_share
+    p_ratio: float = ReleaseLimits.p_ratio
+    degrees_of_freedom: int = ReleaseLimits.degrees_of_freedom
+    minimum_population: int = ReleaseLimits.minimum_population
+    single_share: float = ReleaseLimits.single_share
+
+    @property
+    def limits(self) -> ReleaseLimits:
+        """The limits of what leaves."""
+        return ReleaseLimits(**{limit.name: getattr(self, limit.name) for limit in fields(ReleaseLimits)})
 
     def strictest(self, other: "Conditions") -> "Conditions":
         """The harder of two sets of conditions, each by itself."""
+        limits = {
+            f.name: stricter(f.name, getattr(self, f.name), other=getattr(other, f.name)) for f in fields(ReleaseLimits)
+        }
         return Conditions(
-            max(self.minimum_people, other.minimum_people),
-            max(self.rounding, other.rounding),
-            max(self.standing, other.standing, key=lambda s: s.rank),
-            self.derived_products and other.derived_products,
+            standing=max(self.standing, other.standing, key=lambda s: s.rank),
+            derived_products=self.derived_products and other.derived_products,
+            **limits,  # type: ignore[arg-type]
         )
 
 

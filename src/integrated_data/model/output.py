@@ -114,7 +114,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class ReleaseLimits:
-    """What a table is held to; the strictest of its datasets' conditions. See `output/rules.py`."""
+    """What a table is held to; the strictest of the service's, its datasets' and its project's. See `output/rules.py`.
+
+    `rounding`: base of released counts (1: not rounded). `minimum_population`: fewest residents that an area of a
+    level must have for tables by it to leave without reviewers. `single_share`: share of cells with one
+    person beyond which a table is rows of people.
+    """
 
     minimum_people: int = 10
     dominance_people: int = 2
@@ -122,6 +127,29 @@ class ReleaseLimits:
     p_ratio: float = 0.10
     degrees_of_freedom: int = 10
     rounding: int = 1
+    minimum_population: int = 1_000
+    single_share: float = 0.5
+
+    @property
+    def sensible(self) -> bool:
+        """Whether every limit is one that the rules can hold a table to."""
+        return (
+            self.minimum_people >= 1 and self.rounding >= 1 and 1 <= self.dominance_people <= MOST_TOP
+            and 0 < self.dominance_share <= 1 and 0 <= self.p_ratio <= 1 and self.degrees_of_freedom >= 0
+            and self.minimum_population >= 0 and 0 < self.single_share <= 1
+        )  # fmt: skip
+
+
+#: Largest contributors that are kept of a cell: no dominance rule is about more.
+MOST_TOP = 10
+
+#: Limits of which the smaller is the stricter; of any other it is the larger.
+SMALLER_IS_STRICTER = frozenset({"dominance_share", "single_share"})
+
+
+def stricter(limit: str, one: float, *, other: float) -> float:
+    """The stricter of two values of a limit, by its name in `ReleaseLimits`."""
+    return min(one, other) if limit in SMALLER_IS_STRICTER else max(one, other)
 
 
 @dataclass(frozen=True)

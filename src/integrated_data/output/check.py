@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import pyarrow as pa
 
@@ -18,7 +17,6 @@ from integrated_data.model.output import (
 )
 from integrated_data.output import members as membership
 from integrated_data.output import table as tabular
-from integrated_data.output import wording
 from integrated_data.output.estimators import prove_estimate, recognise
 from integrated_data.output.evidence import evidence
 from integrated_data.output.measures import Amounts
@@ -27,12 +25,10 @@ from integrated_data.output.protect import CellId, Quantity, Tables, levels, wit
 from integrated_data.output.rules import Rule, broken
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Table
-from integrated_data.output.tree import Unproven, parsed
+from integrated_data.output.table_rules import Drawn, table_findings
+from integrated_data.output.tree import Unproven, parsed, tables
 
 Run = Callable[[str], pa.Table]
-
-#: Cells beyond which the empty combinations of keys are not counted.
-MOST_COMBINATIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -68,22 +64,22 @@ def check_table(
     try:
         shape = shape_of(sql, views)
     except Unproven as unproven:
-        return _unproven(query, tabular.of_result(result), unproven=unproven)
+        drawn = Drawn(tabular.of_result(result), rows=_fewest(sql, views))
+        return _unproven(query, drawn, limits=limits, unproven=unproven)
     table = tabular.of_shape(result, shape)
     behind, held = [], []
     for unit in range(len(shape.units)):
         try:
             members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
         except QueryRefusal:
-            return _unproven(query, tabular.of_result(result), unproven=Unproven("Its evidence could not be computed"))
+            drawn, broke = Drawn(tabular.of_result(result)), Unproven("Its evidence could not be computed")
+            return _unproven(query, drawn, limits=limits, unproven=broke)
         held.append(members)
         behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
     _same_data(table, behind)
     failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
-    findings = [
-        *_identifiers(table), *_cell_findings(failing), *_rare_values(table, behind, limits=limits),
-        *_zeros(table, shape), *_one_class(table, shape), *wording.of_table(table),
-    ]  # fmt: skip
+    drawn = Drawn(table, tuple(behind), sample=shape.sample)
+    findings = [*_cell_findings(failing), *table_findings(drawn, limits)]
     return Checked(query, table, shape, tuple(findings), tuple(behind), failing, members=tuple(held))
 
 
@@ -130,12 +126,17 @@ def _with_empty(known: dict[Cell, CellEvidence], table: Table, *, shape: Shape) 
     return known | empty
 
 
-def _unproven(query: str, table: Table, *, unproven: Unproven) -> Checked:
-    findings = [
-        Finding(unproven.rule, unproven.outcome, unproven.reason, len(table.rows)),
-        *_identifiers(table), *wording.of_table(table),
-    ]  # fmt: skip
-    return Checked(query, table, None, tuple(findings))
+def _unproven(query: str, drawn: Drawn, *, limits: ReleaseLimits, unproven: Unproven) -> Checked:
+    first = Finding(unproven.rule, unproven.outcome, unproven.reason, len(drawn.table.rows))
+    return Checked(query, drawn.table, None, (first, *table_findings(drawn, limits)))
+
+
+def _fewest(sql: str, views: Mapping[str, View]) -> int:
+    """Rows of the smallest view that a query reads; 0 where that cannot be told."""
+    try:
+        return min((views[table].rows for table in tables(sql) if table in views), default=0)
+    except Unproven:
+        return 0
 
 
 def _failing(
@@ -169,87 +170,12 @@ def _same_data(table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]]) ->
                     raise changed
 
 
-def _identifiers(table: Table) -> list[Finding]:
-    found = tabular.has_keys(table)
-    if not found:
-        return []
-    reason = f"Column {', '.join(found)} holds keys; a key leads to one person, so none leaves"
-    return [Finding("identifiers", Outcome.REFUSE, reason, len(table.rows))]
-
-
 def _cell_findings(failing: Mapping[Cell, Sequence[Rule]]) -> list[Finding]:
     by_rule: dict[Rule, int] = {}
     for rules in failing.values():
         for rule in rules:
             by_rule[rule] = by_rule.get(rule, 0) + 1
     return [Finding(rule.name, rule.outcome, rule.argument, count) for rule, count in by_rule.items()]
-
-
-def _rare_values(
-    table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]], *, limits: ReleaseLimits
-) -> list[Finding]:
-    """Values of a key that stand for too few people in the whole table: listing them tells of those people.
-
-    A withheld cell still shows its keys. Where a key is nearly one person's own (an exact date, a job
-    written out), the list of its values would be the data.
-    """
-    rare = 0
-    for key in range(len(table.rows[0].cell.values) if table.rows else 0):
-        for known in evidence:
-            people: dict[str | None, int] = {}
-            for cell in _finest(table):
-                people[cell.values[key]] = people.get(cell.values[key], 0) + known[cell].people
-            rare += sum(1 for count in people.values() if count < limits.minimum_people)
-    if not rare:
-        return []
-    reason = "A value of a key stands for too few people in all; merge it with others or leave it out"
-    return [Finding("rare value", Outcome.REVIEW, reason, rare)]
-
-
-def _finest(table: Table) -> list[Cell]:
-    return [row.cell for row in table.rows if not any(row.cell.total)]
-
-
-def _zeros(table: Table, shape: Shape) -> list[Finding]:
-    """Combinations of keys with nobody in them are absent: a zero, told apart from a withheld cell."""
-    cells = _finest(table)
-    combinations = prod(len({c.values[n] for c in cells}) for n in range(len(shape.keys)))
-    empty = combinations - len(cells)
-    if empty <= 0 or combinations > MOST_COMBINATIONS:
-        return []
-    kind = "of the sample" if shape.sample else "of the data"
-    reason = f"Combinations of groups with nobody in them are zeros {kind} and are not listed"
-    return [Finding("zeros", Outcome.NOTE, reason, empty)]
-
-
-def _one_class(table: Table, shape: Shape) -> list[Finding]:
-    """Groups whose every member falls into one class of a key, where other groups spread over several.
-
-    A sample's zero does not say so of the population; a key that every group determines (the
-    region of a district) is a hierarchy, not a finding.
-    """
-    cells, count = _finest(table), 0
-    if shape.sample:
-        return []
-    for key in range(len(shape.keys)):
-        others = [n for n in range(len(shape.keys)) if n != key and not _determines(cells, key, other=n)]
-        groups: dict[tuple[str | None, ...], set[str | None]] = {}
-        for cell in cells:
-            groups.setdefault(tuple(cell.values[n] for n in others), set()).add(cell.values[key])
-        alone = sum(1 for classes in groups.values() if len(classes) == 1)
-        count += alone if others and alone < len(groups) else 0
-    if not count:
-        return []
-    reason = "Everybody of some group falls into one class of another, which tells that of each of them"
-    return [Finding("class disclosure", Outcome.REVIEW, reason, count)]
-
-
-def _determines(cells: Sequence[Cell], key: int, *, other: int) -> bool:
-    """Whether one key tells another, as a district tells its region."""
-    told: dict[str | None, set[str | None]] = {}
-    for cell in cells:
-        told.setdefault(cell.values[key], set()).add(cell.values[other])
-    return all(len(values) == 1 for values in told.values())
 
 
 def _id(shape: Shape, cell: Cell) -> CellId:

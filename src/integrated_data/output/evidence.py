@@ -11,16 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from integrated_data.model.output import Cell, CellEvidence, Close, MeasureEvidence, Part, ReleaseLimits
+from integrated_data.model.output import (
+    MOST_TOP,
+    Cell,
+    CellEvidence,
+    Close,
+    MeasureEvidence,
+    Part,
+    ReleaseLimits,
+)
 from integrated_data.output.measures import Amounts
 from integrated_data.output.members import Members
 from integrated_data.output.shape import Shape
 
 #: Amounts of one person that differ by less, relatively, are the same.
 SAME = 1e-9
-
-#: Largest contributors kept of a cell.
-MOST_TOP = 10
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -20,10 +20,10 @@ from integrated_data.model.output import (
     Mark,
     Outcome,
     OutputRequest,
-    ReleaseLimits,
 )
 from integrated_data.output import chart
 from integrated_data.output.check import Checked
+from integrated_data.output.limits import HeldTo
 from integrated_data.output.requested import as_json
 from integrated_data.output.rules import CELL_RULES, DEGREES_OF_FREEDOM
 from integrated_data.output.table import TOTAL, UNNAMED, to_csv
@@ -38,7 +38,7 @@ def build(
     request: OutputRequest,
     tables: Sequence[Checked],
     *,
-    limits: ReleaseLimits,
+    limits: HeldTo,
     findings: Sequence[Finding],
 ) -> dict[str, bytes]:
     """The files of a release by name."""
@@ -57,7 +57,7 @@ def build(
 
 
 def _record(
-    request: OutputRequest, tables: Sequence[Checked], *, limits: ReleaseLimits, findings: Sequence[Finding]
+    request: OutputRequest, tables: Sequence[Checked], *, limits: HeldTo, findings: Sequence[Finding]
 ) -> dict[str, Any]:
     doubts = [f for f in findings if f.outcome in TOLD]
     lane = Lane.REVIEW if any(f.outcome is Outcome.REVIEW for f in findings) else Lane.AUTOMATIC
@@ -74,7 +74,7 @@ def _record(
     }
 
 
-def _table_record(checked: Checked, limits: ReleaseLimits) -> dict[str, Any]:
+def _table_record(checked: Checked, limits: HeldTo) -> dict[str, Any]:
     shape = checked.shape
     record: dict[str, Any] = {
         "query": checked.query,
@@ -88,8 +88,8 @@ def _table_record(checked: Checked, limits: ReleaseLimits) -> dict[str, Any]:
     rules = [*CELL_RULES, *([DEGREES_OF_FREEDOM] if shape.parameters else [])]
     checks = [
         {
-            "rule": rule.name, "threshold": rule.threshold(limits), "argument": rule.argument,
-            "source": rule.source,
+            "rule": rule.name, "threshold": rule.threshold(limits), "set_by": limits.sources(rule.limits),
+            "argument": rule.argument, "source": rule.source,
             "result": PASSES if rule.outcome is Outcome.WITHHOLD else "see for_reviewers",
         }
         for rule in rules

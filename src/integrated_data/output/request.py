@@ -7,15 +7,14 @@ computed and not claimed; a proven query is run from its tree.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache, reduce
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 
-from integrated_data.control import grants, outputs, projects, queries, releases
+from integrated_data.control import grants, outputs, queries
 from integrated_data.control.store import Store
 from integrated_data.model.access import QueryState
-from integrated_data.model.agreement import Agreement, Conditions
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import (
     Ask,
@@ -34,6 +33,7 @@ from integrated_data.output import earlier, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
+from integrated_data.output.limits import agreed, held_to
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.table import to_csv
 from integrated_data.output.tree import Unproven, tables
@@ -78,7 +78,7 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
         known = outputs.get_request(connection, request)
         gone = tuple(outputs.releases(connection))
     states.check_move(request, known.state, to=OutputState.RELEASABLE)
-    views, limits = _views(store, known.project), limits_of(store, known.datasets)
+    views, limits = _views(store, known.project), held_to(store, known.datasets, project=known.project)
     place = requested.place(folder, request)
     asked = requested.asked(place, known.sha256)
     checked = protect(
@@ -124,7 +124,7 @@ def withdraw(store: Store, *, request: str, actor: str) -> None:
 
 def check_may_leave(store: Store, datasets: tuple[str, ...]) -> None:
     """Refuse where an agreement or licence of these datasets, or of their origins, allows no derived products."""
-    for agreement in _agreed(store, datasets):
+    for agreement in agreed(store, datasets):
         licence = agreement.licence
         if not agreement.conditions.derived_products or (licence is not None and not licence.derived_products):
             raise OutputRefusal(
@@ -134,26 +134,12 @@ def check_may_leave(store: Store, datasets: tuple[str, ...]) -> None:
             )
 
 
-def _agreed(store: Store, datasets: tuple[str, ...]) -> list[Agreement]:
-    """Every agreement on some datasets, or on what they were derived from."""
-    with store.read() as connection:
-        derived = releases.derivations(connection, datasets)
-        every = sorted({*datasets, *(source for of in derived.values() for source in of)})
-        return [agreement for dataset in every for agreement in projects.agreements(connection, dataset)]
-
-
-def limits_of(store: Store, datasets: tuple[str, ...]) -> ReleaseLimits:
-    """The strictest limits that any agreement of these datasets sets, or of what they were derived from."""
-    strictest = reduce(Conditions.strictest, (a.conditions for a in _agreed(store, datasets)), Conditions())
-    return ReleaseLimits(minimum_people=strictest.minimum_people, rounding=strictest.rounding)
-
-
 def left_of(store: Store, releases: Sequence[Release], *, known: OutputRequest) -> Left:
     """What has left, with the fewest people that a request's difference from each may be about."""
 
     @cache
     def fewest(datasets: tuple[str, ...]) -> int:
-        return limits_of(store, datasets).minimum_people
+        return held_to(store, datasets, project=known.project).minimum_people
 
     with_each = {r.request: fewest(tuple(sorted({*known.datasets, *r.datasets}))) for r in releases}
     return Left(tuple(releases), fewest(known.datasets), with_each)

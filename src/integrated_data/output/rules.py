@@ -23,7 +23,7 @@ from integrated_data.model.output import CellEvidence, MeasureEvidence, Outcome,
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a cell. `fails`: whether a cell breaks it; `threshold`: the limit, in words."""
+    """One rule of a cell. `fails`: whether a cell breaks it; `threshold`: the limit, in words; `limits`: by name."""
 
     name: str
     fails: Callable[[CellEvidence, ReleaseLimits], bool]
@@ -31,6 +31,7 @@ class Rule:
     argument: str
     source: str
     outcome: Outcome = Outcome.WITHHOLD
+    limits: tuple[str, ...] = ()
 
 
 def minimum_people(cell: CellEvidence, limits: ReleaseLimits) -> bool:
@@ -123,17 +124,17 @@ CELL_RULES = (
         "minimum people", minimum_people, lambda limits: f"at least {limits.minimum_people} people",
         "Somebody who knows that a person is in a small cell learns the person's other characteristics; "
         "people are counted, not rows, since one person may have many.",
-        "Handbook and ESSnet: at least 10 units in every cell",
+        "Handbook and ESSnet: at least 10 units in every cell", limits=("minimum_people",),
     ),
     Rule(
         "remainder", remainder, lambda limits: f"0 or at least {limits.minimum_people} on the other side",
         "A percentage with a known base states two counts, and both must be safe.",
-        "Handbook; ABS: both numerator and denominator",
+        "Handbook; ABS: both numerator and denominator", limits=("minimum_people",),
     ),
     Rule(
         "difference", difference, lambda limits: f"by 0 or at least {limits.minimum_people} people",
         "Subtracting one figure from another gives a figure about the people they do not share.",
-        "ESSnet: disclosure by differencing; ABS: no difference of fewer than 10",
+        "ESSnet: disclosure by differencing; ABS: no difference of fewer than 10", limits=("minimum_people",),
     ),
     Rule(
         "class disclosure", class_disclosure, lambda _: "no share of exactly 0 or 1, no amount that all have",
@@ -144,12 +145,12 @@ CELL_RULES = (
         "dominance (n, k)", dominance_nk,
         lambda limits: f"the largest {limits.dominance_people} hold at most {limits.dominance_share:.0%}",
         "A total that one or two contributors make up is close to their value.",
-        "Hundepool; ACRO: n = 2, k = 0.90",
+        "Hundepool; ACRO: n = 2, k = 0.90", limits=("dominance_people", "dominance_share"),
     ),
     Rule(
         "p-ratio", p_ratio, lambda limits: f"the others make up at least {limits.p_ratio:.0%} of the largest",
         "The second-largest contributor can take its own value off the total and so estimate the largest.",
-        "Hundepool (p % rule); ACRO: 0.10",
+        "Hundepool (p % rule); ACRO: 0.10", limits=("p_ratio",),
     ),
     Rule(
         "negative amounts", negative_amounts, lambda _: "no amount below zero, or people look",
@@ -161,7 +162,7 @@ CELL_RULES = (
 DEGREES_OF_FREEDOM = Rule(
     "degrees of freedom", degrees_of_freedom, lambda limits: f"at least {limits.degrees_of_freedom}",
     "An estimate with as many parameters as people repeats the data.",
-    "Handbook and ESSnet: at least 10 residual degrees of freedom",
+    "Handbook and ESSnet: at least 10 residual degrees of freedom", limits=("degrees_of_freedom",),
 )  # fmt: skip
 
 

@@ -6,8 +6,7 @@ plain wording holds letters, common punctuation and few digits; anything else is
 
 import re
 
-from integrated_data.model.output import Finding, Outcome, Role
-from integrated_data.output.table import Table
+from integrated_data.model.output import Finding, Outcome
 
 #: Longest wording, digits in a row and in all (two years).
 LONGEST, MOST_IN_A_ROW, MOST_DIGITS = 120, 4, 8
@@ -43,20 +42,3 @@ def of_title(title: str) -> list[Finding]:
     if is_plain(title) and not names_somebody(title):
         return []
     return [Finding("wording", Outcome.REVIEW, "Its title is not plain words, so people read it")]
-
-
-def of_table(table: Table) -> list[Finding]:
-    """What is said of a table's headings, of what the query states itself, and of text in its cells."""
-    findings = []
-    odd = [c for c in table.columns if not is_plain(c.name) or names_somebody(c.name)]
-    if odd:
-        findings.append(Finding("wording", Outcome.REVIEW, "A heading is not plain words, so people read it", len(odd)))
-    stated = [c for c in table.columns if c.role is Role.LABEL and c.constant]
-    if stated:
-        reason = "A column is a text or number that the query states, not a figure"
-        findings.append(Finding("stated text", Outcome.REVIEW, reason, len(stated)))
-    telling = sum(1 for row in table.rows if any(isinstance(v, str) and names_somebody(v) for v in row.values))
-    if telling:
-        reason = "Text in it has the form of a person's identifier"
-        findings.append(Finding("identifying text", Outcome.REVIEW, reason, telling))
-    return findings

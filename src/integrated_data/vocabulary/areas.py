@@ -52,6 +52,21 @@ _PREFIXES: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Residents that areas of a census level are drawn to hold at least, by the first characters of their codes
+#: (ONS, Census 2021 geographies; National Records of Scotland, 2011 Data Zones).
+_RESIDENTS: dict[str, int] = {
+    "E00": 100, "W00": 100, "S00": 50, "N00": 100, "E01": 1_000, "W01": 1_000, "S01": 500, "95A": 1_000,
+    "E02": 5_000, "W02": 5_000, "S02": 2_500,
+}  # fmt: skip
+
+_CODE = re.compile(r"[EWSN]\d{8}|95[A-Z]{2}\d{2}[SW]\d")
+
+
+def residents(code: str) -> int | None:
+    """The fewest residents that an area of this code's level is drawn to hold; None where that is not known."""
+    return _RESIDENTS.get(code[:3]) if _CODE.fullmatch(code) else None
+
+
 def level_and_year(heading: str) -> tuple[str | None, int | None]:
     """The level and boundary year that a heading names, of codes or names; (None, None) where it names no level."""
     found = _HEADING.fullmatch(re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_"))
