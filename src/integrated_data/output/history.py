@@ -38,7 +38,7 @@ def leaks(one: Remembered, other: Remembered, *, below: int) -> tuple[list[Leak]
 def _found(one: Remembered, other: Remembered, *, closest: Sequence[Near], below: int) -> list[Leak]:
     pairs: dict[tuple[int, int], list[Near]] = {}
     for close in closest:
-        if close.union and one.figures[close.level].published[close.cell]:
+        if one.figures[close.level].published[close.cell]:
             pairs.setdefault((close.level, close.other), []).append(close)
     found: dict[tuple[int, int], list[Leak]] = {}
     for together in pairs.values():
@@ -81,8 +81,8 @@ def _alike(one: Remembered, other: Remembered, *, close: Near) -> bool:
 
 
 def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
-    levels = one.membership.levels[closest[0].level], other.membership.levels[closest[0].other]
-    if len(closest) > 1 and not (levels[0].disjoint and levels[1].disjoint):
+    disjoint = one.membership.disjoint[closest[0].level] and other.membership.disjoint[closest[0].other]
+    if len(closest) > 1 and not disjoint:
         for close in closest:
             yield from _by_person(one, other, closest=[close])
         return

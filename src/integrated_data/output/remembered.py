@@ -6,20 +6,19 @@ those who add to it, and for a condition once more for those who do not: a share
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from integrated_data.model.output import Cell
-from integrated_data.output.differencing import SMALL, Codes, Level, Membership, Numbers, starts
+from integrated_data.output.differencing import SMALL, Codes, Level, Membership, Numbers, stacked, starts
 from integrated_data.output.evidence import cells_of
 from integrated_data.output.measures import Amounts
 from integrated_data.output.members import Members
+from integrated_data.output.prints import Prints, drawn
 from integrated_data.output.shape import Shape
-
-Prints: TypeAlias = NDArray[np.uint64]
 
 #: Beyond `SMALL` people, so that a cell which is a little larger is still kept whole; the largest minimum.
 MARGIN = 128
@@ -62,8 +61,8 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """One table, for one unit of protection. `words` of each measure, and whether it `counts` rows or people.
+class Told:
+    """What a table says. `words` of each measure, and whether it `counts` rows or people.
 
     Each figure has a level of the membership, in the same order, and `prints`: cells × (1 + measures), a
     sum over the people of each cell of a number drawn for each by who they are and what they add.
@@ -74,8 +73,38 @@ class Remembered:
     words: tuple[str, ...]
     counts: tuple[bool, ...]
     prints: tuple[Prints, ...]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One table, for one unit of protection: whose rows are where, what it says, what each person adds.
+
+    Most comparisons are over before more than the first is read.
+    """
+
     membership: Membership
+    told: Callable[[], Told]
     added: Callable[[], Added]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """See `Told`."""
+        return self.told().figures
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """See `Told`."""
+        return self.told().words
+
+    @property
+    def counts(self) -> tuple[bool, ...]:
+        """See `Told`."""
+        return self.told().counts
+
+    @property
+    def prints(self) -> tuple[Prints, ...]:
+        """See `Told`."""
+        return self.told().prints
 
 
 def remember(
@@ -103,33 +132,51 @@ def remember(
     levels = tuple(_level(held, classes) for held in groups)
     added = Added(numbers, members.group, members.counted, members.rows, members.sums, tuple(groups))
     words, counts = tuple(m.words for m in shape.measures), tuple(m.counts for m in shape.measures)
-    membership = in_blocks(levels, codes, counted=counted)
-    prints = prints_of(added, measures=len(words))
-    return Remembered(tuple(figures), words, counts, prints, membership, lambda: added)
+    told = Told(tuple(figures), words, counts, prints_of(added, measures=len(words)))
+    membership = in_blocks(levels, codes, counted=counted, prints=told.prints)
+    return Remembered(membership, lambda: told, lambda: added)
 
 
 def prints_of(added: Added, *, measures: int) -> tuple[Prints, ...]:
     """The prints of each figure. Sums of one person are compared to nine figures."""
-    return tuple(_prints(added, inside, measures=measures) for inside in added.inside)
+    linked = np.where(added.number == NOBODY, 0, added.number)
+    often = np.bincount(linked, weights=added.number != NOBODY) > 1 if len(linked) else np.zeros(0, bool)
+    alone = (added.number == NOBODY) | ~often[linked]
+    each = drawn(added.number[alone])
+    amounts = [each, *(each * drawn(_nine_figures(added.amount(m)[alone])) for m in range(measures))]
+    groups = added.inside[0].shape[1] if added.inside else 0
+    by_group = np.column_stack([_summed(a, added.group[alone], length=groups) for a in amounts])
+    several = _Entries(added.number[~alone], added.group[~alone])
+    sums = [added.amount(m)[~alone] for m in range(measures)]
+    return tuple(
+        csr_array(inside, dtype=np.uint64) @ by_group + _prints(several, inside, sums=sums) for inside in added.inside
+    )
 
 
-def _prints(added: Added, inside: csr_array, *, measures: int) -> Prints:
-    """Of each cell, over its people, each once, and over every row linked to nobody."""
+@dataclass(frozen=True)
+class _Entries:
+    """Entries of people who have several: whose, and of which group."""
+
+    number: Numbers
+    group: NDArray[np.int32]
+
+
+def _prints(entries: _Entries, inside: csr_array, *, sums: Sequence[NDArray[np.float64]]) -> Prints:
+    """Of each cell, over the people of these entries, each once."""
     cells = csr_array(inside.T)
-    lengths = np.diff(cells.indptr)[added.group]
-    entry = np.repeat(np.arange(len(added.group)), lengths)
+    lengths = np.diff(cells.indptr)[entries.group]
+    entry = np.repeat(np.arange(len(entries.group)), lengths)
     within = np.arange(len(entry)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    cell = cells.indices[np.repeat(cells.indptr[added.group], lengths) + within].astype(np.int64)
-    order = np.lexsort((added.number[entry], cell))
+    cell = cells.indices[np.repeat(cells.indptr[entries.group], lengths) + within].astype(np.int64)
+    order = np.lexsort((entries.number[entry], cell))
     cell, entry = cell[order], entry[order]
-    number = added.number[entry]
-    new = np.concatenate([[True], (np.diff(cell) != 0) | (np.diff(number.astype(np.int64)) != 0)])[: len(cell)]
-    first = np.flatnonzero(new | (number == NOBODY))
-    place, drawn = cell[first], _drawn(number[first])
-    columns = [_summed(drawn, place, length=inside.shape[0])]
-    for measure in range(measures):
-        sums = np.add.reduceat(added.amount(measure)[entry], first) if len(first) else np.zeros(0)
-        columns.append(_summed(drawn * _drawn(_nine_figures(sums)), place, length=inside.shape[0]))
+    number = entries.number[entry].astype(np.int64)
+    first = np.flatnonzero(np.concatenate([[True], (np.diff(cell) != 0) | (np.diff(number) != 0)])[: len(cell)])
+    place, each = cell[first], drawn(number[first])
+    columns = [_summed(each, place, length=inside.shape[0])]
+    for amounts in sums:
+        total = np.add.reduceat(amounts[entry], first) if len(first) else np.zeros(0)
+        columns.append(_summed(each * drawn(_nine_figures(total)), place, length=inside.shape[0]))
     return np.column_stack(columns)
 
 
@@ -149,27 +196,23 @@ def _summed(amounts: Prints, place: NDArray[Any], *, length: int) -> Prints:
     return found
 
 
-def _drawn(numbers: NDArray[Any]) -> Prints:
-    """A number drawn by each (Steele, Lea and Flood, SplitMix64, 2014)."""
-    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
-
-
-def in_blocks(levels: tuple[Level, ...], codes: Codes, *, counted: NDArray[np.bool_]) -> Membership:
+def in_blocks(
+    levels: tuple[Level, ...], codes: Codes, *, counted: NDArray[np.bool_], prints: Sequence[Prints]
+) -> Membership:
     """A membership that is held in memory. `codes`: of each ledger number its class, 0 for none."""
     sizes = np.bincount(codes, minlength=len(counted)) * counted
+    codes = codes.astype(np.min_scalar_type(len(counted)), copy=False)
     edges = starts(len(codes))
-    few = np.zeros(len(counted), bool)
-    for level in levels:
-        small = np.asarray(level.members @ sizes) < SMALL + MARGIN
-        few |= np.asarray(level.members[small].sum(axis=0) > 0).ravel()
+    cells, where = stacked(levels, classes=len(counted))
+    small = (cells @ sizes) < SMALL + MARGIN
+    few = np.asarray(cells[small].sum(axis=0) > 0).ravel()
     few[0] = False
     who = np.flatnonzero(few[codes]).astype(np.uint32)
-    blocks = len(edges) - 1
+    everybody = np.concatenate([p[:, 0] for p in prints])
     return Membership(
-        levels, sizes, counted, lambda n: codes[edges[n] : edges[n + 1]], blocks, (who, codes[who]), SMALL, MARGIN
+        cells.indices, cells.indptr, where, tuple(level.disjoint for level in levels), sizes, counted,
+        lambda n: codes[edges[n] : edges[n + 1]], len(edges) - 1, len(codes), (who, codes[who]), SMALL, MARGIN,
+        lambda: everybody,
     )  # fmt: skip
 
 
@@ -196,18 +239,38 @@ def _classes(
     People of the same groups are of one class: found by a random number for each group, added up.
     """
     linked = np.flatnonzero(numbers != NOBODY)
-    order = linked[np.argsort(numbers[linked], kind="stable")]
-    who, first = np.unique(numbers[order], return_index=True)
-    marks = np.random.default_rng(0).integers(1, 1 << 62, size=(2, len(members.cells) + 1), dtype=np.uint64)
-    sums = [np.add.reduceat(mark[members.group[order]], first) if len(first) else mark[:0] for mark in marks]
-    sure = members.counted[order[first]] if len(first) else np.zeros(0, bool)
-    kinds = np.stack([*sums, sure.astype(np.uint64)], axis=1)
-    _, example, code = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+    times = np.bincount(numbers[linked], minlength=people)
+    one = linked[times[numbers[linked]] == 1]
+    several = linked[times[numbers[linked]] > 1]
+    groups = len(members.cells)
     codes = np.zeros(people, np.uint32)
-    codes[who] = code.ravel() + 1
+    kind = members.group[one].astype(np.int64) * 2 + members.counted[one]
+    there = np.flatnonzero(np.bincount(kind, minlength=2 * groups))
+    place = np.zeros(2 * groups, np.uint32)
+    place[there] = np.arange(1, len(there) + 1)
+    codes[numbers[one]] = place[kind]
+    rows, sure = _several(members, numbers, entries=several, codes=codes, after=len(there))
+    rows = [np.array([k // 2]) for k in there] + rows
+    row = np.repeat(np.arange(1, len(rows) + 1), [len(r) for r in rows])
+    column = np.concatenate([*rows, np.zeros(0, np.int64)])
+    held = csr_array((np.ones(len(column), np.int64), (row, column)), shape=(len(rows) + 1, groups))
+    return codes, held, np.concatenate([[False], there % 2 == 1, sure])
+
+
+def _several(
+    members: Members, numbers: NDArray[np.uint32], *, entries: NDArray[np.intp], codes: Codes, after: int
+) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+    """Classes of people with several entries, into `codes` `after` others; groups of each, and if it counts."""
+    if not len(entries):
+        return [], np.zeros(0, bool)
+    order = entries[np.lexsort((members.group[entries], numbers[entries]))]
+    again = (np.diff(numbers[order].astype(np.int64)) == 0) & (np.diff(members.group[order]) == 0)
+    order = order[np.concatenate([[True], ~again])]
+    who, first = np.unique(numbers[order], return_index=True)
+    marks = np.random.default_rng(0).integers(1, 1 << 62, size=len(members.cells) + 1, dtype=np.uint64)
+    sure = members.counted[order[first]]
+    kinds = np.add.reduceat(marks[members.group[order]], first) * np.uint64(2) + sure
+    _, example, code = np.unique(kinds, return_index=True, return_inverse=True)
+    codes[who] = code + (1 + after)
     ends = np.append(first, len(order))
-    rows = [members.group[order[ends[e] : ends[e + 1]]] for e in example]
-    place = np.repeat(np.arange(1, len(rows) + 1), [len(r) for r in rows])
-    column = np.concatenate([*rows, np.zeros(0, np.int32)])
-    held = csr_array((np.ones(len(column), np.int64), (place, column)), shape=(len(rows) + 1, len(members.cells)))
-    return codes, held, np.concatenate([[False], sure[example]])
+    return [members.group[order[ends[e] : ends[e + 1]]] for e in example], sure[example]
