@@ -178,8 +178,10 @@ def near(one: Membership, other: Membership, *, below: int) -> tuple[list[Near],
     if small is not None:
         shared = _Shared(tables, (one.sizes, other.sizes), both=small)
         for side in (0, 1):
-            found[side].extend(shared.near(side, among=_every(tables, side, tables[side].people < few), below=below))
-    still = [_every(tables, side, tables[side].people >= few) for side in (0, 1)]
+            found[side].extend(
+                shared.near(side, among=_every(tables, side, cells=tables[side].people < few), below=below)
+            )
+    still = [_every(tables, side, cells=tables[side].people >= few) for side in (0, 1)]
     for shared, last in _samples(tables):
         for side in (0, 1):
             if not last:
@@ -203,7 +205,7 @@ def _order(found: Near) -> tuple[int, int, int]:
     return found.level, found.cell, found.other
 
 
-def _every(tables: tuple[Membership, Membership], side: int, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _every(tables: tuple[Membership, Membership], side: int, *, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Some cells of one table with every level of the other: levels × cells."""
     return np.tile(cells, (len(tables[1 - side].disjoint), 1))
 
