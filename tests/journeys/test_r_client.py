@@ -117,6 +117,19 @@ say(ids_search(con, "nothing"))
     assert said[2] == [[]]
 
 
+def test_a_model_is_fitted_by_the_service(made: House, library: Path) -> None:
+    said = ask(made, library, """
+sql <- "SELECT c.region, p.income FROM census AS c JOIN pay AS p ON c.person_key = p.person_key"
+ours <- ids_estimate(con, "linear", income ~ region, data = sql)
+rows <- dbGetQuery(con, sql)
+theirs <- summary(lm(as.numeric(income) ~ region, rows))$coefficients
+say(max(abs(ours$estimate / theirs[, 1] - 1)) < 1e-9, max(abs(ours$std_error / theirs[, 2] - 1)) < 1e-9, ours$term)
+say(nchar(ids_query_id(ours)), refusal(ids_estimate(con, "linear", income ~ system("id"), data = sql)))
+""")  # fmt: skip
+    assert said[0] == [True, True, ["(Intercept)", "region[North]", "region[South]", "region[West]"]]
+    assert "formula cannot be read" in str(said[1])
+
+
 def test_a_result_is_asked_to_leave(made: House, library: Path) -> None:
     said = ask(made, library, """
 res <- dbSendQuery(con, "SELECT sex, count(*) AS people FROM census GROUP BY sex")

@@ -84,6 +84,23 @@ def test_what_there_is(ada: Connection) -> None:
     assert len(found["rows"]) == 4
 
 
+def test_a_model_is_fitted_by_the_service(ada: Connection) -> None:
+    data = "SELECT c.sex, p.income FROM census AS c JOIN pay AS p ON c.person_key = p.person_key"
+    answer = ada.estimate("linear", "income ~ sex", data=data)
+    assert answer.table["term"].to_pylist() == ["(Intercept)", "sex[M]"]
+    assert answer.table["estimate"].to_pylist() == pytest.approx([5000, 100])
+    assert set(answer.table["residual_freedom"].to_pylist()) == {98}
+    mean = ada.estimate("mean", "income ~ sex", data=data, level=0.9)
+    assert mean.table["estimate"].to_pylist() == pytest.approx([5000, 5100])
+    for formula, said in (("income ~ exec(sex)", "formula cannot be read"), ("income ~ nobody", "names nobody")):
+        with pytest.raises(QueryRefusal, match=said):
+            ada.estimate("linear", formula, data=data)
+    with pytest.raises(QueryRefusal, match="read_csv is not allowed"):
+        ada.estimate("linear", "a ~ b", data="SELECT * FROM read_csv('x')")
+    with pytest.raises(QueryRefusal, match="as the interface asks"):
+        ada.estimate("forest", "income ~ sex", data=data)
+
+
 def test_a_result_is_asked_to_leave(ada: Connection) -> None:
     answer = ada.query("SELECT sex, count(*) AS people FROM census GROUP BY sex")
     asked = ada.request_release(answer, title="People by sex")

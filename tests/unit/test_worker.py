@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from integrated_data.access.running import Job, QueryFailure, refusal
 from integrated_data.model.errors import InstallationRefusal
+from integrated_data.model.estimate import Estimate, Estimator, Fit
 from integrated_data.model.query import Failure, QueryLimits
 from integrated_data.site.running import ProcessWorker
 from integrated_data.site.sandbox import Bubblewrap, Isolation, PlainProcess, choose
@@ -174,3 +175,31 @@ def test_an_installation_among_the_interpreters_folders_is_refused(tmp_path: Pat
     inside = Path(os.__file__)
     with pytest.raises(InstallationRefusal, match="lies inside"):
         sandbox().launch((inside,), tmp_path)
+
+
+MODEL = Estimate(Estimator.LINEAR, "income ~ hours")
+
+
+def test_a_model_is_fitted_where_the_rows_are(worker: ProcessWorker) -> None:
+    sql = "SELECT income + wave AS income, person_key % 3 AS hours FROM lfs"
+    rows = worker.start(Job(sql, (VIEWS["lfs"],), LIMITS, fit=Fit(MODEL)))
+    table = pa.Table.from_batches(list(rows), schema=rows.schema)
+    assert table["term"].to_pylist() == ["(Intercept)", "hours"]
+    assert b"estimate" in table.schema.metadata
+    whose = sql.replace(" FROM", ", person_key FROM")
+    telling = worker.start(Job(whose, (VIEWS["lfs"],), LIMITS, fit=Fit(MODEL, "person_key", 2)))
+    (told,) = pa.Table.from_batches(list(telling), schema=telling.schema).to_pylist()
+    assert told.keys() == {"leverage", "share"}
+
+
+def test_a_model_that_cannot_be_fitted_ends_with_a_word_of_its_own_formula(worker: ProcessWorker) -> None:
+    for sql, said in (
+        ("SELECT 1.0 AS income", (Failure.NAME, "hours")),
+        ("SELECT income, hours FROM lfs", (Failure.SINGULAR, "")),
+        ("SELECT status AS income, wave AS hours FROM lfs", (Failure.KIND, "income")),
+        ("SELECT income, hours FROM lfs WHERE hours < 0", (Failure.TOO_FEW, "")),
+    ):
+        with pytest.raises(QueryFailure) as caught:
+            list(worker.start(Job(sql, (VIEWS["lfs"],), LIMITS, fit=Fit(MODEL))))
+        assert (caught.value.failure, caught.value.named) == said
+        assert str(refusal(caught.value, LIMITS))

@@ -8,8 +8,12 @@ setMethod("dbSendQuery", signature("IdsConnection", "character"), function(conn,
   if (length(list(...)) && !is.null(list(...)$params)) {
     stop("Questions take no parameters. Write the values into the SELECT.", call. = FALSE)
   }
-  taken <- said(send(conn, "POST", "queries", body = list(sql = as.character(statement)),
-                     headers = list(prefer = "respond-async")))
+  asked(conn, "queries", list(sql = as.character(statement)))
+})
+
+# Puts a question, waits until it is answered, and gives its result; stopping R stops it.
+asked <- function(conn, path, body) {
+  taken <- said(send(conn, "POST", path, body = body, headers = list(prefer = "respond-async")))
   done <- FALSE
   on.exit(if (!done) try(send(conn, "DELETE", paste0("queries/", taken$query)), silent = TRUE))
   pause <- 0.05
@@ -28,8 +32,8 @@ setMethod("dbSendQuery", signature("IdsConnection", "character"), function(conn,
   state$buffer <- NULL
   state$fetched <- 0L
   state$open <- TRUE
-  new("IdsResult", conn = conn, sql = as.character(statement), state = state)
-})
+  new("IdsResult", conn = conn, sql = body$sql, state = state)
+}
 
 setMethod("dbSendStatement", signature("IdsConnection", "character"), function(conn, statement, ...) {
   stop("Only SELECT statements may run.", call. = FALSE)
@@ -83,5 +87,14 @@ setMethod("dbGetRowCount", "IdsResult", function(res, ...) res@state$fetched)
 setMethod("dbGetRowsAffected", "IdsResult", function(res, ...) 0L)
 setMethod("show", "IdsResult", function(object) cat("<IdsResult>", object@state$id, "\n"))
 
-# The id of a question at the service, to ask for its result to leave.
-ids_query_id <- function(res) res@state$id
+# A model that the service fits over the rows of a query: ids_estimate(con, "linear", income ~ age + region,
+# data = "SELECT …"). More: weights, stratum, cluster (columns), level, width, step.
+ids_estimate <- function(conn, estimator, formula, data, ...) {
+  text <- if (inherits(formula, "formula")) paste(deparse(formula, width.cutoff = 500), collapse = " ") else formula
+  res <- asked(conn, "estimates", c(list(estimator = estimator, formula = text, sql = data), list(...)))
+  on.exit(dbClearResult(res))
+  structure(dbFetch(res), query = ids_query_id(res))
+}
+
+# The id of a question or an estimate at the service, to ask for its result to leave.
+ids_query_id <- function(res) if (is.data.frame(res)) attr(res, "query") else res@state$id

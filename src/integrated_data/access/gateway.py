@@ -25,8 +25,10 @@ from integrated_data.control.store import Store
 from integrated_data.model.access import AccessRequest, Decision, Project, QueryState, Reason, World
 from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
+from integrated_data.model.estimate import Fit
 from integrated_data.model.query import Kept, QueryLimits
 from integrated_data.model.shaping import as_coarse
+from integrated_data.vocabulary import formula
 
 #: Rows of a result that are put under one digest.
 PART = 131_072
@@ -42,11 +44,12 @@ class Decide(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """What somebody asks. `person` is who signed in."""
+    """What somebody asks. `person` is who signed in; `fit`: a model over the rows, given instead of them."""
 
     person: str
     project: str
     sql: str
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,10 @@ class Gateway:
         if isinstance(standing, Refusal):
             return standing
         question, project, granted = asked.question, standing.project, standing.granted
+        unread = None if question.fit is None else formula.objection(question.fit.estimate.formula)
+        if unread is not None:
+            asked.known["rule"] = "formula"
+            return unread
         checked = may_query(question.sql, granted, parser=self.parser)
         if isinstance(checked, Objection):
             asked.known |= {"rule": checked.gate.value, "named": checked.named}
@@ -178,7 +185,7 @@ class Gateway:
                 why="They were changed since it was made",
                 next_step=f"Have it made anew: ids project decide {project.id}",
             )
-        return Job(question.sql, tuple(read), self.limits)
+        return Job(question.sql, tuple(read), self.limits, fit=question.fit)
 
     def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
         """Who asks in which project: whether they may query it at all, and what it may name."""
@@ -241,6 +248,8 @@ class Gateway:
             "reason": body.get("reason", ""), "result_sha256": body.get("result_sha256", ""),
             "policy": [d.policy_version for d in asked.decisions],
         }  # fmt: skip
+        if "estimate" in body:
+            told["estimate"] = body["estimate"]
         signature = receipts.sign(told, self.key)
         body |= {"told": told, "signature": signature}
         if state is QueryState.REFUSED:
@@ -283,6 +292,9 @@ class _Asked:
     def __post_init__(self) -> None:
         sql = self.question.sql
         self.known |= {"sql": sql[:LONGEST], "sql_sha256": hashlib.sha256(sql.encode(errors="replace")).hexdigest()}
+        if self.question.fit is not None:
+            told = self.question.fit.estimate.told()
+            self.known["estimate"] = told | {"formula": told["formula"][: formula.LONGEST]}
 
     def note(self, decision: Decision) -> bool:
         """Keep a decision; returns whether it allows."""

@@ -8,18 +8,20 @@ import pyarrow as pa
 
 from integrated_data.access.views import View
 from integrated_data.model.errors import QueryRefusal
+from integrated_data.model.estimate import Fit
 from integrated_data.model.query import Failure, Kept, QueryLimits
 
 
 @dataclass(frozen=True)
 class Job:
-    """One query to run: text that passed the gate, the views it reads, what it may use, and which links
-    of the views it keeps (None: all)."""
+    """One query to run: text that passed the gate, the views it reads, what it may use, which links of
+    the views it keeps (None: all), and which model is fitted over its rows (None: the rows are given)."""
 
     sql: str
     views: tuple[View, ...]
     limits: QueryLimits
     kept: Kept | None = None
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,31 @@ _TOLD: dict[Failure, _Told] = {
         "The query reached for something outside the project's tables", "Use the project's tables only",
     ),
     Failure.UNSUPPORTED: lambda *_: ("The query asks what the engine does not do", "Write it another way"),
+    Failure.KIND: lambda name, _: (
+        f"Column {name} is not a number, and the model needs one there", "Cast it in the query",
+    ),
+    Failure.VALUES: lambda name, _: (
+        f"Column {name} holds values that the model cannot take",
+        "Outcomes of logistic models and events are 0 or 1, counts are not below 0, logarithms, times and weights "
+        "are of numbers above 0: leave the other rows out in the query",
+    ),
+    Failure.CATEGORIES: lambda name, _: (
+        f"Column {name} has too many categories for a model", "Group them in the query",
+    ),
+    Failure.TOO_FEW: lambda *_: ("Too few rows have every column of the model", "Ask for a smaller model"),
+    Failure.SINGULAR: lambda *_: (
+        "Columns of the model tell each other, so it has no single answer",
+        "Leave out a column that follows from the others, or merge small categories",
+    ),
+    Failure.UNCONVERGED: lambda *_: (
+        "The model comes to no end: some of its columns tell the outcome outright, or it suits the data badly",
+        "Merge categories in which everybody has the same outcome, or ask for a smaller model",
+    ),
+    Failure.MODEL: lambda *_: (
+        "The estimator does not do what is asked of it",
+        "Surv(time, event) is for kaplan-meier and cox, which take no design; offset() is for poisson; "
+        "mean, total and kaplan-meier take groups: a + b",
+    ),
     Failure.STOPPED: lambda *_: ("The query's process ended early", "Try again, with a smaller query"),
     Failure.CANCELLED: lambda *_: ("The query was cancelled", "Run it again if it is still wanted"),
     Failure.OTHER: lambda *_: ("The query could not be run", "Write it another way"),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, taking
+from integrated_data.cli.call import Call, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
 from integrated_data.control import jobs, releases
+from integrated_data.model.estimate import Estimate, Estimator, Fit
 
 if TYPE_CHECKING:
-    from integrated_data.access.gateway import Question
+    from integrated_data.access.gateway import Answer, Question
     from integrated_data.site.analysis import AnalysisSite
 
 Project = Annotated[str, typer.Option("--project", help="The project that asks.")]
@@ -28,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the analyst's commands."""
     app.add_typer(catalogue, name="catalogue")
     app.command()(taking(query))
+    app.command()(taking(estimate))
 
 
 def query(
@@ -52,6 +54,28 @@ def query(
             _show_sensitivity(site, question, measures=tuple(measure or ()), out=out, json_out=call.json)
             return
         answer = site.gateway.ask(question)
+    _show(answer, out=out, json_out=call.json)
+
+
+def estimate(
+    estimator: Annotated[Estimator, typer.Argument(help="The model.")],
+    formula: Annotated[str, typer.Argument(help="Over columns of the query: 'income ~ age + C(wave) * region'.")],
+    *,
+    sql: Annotated[str, typer.Argument(help="One SELECT over the project's views.")],
+    project: Project,
+    sampled: Sampled,
+    call: Call,
+) -> None:
+    """Fit a model over the rows of a query, in its sandbox; the table can be asked to leave like any other."""
+    from integrated_data.access.gateway import Question
+
+    asked = Estimate(estimator, formula, **vars(sampled))
+    with opened_analysis(call.home) as site:
+        answer = site.gateway.ask(Question(call.actor, project, sql, Fit(asked)))
+    _show(answer, out=None, json_out=call.json)
+
+
+def _show(answer: "Answer", *, out: Path | None, json_out: bool) -> None:
     if answer.refusal is not None:
         raise answer.refusal
     table = answer.table
@@ -60,10 +84,10 @@ def query(
         write_table(table, out)
         shown.facts(
             {"query": answer.query, "rows": table.num_rows, "seconds": answer.seconds, "written": str(out)},
-            json_out=call.json,
+            json_out=json_out,
         )
         return
-    if call.json:
+    if json_out:
         shown.document({"query": answer.query, "seconds": answer.seconds, "rows": table.to_pylist()})
         return
     shown.data(table.column_names, table.slice(0, SHOWN).to_pylist())

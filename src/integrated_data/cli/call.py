@@ -88,6 +88,18 @@ class Matched:
     ] = None
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """How a model's sample was drawn, by columns of the query, and how its result is told."""
+
+    weights: Annotated[str, typer.Option(help="The column of survey weights.")] = ""
+    stratum: Annotated[str, typer.Option(help="The column of strata.")] = ""
+    cluster: Annotated[str, typer.Option(help="The column of primary sampling units.")] = ""
+    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95
+    width: Annotated[float, typer.Option(min=0, help="Of a survival curve's steps; 0: a twentieth.")] = 0.0
+    step: Annotated[int, typer.Option(min=1, help="Fewest events of a survival curve's step.")] = 10
+
+
 def taking(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose parameters that are dataclasses of options are given on the command line one by one."""
     signature = inspect.signature(command)

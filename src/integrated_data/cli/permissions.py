@@ -20,6 +20,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "bench": None,
     "demo": None,
     "encode": None,
+    "estimate": Action.QUERY,
     "init": None,
     "specimen": None,
     "version": None,

@@ -9,6 +9,7 @@ one whose token is in IDS_TOKEN; in a trial whoever is named is believed.
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,13 +19,14 @@ import pyarrow as pa
 from integrated_data.access.gateway import Question
 from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
 from integrated_data.client.remote import Answer, Connection, Running, connect
+from integrated_data.model.estimate import Estimate, Estimator, Fit
 from integrated_data.model.people import Action
 from integrated_data.site.acting import who_acts
 from integrated_data.site.analysis import open_analysis
 from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment
 
-__all__ = ["Answer", "Client", "Connection", "Running", "Runs", "Sensitivity", "connect"]
+__all__ = ["Answer", "Client", "Connection", "Estimate", "Estimator", "Running", "Runs", "Sensitivity", "connect"]
 
 
 class Client:
@@ -44,6 +46,10 @@ class Client:
     def query(self, sql: str) -> pa.Table:
         """The rows a question asks for; raises the refusal."""
         return self._site.gateway.query(self._question(sql))
+
+    def estimate(self, estimate: Estimate, *, data: str) -> pa.Table:
+        """The table of a model fitted over the rows of a question; raises the refusal."""
+        return self._site.gateway.query(replace(self._question(data), fit=Fit(estimate)))
 
     def sensitivity(self, sql: str, *, runs: Runs | None = None) -> Sensitivity:
         """The same with an interval for each figure, from other sets of links; raises the refusal."""

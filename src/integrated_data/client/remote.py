@@ -120,6 +120,16 @@ class Connection:
         got = self.send("POST", "queries", json={"sql": sql}, prefer="respond-async")
         return Running(got.json()["query"], self)
 
+    def estimate(self, estimator: str, formula: str, *, data: str, **how: Any) -> Answer:
+        """A model fitted by the service over the rows of a question: its table; raises the refusal.
+
+        `estimator`: mean, total, linear, logistic, poisson, kaplan-meier or cox; `how`: weights, stratum,
+        cluster, level, width, step (see `model/estimate.py`).
+        """
+        asked = {"estimator": estimator, "formula": formula, "sql": data, **how}
+        got = self.send("POST", "estimates", json=asked, accept=ARROW)
+        return Answer(got.headers["x-ids-query"], _rows(got))
+
     def sensitivity(self, sql: str, **runs: Any) -> dict[str, Any]:
         """How far an answer depends on links: `rows`, `by_threshold`, `unseen`. `runs`: thresholds, draws, measures."""
         found: dict[str, Any] = self.send("POST", "sensitivity", json={"sql": sql, **runs}).json()

@@ -11,7 +11,18 @@ from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.event import Event
 
 #: Body fields that go into the audit chain as well; the text itself stays in the query table.
-AUDITED = ("sql_sha256", "tables", "columns", "decision", "rows", "seconds", "rule", "result_sha256", "runs")
+AUDITED = (
+    "sql_sha256",
+    "tables",
+    "columns",
+    "decision",
+    "rows",
+    "seconds",
+    "rule",
+    "result_sha256",
+    "runs",
+    "estimate",
+)
 
 
 def begin(store: Store, query: str, *, project: str, person: str, state: QueryState, body: dict[str, Any]) -> None:

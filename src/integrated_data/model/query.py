@@ -35,6 +35,13 @@ class Failure(StrEnum):
     SYNTAX = "syntax"
     BARRED = "barred"  # it reached for what the worker has locked
     UNSUPPORTED = "unsupported"
+    KIND = "kind"  # a model's column is no number
+    VALUES = "values"  # a model's column holds values that the model cannot take
+    CATEGORIES = "categories"  # a model's column has too many
+    TOO_FEW = "too few"  # rows for a model
+    SINGULAR = "singular"  # a model's columns tell each other
+    UNCONVERGED = "unconverged"
+    MODEL = "model"  # an estimator is asked for what it does not do
     STOPPED = "stopped"  # the process ended without a word
     CANCELLED = "cancelled"
     OTHER = "other"

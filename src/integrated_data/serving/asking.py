@@ -15,6 +15,7 @@ from integrated_data.access.gateway import Question
 from integrated_data.access.sensitivity import Runs, sensitivity
 from integrated_data.approve.roles import check_may, check_project
 from integrated_data.model.errors import AbsentRefusal, SignInRefusal
+from integrated_data.model.estimate import Fit
 from integrated_data.model.people import Action
 from integrated_data.model.signing_in import SignedIn
 from integrated_data.serving import formats, shapes
@@ -78,10 +79,23 @@ router = APIRouter(prefix="/v1", responses=REFUSALS, tags=["queries"])
 @router.post("/queries", responses=RESULT, response_class=Response)
 async def ask(body: shapes.AskBody, request: Request, *, who: Who, desk: AtDesk, project: Project) -> Response:
     """Ask a question. `Accept` chooses the format; `Prefer: respond-async` answers at once with the id."""
+    return await _answered(Question(who.person, project, body.sql), request, who=who, desk=desk)
+
+
+@router.post("/estimates", responses=RESULT, response_class=Response)
+async def estimate(
+    body: shapes.EstimateBody, request: Request, *, who: Who, desk: AtDesk, project: Project
+) -> Response:
+    """Fit a model over the rows of a question: the same as asking it, with the model's table as the answer."""
+    question = Question(who.person, project, body.sql, Fit(body.estimate()))
+    return await _answered(question, request, who=who, desk=desk)
+
+
+async def _answered(question: Question, request: Request, *, who: SignedIn, desk: Desk) -> Response:
     form = formats.chosen(request.headers.get("accept"))
     if form is None:
         return _no_format()
-    visit = desk.ask(Question(who.person, project, body.sql), who)
+    visit = desk.ask(question, who)
     if "respond-async" in request.headers.get("prefer", ""):
         place = {"Location": f"/v1/queries/{visit.query}", "Preference-Applied": "respond-async"}
         return JSONResponse(_status(visit, desk), HTTPStatus.ACCEPTED, headers=place)

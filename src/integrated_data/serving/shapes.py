@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from integrated_data.access.gate import LONGEST
+from integrated_data.model.estimate import Estimate, Estimator
+from integrated_data.vocabulary import formula
 
 ID = r"^[A-Za-z0-9_.-]{1,64}$"
 
@@ -17,6 +19,31 @@ class AskBody(_Body):
     """A question."""
 
     sql: str = Field(max_length=LONGEST, description="One SELECT over the project's tables.")
+
+
+#: A column that says how a sample was drawn.
+_COLUMN = r"^([A-Za-z_][A-Za-z0-9_]{0,62})?$"
+
+
+class EstimateBody(_Body):
+    """A model over the rows of a question: its formula names columns of the question's result."""
+
+    estimator: Estimator
+    formula: str = Field(max_length=formula.LONGEST, description="outcome ~ a + b:c + C(d) * log(e)")
+    sql: str = Field(max_length=LONGEST, description="One SELECT over the project's tables.")
+    weights: str = Field("", pattern=_COLUMN)
+    stratum: str = Field("", pattern=_COLUMN)
+    cluster: str = Field("", pattern=_COLUMN)
+    level: float = Field(0.95, gt=0.5, lt=1)
+    width: float = Field(0, ge=0, le=1e9, description="Of a survival curve's steps; 0: a twentieth of its time.")
+    step: int = Field(10, ge=1, le=1_000_000, description="Fewest events of a survival curve's step.")
+
+    def estimate(self) -> Estimate:
+        """The estimate that it asks for."""
+        return Estimate(
+            self.estimator, self.formula, weights=self.weights, stratum=self.stratum, cluster=self.cluster,
+            level=self.level, width=self.width, step=self.step,
+        )  # fmt: skip
 
 
 class SensitivityBody(_Body):

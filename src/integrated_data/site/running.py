@@ -45,7 +45,7 @@ class ProcessWorker:
         folder = Path(tempfile.mkdtemp(prefix="query-", dir=self.scratch))
         try:
             (folder / "spill").mkdir()
-            return Running(job, self.isolation.launch(files, folder / "spill"), folder=folder)
+            return Running(job, self.isolation.launch(files, folder / "spill", fits=job.fit is not None), folder=folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -77,6 +77,8 @@ class Running:
         ]
         body: dict[str, Any] = {"sql": job.sql, "views": views, "limits": asdict(job.limits), "scratch": launch.scratch}
         body["kept"] = asdict(job.kept) if job.kept is not None else None
+        if job.fit is not None:
+            body["estimate"] = {"estimate": job.fit.estimate.told(), "unit": job.fit.unit, "few": job.fit.few}
         assert self._process.stdin is not None
         with self._process.stdin as inlet:
             inlet.write(json.dumps(body).encode())

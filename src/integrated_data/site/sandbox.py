@@ -23,9 +23,9 @@ PACKAGE = Path(integrated_data.__file__).parent
 LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64")
 NOBODY = "65534"
 
-#: A worker gives Arrow and needs no numpy, which pyarrow would load: a third of its start.
-START = "import sys; sys.modules['numpy'] = None; import integrated_data.site.worker as w; w.leave(w.main())"
-WORKER = ("-s", "-P", "-B", "-c", START)
+#: A worker that fits no model needs no numpy, which pyarrow would load: a third of its start.
+BARE = "import sys; sys.modules['numpy'] = None; "
+START = "import integrated_data.site.worker as w; w.leave(w.main())"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Isolation(Protocol):
         """What it is called in the log: bubblewrap or process."""
         ...
 
-    def launch(self, files: tuple[Path, ...], scratch: Path) -> Launch:
-        """How to start a worker that may read `files` and write under `scratch`."""
+    def launch(self, files: tuple[Path, ...], scratch: Path, *, fits: bool = False) -> Launch:
+        """How to start a worker that may read `files` and write under `scratch`. `fits`: it fits a model."""
         ...
 
 
@@ -59,7 +59,7 @@ class Bubblewrap:
     more: tuple[str, ...] = ("--disable-userns",)  # no sandbox within: known from version 0.8 on
     name: str = "bubblewrap"
 
-    def launch(self, files: tuple[Path, ...], scratch: Path) -> Launch:
+    def launch(self, files: tuple[Path, ...], scratch: Path, *, fits: bool = False) -> Launch:
         """See `Isolation.launch`; refuses files that lie where the interpreter's own are shown."""
         for file in files:
             _check_apart(file)
@@ -68,7 +68,7 @@ class Bubblewrap:
         for file, place in zip(files, places, strict=True):
             arguments += ["--ro-bind", str(file), place]
         arguments += ["--bind", str(scratch), "/scratch", "--chdir", "/", "--remount-ro", "/"]
-        return Launch((*arguments, "--", sys.executable, *WORKER), {}, places, "/scratch")
+        return Launch((*arguments, "--", sys.executable, *worker(fits)), {}, places, "/scratch")
 
     def enclosure(self) -> list[str]:
         """The sandbox itself, with the interpreter and the libraries in it and nothing else."""
@@ -91,10 +91,15 @@ class PlainProcess:
 
     name: str = "process"
 
-    def launch(self, files: tuple[Path, ...], scratch: Path) -> Launch:
+    def launch(self, files: tuple[Path, ...], scratch: Path, *, fits: bool = False) -> Launch:
         """See `Isolation.launch`."""
         environment = {"PYTHONPATH": str(PACKAGE.parent), "LC_ALL": "C.UTF-8"}
-        return Launch((sys.executable, *WORKER), environment, tuple(str(f) for f in files), str(scratch))
+        return Launch((sys.executable, *worker(fits)), environment, tuple(str(f) for f in files), str(scratch))
+
+
+def worker(fits: bool) -> tuple[str, ...]:
+    """The interpreter's arguments."""
+    return ("-s", "-P", "-B", "-c", START if fits else BARE + START)
 
 
 def choose(*, production: bool, program: str | None = None) -> Isolation:

@@ -1,8 +1,9 @@
 """The worker: a process of its own that runs one checked query over a project's files and ends.
 
 Started as `site/sandbox.py` says. Standard input: one JSON document, the job.
-Standard output: the result as an Arrow IPC stream. Standard error: how far it is; last line, one JSON
-document with how it ended, which holds counts and a class of failure, never a message of the engine's.
+Standard output: the result as an Arrow IPC stream, or the table of the model that the job asks to fit
+over it. Standard error: how far it is; last line, one JSON document with how it ended, which holds
+counts and a class of failure, never a message of the engine's.
 
 Its connection opens nothing but the files of the job, and its settings are locked before the query
 is read. It checks by itself that the query is one SELECT.
@@ -22,6 +23,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from integrated_data.model.estimate import of_told
 from integrated_data.model.query import Failure
 from integrated_data.vocabulary.sql import name, names, text
 
@@ -62,9 +64,9 @@ FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
 class Ended(Exception):  # noqa: N818 - how the worker stops itself, not an error of the code
     """The query ends here for a reason of the worker's own."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, named: str = "") -> None:
         super().__init__(failure.value)
-        self.failure = failure
+        self.failure, self.named = failure, named
 
 
 def confine(limits: dict[str, Any]) -> None:
@@ -160,6 +162,8 @@ def run(job: dict[str, Any], sink: Any) -> int:
     threading.Thread(target=_tell, args=(connection,), daemon=True).start()
     try:
         reader = connection.execute(statements[0]).to_arrow_reader(BATCH)
+        if job.get("estimate"):
+            reader = _estimated(_read(reader, limits=limits), job["estimate"])
         return _write(reader, sink, limits=limits)
     finally:
         clock.cancel()
@@ -171,6 +175,32 @@ def _tell(connection: duckdb.DuckDBPyConnection) -> None:
         time.sleep(TOLD_EVERY)
         sys.stderr.write(f"{SHARE}{max(0.0, connection.query_progress()):.1f}\n")
         sys.stderr.flush()
+
+
+def _read(reader: pa.RecordBatchReader, *, limits: dict[str, Any]) -> pa.Table:
+    """Rows for a model, within the limits of a result."""
+    batches, rows, size = [], 0, 0
+    for batch in reader:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows > limits["rows"] or size > limits["result"]:
+            raise Ended(Failure.ROWS if rows > limits["rows"] else Failure.RESULT)
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema=reader.schema)
+
+
+def _estimated(rows: pa.Table, told: dict[str, Any]) -> pa.RecordBatchReader:
+    """The table of a model over rows; `told`: the estimate, and with `unit` and `few` its influence instead."""
+    from integrated_data.site import estimating
+
+    estimate = of_told(told["estimate"])
+    try:
+        if told["unit"]:
+            found = estimating.influence(rows, estimate, unit=told["unit"], few=told["few"])
+        else:
+            found = estimating.fit(rows, estimate)
+    except estimating.Unfit as unfit:
+        raise Ended(unfit.failure, unfit.named) from None
+    return found.to_reader()
 
 
 def _write(reader: pa.RecordBatchReader, sink: Any, *, limits: dict[str, Any]) -> int:
@@ -189,7 +219,7 @@ def _write(reader: pa.RecordBatchReader, sink: Any, *, limits: dict[str, Any]) -
 def failure_of(error: Exception, sql: str) -> tuple[Failure, str]:
     """The class of an error, and a name that it is about if the query's own text holds that name."""
     if isinstance(error, Ended):
-        return error.failure, ""
+        return error.failure, error.named
     found = next((f for kind, f in FAILURES if isinstance(error, kind)), Failure.OTHER)
     message = str(error)
     if found in (Failure.MEMORY, Failure.BARRED) and SPILL.search(message):
