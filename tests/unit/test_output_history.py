@@ -11,6 +11,7 @@ from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.output import ReleaseLimits
 from integrated_data.output.check import shape_of
 from integrated_data.output.evidence import evidence
+from integrated_data.output.following import Change, followed
 from integrated_data.output.history import leaks
 from integrated_data.output.ledger import Ledger
 from integrated_data.output.members import members_sql, read
@@ -102,3 +103,20 @@ def test_a_table_comes_back_from_the_ledger_as_it_was(engine: DuckDB, tmp_path: 
     assert (found.request, found.table.figures, found.table.words) == ("O-1", kept.figures, kept.words)
     new = table(engine, "SELECT region, count(*) FROM pay WHERE pay < 99 GROUP BY region")
     assert leaks(new, found.table, below=BELOW) == leaks(new, kept, below=BELOW) != ([], [])
+
+
+def test_a_merge_brings_tables_nearer_and_a_split_counts_for_nobody(engine: DuckDB) -> None:
+    north, men = (table(engine, f"SELECT count(*) FROM pay WHERE {rows}") for rows in ("region = 'N'", "region <> 'N'"))
+    people = north.membership.numbers
+    now, split = np.arange(people, dtype=np.uint32), np.zeros(people, bool)
+    of_north, of_south = (int(t.added().number[0]) for t in (north, men))
+    assert followed(north, Change(now, split)) is None
+    now[of_south], split[of_north] = of_north, True
+    after = followed(men, Change(now, split))
+    assert after is not None
+    assert (men.membership.people.tolist(), after.membership.people.tolist()) == ([40], [39])
+    both = leaks(after, north, below=BELOW)
+    assert both == ([], [])
+    one = followed(north, Change(np.zeros(people, np.uint32), np.zeros(people, bool)))
+    assert one is not None
+    assert one.membership.people.tolist() == [1], "whoever is one person is one person, in however many rows"

@@ -62,6 +62,13 @@ class Ledger:
         for place in (self._folder / "numbers").glob(f"*/{project}"):
             place.unlink()
 
+    def renumber(self, index: str, now: NDArray[np.uint32]) -> None:
+        """Give the keys of every project the numbers that stand for theirs. `now`: of each number given."""
+        for place in (self._folder / "numbers" / index).glob("[!.]*"):
+            held = self._numbers(index, place.name)
+            if held is not None:
+                self._seal.write(place, {"keys": held[0], "numbers": now[held[1]]})
+
     def people(self, index: str) -> int:
         """How many people of an index have a number."""
         place = self._folder / "given" / index
@@ -127,8 +134,15 @@ class Ledger:
         part.mkdir(mode=0o700, parents=True)
         for file in place.iterdir():
             os.link(file, part / file.name)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
+        self.exchange(part, target)
+
+    def exchange(self, place: Path, target: Path) -> None:
+        """Put the folder of a table in the place of another of its name, or of none."""
+        gone = target.with_name(f".{target.name}.gone.{secrets.token_hex(4)}")
+        if target.exists():
+            target.rename(gone)
+        place.rename(target)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def requests(self) -> frozenset[str]:
         """The requests whose tables are in the ledger."""

@@ -128,11 +128,19 @@ def remember(
                     groups.append(csr_array(everybody - adds))
     for held in groups:
         held.eliminate_zeros()
-    codes, classes, counted = _classes(members, numbers=numbers, people=people)
-    levels = tuple(_level(held, classes) for held in groups)
     added = Added(numbers, members.group, members.counted, members.rows, members.sums, tuple(groups))
     words, counts = tuple(m.words for m in shape.measures), tuple(m.counts for m in shape.measures)
-    told = Told(tuple(figures), words, counts, prints_of(added, measures=len(words)))
+    return made_of(added, people=people, figures=tuple(figures), measures=(words, counts))
+
+
+def made_of(
+    added: Added, *, people: int, figures: tuple[Figure, ...], measures: tuple[tuple[str, ...], tuple[bool, ...]]
+) -> Remembered:
+    """A table from what each person adds. `measures`: the words of each, and whether it counts."""
+    words, counts = measures
+    codes, classes, counted = _classes(added, people=people)
+    levels = tuple(_level(held, classes) for held in added.inside)
+    told = Told(figures, words, counts, prints_of(added, measures=len(words)))
     membership = in_blocks(levels, codes, counted=counted, prints=told.prints)
     return Remembered(membership, lambda: told, lambda: added)
 
@@ -231,25 +239,23 @@ def _level(groups: csr_array, classes: csr_array) -> Level:
     return Level(members, disjoint=int(members.sum(axis=0).max(initial=0)) <= 1)
 
 
-def _classes(
-    members: Members, *, numbers: NDArray[np.uint32], people: int
-) -> tuple[Codes, csr_array, NDArray[np.bool_]]:
+def _classes(added: Added, *, people: int) -> tuple[Codes, csr_array, NDArray[np.bool_]]:
     """Of each ledger number its class; the groups of each class; and whether its people count.
 
     People of the same groups are of one class: found by a random number for each group, added up.
     """
+    numbers, groups = added.number, added.inside[0].shape[1]
     linked = np.flatnonzero(numbers != NOBODY)
     times = np.bincount(numbers[linked], minlength=people)
     one = linked[times[numbers[linked]] == 1]
     several = linked[times[numbers[linked]] > 1]
-    groups = len(members.cells)
     codes = np.zeros(people, np.uint32)
-    kind = members.group[one].astype(np.int64) * 2 + members.counted[one]
+    kind = added.group[one].astype(np.int64) * 2 + added.counted[one]
     there = np.flatnonzero(np.bincount(kind, minlength=2 * groups))
     place = np.zeros(2 * groups, np.uint32)
     place[there] = np.arange(1, len(there) + 1)
     codes[numbers[one]] = place[kind]
-    rows, sure = _several(members, numbers, entries=several, codes=codes, after=len(there))
+    rows, sure = _several(added, entries=several, codes=codes, after=len(there))
     rows = [np.array([k // 2]) for k in there] + rows
     row = np.repeat(np.arange(1, len(rows) + 1), [len(r) for r in rows])
     column = np.concatenate([*rows, np.zeros(0, np.int64)])
@@ -258,19 +264,20 @@ def _classes(
 
 
 def _several(
-    members: Members, numbers: NDArray[np.uint32], *, entries: NDArray[np.intp], codes: Codes, after: int
+    added: Added, *, entries: NDArray[np.intp], codes: Codes, after: int
 ) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
     """Classes of people with several entries, into `codes` `after` others; groups of each, and if it counts."""
     if not len(entries):
         return [], np.zeros(0, bool)
-    order = entries[np.lexsort((members.group[entries], numbers[entries]))]
-    again = (np.diff(numbers[order].astype(np.int64)) == 0) & (np.diff(members.group[order]) == 0)
+    numbers = added.number
+    order = entries[np.lexsort((added.group[entries], numbers[entries]))]
+    again = (np.diff(numbers[order].astype(np.int64)) == 0) & (np.diff(added.group[order]) == 0)
     order = order[np.concatenate([[True], ~again])]
     who, first = np.unique(numbers[order], return_index=True)
-    marks = np.random.default_rng(0).integers(1, 1 << 62, size=len(members.cells) + 1, dtype=np.uint64)
-    sure = members.counted[order[first]]
-    kinds = np.add.reduceat(marks[members.group[order]], first) * np.uint64(2) + sure
+    marks = np.random.default_rng(0).integers(1, 1 << 62, size=added.inside[0].shape[1] + 1, dtype=np.uint64)
+    sure = added.counted[order[first]]
+    kinds = np.add.reduceat(marks[added.group[order]], first) * np.uint64(2) + sure
     _, example, code = np.unique(kinds, return_index=True, return_inverse=True)
     codes[who] = code + (1 + after)
     ends = np.append(first, len(order))
-    return [members.group[order[ends[e] : ends[e + 1]]] for e in example], sure[example]
+    return [added.group[order[ends[e] : ends[e + 1]]] for e in example], sure[example]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -26,9 +27,12 @@ from integrated_data.site.service_keys import service_key
 Ids: TypeAlias = NDArray[np.int64]
 
 
-def open_ledger(places: Places) -> Ledger:
-    """The release ledger of an installation."""
-    return Ledger(places.ledger, service_key(places, "ledger"))
+@contextmanager
+def open_ledger(places: Places, *, alone: bool = False) -> Iterator[Ledger]:
+    """The release ledger of an installation; `alone`: while nobody else has it open, to change what is in it."""
+    places.ledger.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(places.ledger / ".lock", alone=alone):
+        yield Ledger(places.ledger, service_key(places, "ledger"))
 
 
 @dataclass(frozen=True)
@@ -47,45 +51,57 @@ class Remembering:
 
 def number(places: Places, sealer: Sealer, *, project: str, made: Remembering) -> None:
     """Give everybody behind a project's new keys a number in the ledger, where they have none."""
-    ledger = open_ledger(places)
-    for index, pairs in made.made.items():
-        if f"{index}_key" not in UNITS:
-            continue
-        entities, tokens = (np.concatenate([pair[n] for pair in pairs]) for n in (0, 1))
-        with _locked(places, index):
-            entities, first = np.unique(entities, return_index=True)
-            numbers = _numbers(places, sealer, index=index, entities=entities)
-            ledger.put_numbers(index, project, keys=tokens[first], numbers=numbers)
+    with open_ledger(places, alone=True) as ledger:
+        for index, pairs in made.made.items():
+            if f"{index}_key" in UNITS:
+                entities, tokens = (np.concatenate([pair[n] for pair in pairs]) for n in (0, 1))
+                entities, first = np.unique(entities, return_index=True)
+                numbers = _numbers(places, sealer, index=index, entities=entities)
+                ledger.put_numbers(index, project, keys=tokens[first], numbers=numbers)
+
+
+def known(places: Places, sealer: Sealer, *, index: str) -> tuple[Ids, NDArray[np.uint32]]:
+    """Entities of an index that have a ledger number, in order, and the number of each."""
+    place = _place(places, index)
+    if not place.exists():
+        return np.zeros(0, np.int64), np.zeros(0, np.uint32)
+    with sealer.read(place) as file:
+        held = np.load(io.BytesIO(file.read()))
+    return held["entities"], held["numbers"]
+
+
+def keep(places: Places, sealer: Sealer, *, index: str, entities: Ids, numbers: NDArray[np.uint32]) -> None:
+    """Write down which entity has which number, in place of what was written."""
+    order, place = np.argsort(entities), _place(places, index)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with sealer.write(place) as file:
+        np.savez(file, entities=entities[order], numbers=numbers[order])
+
+
+def _place(places: Places, index: str) -> Path:
+    return places.identified / "numbers" / f"{index}.npz"
 
 
 def _numbers(places: Places, sealer: Sealer, *, index: str, entities: Ids) -> NDArray[np.uint32]:
     """The number of each entity; new ones follow those that were given, in random order."""
-    place = places.identified / "numbers" / f"{index}.npz"
-    known, numbers = np.zeros(0, np.int64), np.zeros(0, np.uint32)
-    if place.exists():
-        with sealer.read(place) as file:
-            held = np.load(io.BytesIO(file.read()))
-        known, numbers = held["entities"], held["numbers"]
-    new = np.setdiff1d(entities, known)
+    held, numbers = known(places, sealer, index=index)
+    new = np.setdiff1d(entities, held)
     if len(new):
-        given = len(known) + np.random.default_rng().permutation(len(new)).astype(np.uint32)
-        known, numbers = np.concatenate([known, new]), np.concatenate([numbers, given.astype(np.uint32)])
-        order = np.argsort(known)
-        known, numbers = known[order], numbers[order]
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with sealer.write(place) as file:
-            np.savez(file, entities=known, numbers=numbers)
-    return np.asarray(numbers[np.searchsorted(known, entities)])
+        first = int(numbers.max(initial=0)) + 1 if len(numbers) else 0
+        given = first + np.random.default_rng().permutation(len(new)).astype(np.uint32)
+        held, numbers = np.concatenate([held, new]), np.concatenate([numbers, given.astype(np.uint32)])
+        keep(places, sealer, index=index, entities=held, numbers=numbers)
+        order = np.argsort(held)
+        held, numbers = held[order], numbers[order]
+    return np.asarray(numbers[np.searchsorted(held, entities)])
 
 
 @contextmanager
-def _locked(places: Places, index: str) -> Iterator[None]:
-    """One process at a time gives numbers."""
-    folder = places.identified / "numbers"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / f"{index}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+def _locked(place: Path, *, alone: bool) -> Iterator[None]:
+    """Hold a file's lock, with others or alone."""
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)

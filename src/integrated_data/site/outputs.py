@@ -32,12 +32,11 @@ def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
     with site.store.read() as connection:
         known = outputs.get_request(connection, request)
     run = runner(site, known.project, person=known.person)
-    return requests.check(
-        site.store, run, request=request, actor=actor, folder=site.places.outputs, ledger=open_ledger(site.places)
-    )
+    with open_ledger(site.places) as ledger:
+        return requests.check(site.store, run, request=request, actor=actor, folder=site.places.outputs, ledger=ledger)
 
 
 def release(places: Places, store: Store, *, request: str, actor: str) -> Path:
     """Release a request that may leave; returns the folder of its files."""
-    ledger = open_ledger(places)
-    return releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)
+    with open_ledger(places) as ledger:
+        return releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)

@@ -168,7 +168,8 @@ def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
     projects.close_project(site.store, project, by=by)
     removed = provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was closed")
     fingerprint = site.vault.destroy_project_key(project)
-    ledgering.open_ledger(site.places).forget(project)
+    with ledgering.open_ledger(site.places, alone=True) as ledger:
+        ledger.forget(project)
     left = sum(1 for place in (site.places.projects / project).rglob("*") if place.is_file())
     facts = {"fingerprint": fingerprint, "grants_removed": removed, "files_left": left}
     site.store.record(Event("project.key_destroyed", by, f"project/{project}", facts))

@@ -1,6 +1,6 @@
 """After a new index version: the job that matches again what it leaves in doubt and renews the grants it touches.
 
-    plan → relink-0001 … → grants → renew-0001 …
+    plan → ledger → relink-0001 … → grants → renew-0001 …
 
 One job for each version, run oldest version first. Every step is written down when it is done, so a
 job that was killed goes on where it stood. Until a project's step is done its old copies serve; its
@@ -23,6 +23,7 @@ from integrated_data.model.errors import Refusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import PRESENCE
 from integrated_data.publish.presence import KEY
+from integrated_data.site import following
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_project
 
@@ -67,6 +68,9 @@ def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
     jobs.take(site.store, job.id, kind="refresh", subject=job.subject, actor=site.actor)
     try:
         touched = _step(site, job, step="plan", work=lambda: _plan(site, job))["touched"]
+        ledger = _step(
+            site, job, step="ledger", work=lambda: (following.follow(site, job.index, version=job.version), None)
+        )
         again = [t["delivery"] for t in touched if t["again"] or t["decided"]]
         relinked = []
         for number, delivery in enumerate(again, 1):
@@ -83,7 +87,7 @@ def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
         with site.store.change(event) as change:
             jobs.finish(change, job.id, state="failed", reason=str(refusal))
         raise
-    report = _report(job, touched, relinked=relinked, renewed=renewed)
+    report = _report(job, touched, relinked=relinked, renewed=renewed) | {"ledger": ledger}
     with site.store.change(Event("index.refreshed", site.actor, job.subject, {"job": job.id, **_counts(report)})) as c:
         jobs.finish(c, job.id)
     return report
@@ -176,4 +180,5 @@ def _report(job: Job, touched: list[Facts], *, relinked: list[Facts], renewed: l
 
 def _counts(report: dict[str, Any]) -> dict[str, Any]:
     kept = ("version", "records_merged", "records_matched_again", "bytes", "seconds")
-    return {k: report[k] for k in kept} | {"projects": len(report["projects"])}
+    followed = {"ledger_tables": report["ledger"]["tables"], "releases_nearer": report["ledger"]["nearer"]}
+    return {k: report[k] for k in kept} | {"projects": len(report["projects"]), **followed}
