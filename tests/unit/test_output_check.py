@@ -204,13 +204,25 @@ def test_a_second_table_about_one_person_less_does_not_leave(world: World) -> No
     assert most.lane is Lane.AUTOMATIC, "a difference of many people tells of nobody"
 
 
-def test_a_third_table_about_one_dataset_is_for_people(world: World) -> None:
-    """Three tables of which no two are near can be added and subtracted."""
+def test_a_third_table_that_tells_nothing_with_the_others_leaves(world: World) -> None:
     world.released("SELECT region, count(*) AS n FROM lfs GROUP BY region")
     world.released("SELECT region, avg(pay) AS pay FROM lfs GROUP BY region")
-    third = world.checked("SELECT region, sum(pay) AS pay FROM lfs GROUP BY region")
-    assert third.lane is Lane.REVIEW
-    assert ("several releases", Outcome.REVIEW) in said(third)
+    assert world.checked("SELECT region, sum(pay) AS pay FROM lfs GROUP BY region").lane is Lane.AUTOMATIC
+
+
+def test_a_third_table_that_tells_of_one_person_with_the_others_does_not_leave(world: World) -> None:
+    """Everybody less the south less the north above 90 is one man; no two of the three are near."""
+    world.released("SELECT count(*) AS n FROM lfs")
+    world.released("SELECT sex, count(*) AS n FROM lfs GROUP BY sex")
+    world.released("SELECT count(*) AS n FROM lfs WHERE region = 'S'")
+    third = world.checked("SELECT region, count(*) AS n FROM lfs WHERE region = 'N' AND pay > 90 GROUP BY region")
+    assert third.lane is Lane.REFUSED
+    (finding,) = (f for f in third.findings if f.rule == "difference between releases")
+    with world.store.read() as connection:
+        everybody, by_sex, south = (release.request for release in outputs.releases(connection))
+    assert f"release {everybody} and release {south} it tells of too few people" in finding.reason
+    assert by_sex not in finding.reason
+    assert finding.reason.endswith("does not: N")
 
 
 def test_the_stricter_minimum_of_both_tables_counts(world: World) -> None:

@@ -1,7 +1,7 @@
 """The comparison of a request with everything that has left, across projects, and of its tables with each other."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +15,9 @@ from integrated_data.output.check import Checked
 from integrated_data.output.history import Leak, leaks
 from integrated_data.output.ledger import Kept, Ledger
 from integrated_data.output.members import Members
+from integrated_data.output.programs import BeyondBudgetError
 from integrated_data.output.remembered import NOBODY, Remembered, remember
+from integrated_data.output.together import NAMED, Joint, together
 
 #: Where a request's tables lie until they leave, under its folder: `ledger/<index>/<request>.<number>`.
 FOLDER = "ledger"
@@ -34,35 +36,71 @@ class Given:
 
 @dataclass(frozen=True)
 class Compared:
-    """What the comparison found. `seen`: the releases that the request was compared with."""
+    """What the comparison found: with one release each, and `joint` with several.
+
+    `seen`: the releases that the request was compared with; `beyond`: more than the attacker can solve in time.
+    """
 
     given: tuple[Given, ...]
+    joint: tuple[Joint, ...]
+    beyond: bool
     unnumbered: tuple[str, ...]
     seen: tuple[str, ...]
 
     def findings(self, project: str, left: "Left", *, request: str) -> list[Finding]:
         """What the check says; releases of other projects are not named: their reviewers know them."""
-        of = {release.request: release.project for release in left.releases}
+        names = _Names({r.request: r.project for r in left.releases}, project, request)
         found = []
         for other, several in dict.fromkeys((g.request, g.leak.reveals > 1) for g in self.given):
             cells = {(g.index, g.cell) for g in self.given if (g.request, g.leak.reveals > 1) == (other, several)}
-            what = f"release {other}" if of.get(other) == project else "a release of another project"
-            what = "another table of this request" if other == request else what
             tells, outcome = "tells of too few people", Outcome.REFUSE
             if several:
                 tells, outcome = "tells the sum of withheld cells", Outcome.REVIEW
             reason = (
-                f"Together with {what} it {tells}: ask for the same people as there, or for groups that differ by more"
+                f"Together with {names.of((other,))} it {tells}: ask for the same people as there, or for groups that "
+                "differ by more"
             )
             found.append(Finding("difference between releases", outcome, reason, len(cells)))
+        found += [names.finding(joint) for joint in self.joint]
+        if self.beyond:
+            reason = "With this, more is known of these people than the attacker can try in time: people look"
+            found.append(Finding("several releases", Outcome.REVIEW, reason))
         if self.unnumbered:
             reason = f"The {', '.join(self.unnumbered)} keys of this project are older than the ledger: rotate them"
             found.append(Finding("not in the ledger", Outcome.REVIEW, reason))
-        return found
+        return list(dict.fromkeys(found))
 
     def told(self) -> list[dict[str, Any]]:
         """Everything found, for the reviewers inside."""
-        return [asdict(given) for given in self.given]
+        return [*(asdict(given) for given in self.given), *(asdict(joint) for joint in self.joint)]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What an author may know of releases. `of_project`: whose each is; `project` and `request` are the author's."""
+
+    of_project: Mapping[str, str]
+    project: str
+    request: str
+
+    def of(self, requests: Sequence[str]) -> str:
+        """Some releases in words."""
+        own = [f"release {r}" for r in requests if self.of_project.get(r) == self.project and r != self.request]
+        others = [r for r in requests if r != self.request and self.of_project.get(r) != self.project]
+        if others:
+            own.append("a release of another project" if len(others) == 1 else "releases of other projects")
+        return " and ".join(own) or "another table of this request"
+
+    def finding(self, joint: Joint) -> Finding:
+        """What the check says of tables that give something away together, and what would make it safe."""
+        cells = list(dict.fromkeys(cell.words() for cell in joint.cells if cell.request == self.request))
+        named = "; ".join(cells[:NAMED]) + ("" if len(cells) <= NAMED else f" and {len(cells) - NAMED} more")
+        tells = "tells of too few people" if joint.withheld is None else "tells a cell that was held back"
+        reason = (
+            f"Added to and taken from {self.of(joint.requests)} it {tells}. Without these cells, or with each of them "
+            f"put together with another, it does not: {named}"
+        )
+        return Finding("difference between releases", Outcome.REFUSE, reason, len(cells))
 
 
 @dataclass(frozen=True)
@@ -97,12 +135,36 @@ def compare(
             ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
             mine.setdefault(index, []).append((signature, table))
     left_with = {release.request for release in left.releases} - {request}
+    kept = [kept for index in mine for kept in ledger.tables(index, of=left_with)]
     given = [
         *_among(mine, request=request, below=left.below),
-        *(g for index in mine for kept in ledger.tables(index, of=left_with)
-          for _, table in mine[index] for g in _between(table, kept, below=left.with_each[kept.request])),
-    ]  # fmt: skip
-    return Compared(tuple(given), tuple(dict.fromkeys(unnumbered)), tuple(sorted(left_with)))
+        *(g for k in kept for _, table in mine[k.index] for g in _between(table, k, below=left.with_each[k.request])),
+    ]
+    joint: list[Joint] = []
+    beyond = False
+    if all(g.leak.reveals > 1 for g in given):  # else it does not leave anyway
+        new = {index: [table for _, table in held] for index, held in mine.items()}
+        joint, beyond = _jointly(new, kept, request=request, left=left)
+    numberless = tuple(dict.fromkeys(unnumbered))
+    return Compared(tuple(given), tuple(joint), beyond, numberless, tuple(sorted(left_with)))
+
+
+def _jointly(
+    new: Mapping[str, Sequence[Remembered]], kept: Sequence[Kept], *, request: str, left: "Left"
+) -> tuple[list[Joint], bool]:
+    """What a request's tables give away with several releases, and whether it is beyond the attacker."""
+    found: list[Joint] = []
+    least = {**left.with_each, request: left.below}
+    beyond = False
+    order = {release.request: number for number, release in enumerate(left.releases)}
+    for index, tables in new.items():
+        of_index = sorted((k for k in kept if k.index == index), key=lambda k: order.get(k.request, -1))
+        earlier = [(k.request, k.table) for k in of_index]
+        try:
+            found += together([(request, table) for table in tables], earlier, index=index, least=least)
+        except BeyondBudgetError:
+            beyond = True
+    return found, beyond
 
 
 def adopt(ledger: Ledger, *, request: str, place: Path) -> int:
@@ -113,16 +175,29 @@ def adopt(ledger: Ledger, *, request: str, place: Path) -> int:
     return len(tables)
 
 
-def since(ledger: Ledger, *, request: str, place: Path, left: Left) -> tuple[str, ...]:
-    """Releases that a checked request gives something away with; `left`: those that left after its check."""
-    unseen = {release.request for release in left.releases} - {request}
-    found = set()
-    for folder in _folders(place) if unseen else []:
-        tables = [ledger.read(table) for table in sorted(folder.glob(f"{request}.*"))]
-        for kept in ledger.tables(folder.name, of=unseen):
-            if any(any(_between(table, kept, below=left.with_each[kept.request])) for table in tables):
-                found.add(kept.request)
-    return tuple(sorted(found))
+def since(
+    ledger: Ledger, *, request: str, place: Path, left: Left, seen: Collection[str]
+) -> tuple[tuple[str, ...], bool]:
+    """Releases that a checked request gives something away with, of those that left after its check.
+
+    `seen`: those that it was checked with. Also whether that is beyond the attacker.
+    """
+    unseen = {release.request for release in left.releases} - {request, *seen}
+    if not unseen:
+        return (), False
+    mine = {
+        folder.name: [ledger.read(table) for table in sorted(folder.glob(f"{request}.*"))] for folder in _folders(place)
+    }
+    kept = [k for index in mine for k in ledger.tables(index, of={*seen, *unseen} - {request})]
+    found = {
+        k.request
+        for k in kept
+        if k.request in unseen
+        and any(any(_between(table, k, below=left.with_each[k.request])) for table in mine[k.index])
+    }
+    joint, beyond = _jointly(mine, kept, request=request, left=left)
+    found |= {other for one in joint for other in one.requests if unseen & set(one.requests)} & unseen
+    return tuple(sorted(found)), beyond
 
 
 def _folders(place: Path) -> list[Path]:

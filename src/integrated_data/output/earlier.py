@@ -1,27 +1,22 @@
 """What has left before and the ledger cannot compare: people look at what resembles it.
 
-The ledger compares proven tables person by person, two at a time (`compared.py`): where more than two of a
-project are about one dataset, a sum of some of them may tell what no two do. Of a table whose shape is not
-proven nobody knows who is behind it, so anything about a dataset that the project has released such a
-table from, other than the very same table, goes to review; and so does an unproven table itself.
-Revoked releases count: they have been read.
+The ledger compares proven tables person by person, with each release and with all of them at once
+(`compared.py`). Of a table whose shape is not proven nobody knows who is behind it, so anything about a
+dataset that the project has released such a table from, other than the very same table, goes to review;
+and so does an unproven table itself. Revoked releases count: they have been read.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations, permutations
+from itertools import combinations
 from pathlib import Path
 
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Finding, Lane, Outcome, OutputRequest, Release, Signature
-from integrated_data.output.compared import Left, since, summed
+from integrated_data.output.compared import Left, since
 from integrated_data.output.ledger import Ledger
 
 #: The measure of a table whose quantities are not known.
 UNKNOWN = "*"  # remembered for people who compare; no rule reads it
-
-
-#: Tables about one dataset that the ledger compares all of: two at a time.
-MOST = 2
 
 
 def similar(
@@ -47,20 +42,6 @@ def similar(
             for other in release.signatures
         )
     )
-
-
-def several(
-    signatures: Sequence[Signature], project: str, *, request: str, releases: Iterable[Release]
-) -> Finding | None:
-    """What the check says where more than two tables could be added and subtracted."""
-    others = (o for r in releases if r.project == project and r.request != request for o in r.signatures)
-    left = {o for o in others if any(_resembles(s, o) for s in signatures)}
-    loose = {o for s, o in permutations(signatures, 2) if _resembles(s, o) and not summed(s, o)}
-    tables = len(left) + max(1, len(loose))
-    if tables <= MOST:
-        return None
-    reason = "With this, more than two tables of the project are about one dataset; sums of several are for people"
-    return Finding("several releases", Outcome.REVIEW, reason, tables)
 
 
 def finding(found: Sequence[str]) -> Finding | None:
@@ -97,16 +78,13 @@ def guard(
 ) -> None:
     """Refuse to release what a release that its check has not seen resembles or gives something away with."""
     new = [release for release in releases if release.request not in request.seen]
-    remembered = ledger.requests()
-    unseen = sorted({
-        *similar(request.signatures, request.project, request=request.id, releases=new, remembered=remembered),
-        *since(ledger, request=request.id, place=place, left=left_of(new)),
-    })  # fmt: skip
-    if not unseen and request.lane is Lane.AUTOMATIC:
-        added = several(request.signatures, request.project, request=request.id, releases=releases)
-        known = [release for release in releases if release.request in request.seen]
-        if added and not several(request.signatures, request.project, request=request.id, releases=known):
-            unseen = [release.request for release in new if release.project == request.project]
+    similar_to = similar(
+        request.signatures, request.project, request=request.id, releases=new, remembered=ledger.requests()
+    )
+    told, beyond = since(ledger, request=request.id, place=place, left=left_of(releases), seen=request.seen)
+    unseen = sorted({*similar_to, *told})
+    if beyond and not unseen and request.lane is Lane.AUTOMATIC:
+        unseen = [release.request for release in new]
     if unseen:
         own = {release.request for release in releases if release.project == request.project}
         named = [release for release in unseen if release in own] or ["a release of another project"]

@@ -92,7 +92,6 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
     found = earlier.similar(signatures, known.project, request=request, releases=gone, remembered=remembered)
     findings = _findings(
         checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found),
-        earlier.several(signatures, known.project, request=request, releases=gone),
         *met.findings(known.project, left, request=request),
     )  # fmt: skip
     lane = lane_of(findings)
