@@ -74,3 +74,20 @@ def test_a_settled_record_is_not_asked_wide_keys_nor_its_weak_candidates(engine:
     engine.view("numbered", "SELECT number AS record, * FROM sent")
     pairs = engine.rows(block.candidates_sql(VEHICLES, "numbered", index_keys="index_keys")).to_pylist()
     assert sorted((p["record"], p["entity"]) for p in pairs) == [(10, 0), (11, 2)]
+
+
+def test_an_entity_that_is_taken_away_leaves_the_record_to_who_resembles_it(engine: DuckDB) -> None:
+    keys(engine, [
+        {"number": 0, "plate": "AB1", "make": "FORD", "words": ["RED"]},
+        {"number": 1, "plate": "AB2", "make": "FORD"},
+    ])  # fmt: skip
+    stored(engine)
+    keys(engine, [{"number": 10, "plate": "AB1", "make": "FORD", "words": ["RED"]}], relation="sent")
+    engine.view("numbered", "SELECT number AS record, * FROM sent")
+    engine.load("taken", Held(pa.table({"record": [10], "entity": [0]})))
+    whole, apart = (
+        engine.rows(block.candidates_sql(VEHICLES, "numbered", index_keys="index_keys", apart=taken)).to_pylist()
+        for taken in (None, "taken")
+    )
+    assert [(p["record"], p["entity"]) for p in whole] == [(10, 0)]
+    assert [(p["record"], p["entity"]) for p in apart] == [(10, 1)]

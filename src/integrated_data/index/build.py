@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from integrated_data.engine import Engine
-from integrated_data.index import entities, link, renumber, settle, write
+from integrated_data.index import candidates, entities, link, renumber, settle, write
 from integrated_data.index.matching import block, decide, pairs, prepare, rivals, train
 from integrated_data.index.matching.basis import Basis, Learnt, frequencies_sql
 from integrated_data.index.matching.definition import MatchDefinition
@@ -123,9 +123,9 @@ def _compared(
     """What records are judged by, and the pairs of those that the delivery touches."""
     kept = source.basis or previous
     basis = kept.basis() if kept else Basis()
-    held = link.count(engine, f"{WORK}_stands")
+    held = candidates.count(engine, f"{WORK}_stands")
     counted = source.basis is None and basis.outgrown(held)
-    told = link.count(engine, f"{WORK}_records") > 0  # nothing is learnt from a source that says nothing
+    told = candidates.count(engine, f"{WORK}_records") > 0  # nothing is learnt from a source that says nothing
     new = source.basis is None and source.name not in basis.sources and told
     if kept:
         engine.load(f"{WORK}_frequencies", kept.frequencies())
@@ -156,7 +156,7 @@ def _begun(
     engine: Engine, trainer: train.Trainer, *, definition: MatchDefinition, basis: Basis, source: Source
 ) -> Basis:
     """The basis with a new source, its model trained on its records against those of others."""
-    own, others = link.count(engine, f"{WORK}_records"), link.count(engine, f"{WORK}_old_forms")
+    own, others = candidates.count(engine, f"{WORK}_records"), candidates.count(engine, f"{WORK}_old_forms")
     model = assumed(definition)
     if others:
         sides = train.Sides(f"{WORK}_records", f"{WORK}_old_forms", (own, others))

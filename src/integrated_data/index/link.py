@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.index import context
+from integrated_data.index import candidates, context, strangers
+from integrated_data.index.candidates import SETTLED, Scored, count
 from integrated_data.index.explain import explain
-from integrated_data.index.matching import block, decide, prepare, score, tellers, train
+from integrated_data.index.matching import absence, decide, prepare, score, tellers, train
 from integrated_data.index.matching.decide import Competing, Edges, Floats, Ints, Posterior
 from integrated_data.index.matching.definition import MatchDefinition
 from integrated_data.index.matching.model import Model, assumed, check, with_rivals
@@ -20,22 +21,13 @@ from integrated_data.index.store import Version
 from integrated_data.model.linkage import Band
 from integrated_data.vocabulary.sql import name, text
 
-#: Pairs this far (log2) below even odds against the whole index are not kept: no posterior feels them.
-FLOOR = 8.0
-
 #: The strongest claims to an entity that any other claim is held against.
 CLAIMANTS = 50
 
-#: Weight (log2) of a record that the index was loaded from: nothing else competes.
-IDENTICAL = 400.0
-
 NO_FLOOR = 1e6  # a floor that drops nothing
 
-#: Stands for the number of an exact rule where a record is known to be an entity.
-SETTLED = -2  # as context.CONTEXT does where its household decided
-
 #: Tables made on the way.
-TABLES = ("records", "pairs", "same", "edges", "rivalling", "best", "own")
+TABLES = ("records", "edges", "rivalling", "best", "own")
 
 NO_EVIDENCE = "nothing to match on"
 SAME_RECORD = "the same record"
@@ -50,7 +42,8 @@ class Request:
     other share one. `model`: a stored model; None means train one. `cleaned`: `records` was made by
     `clean`. `explain`: table to make with the reasons (see `explain.explain`). `telling`, `without`:
     see `seat.Matching`. `context`: see `index.context`. `learns`: a model that does not know how far each source
-    of the index can be relied on is told by this delivery, trained now or stored.
+    of the index can be relied on, or how often strangers resemble a record, is told by this delivery, trained
+    now or stored.
     """
 
     records: str
@@ -100,16 +93,6 @@ class Clock:
         self.seconds[step] = round(self.seconds.get(step, 0.0) + time.perf_counter() - start, 4)
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Candidates of a delivery: edges, the rule each satisfies (-1: none), and how many records can match."""
-
-    edges: Edges
-    rule: Ints
-    records: int
-    evidence: int
-
-
 def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: Request) -> LinkReport:
     """Match records to an index version; makes table `request.out` with the columns of a link table."""
     clock, work = Clock(), f"{request.out}_work"
@@ -126,18 +109,22 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
             check(model, definition)
             model = with_rivals(model, definition, counts=version.about.rivals)
         with clock.step("score"):
-            scored = _candidates(engine, version, model=model, work=work)
+            scored = candidates.scored(engine, version, model=model, work=work)
         with clock.step("decide"):
             found = _decided(engine, version, model=model, scored=scored, request=request)
         if request.learns and not model.told and len(version.about.sources) > 1:
             with clock.step("sources"):
                 model = _with_tellers(engine, version, model=model, pass_one=(scored, found), work=work)
                 if model.told:
-                    scored = _candidates(engine, version, model=model, work=work)
+                    scored = candidates.scored(engine, version, model=model, work=work)
                     found = _decided(engine, version, model=model, scored=scored, request=request)
+        if request.learns and model.strangers is None:
+            with clock.step("strangers"):
+                model = _with_strangers(engine, version, model=model, pass_one=(scored, found), request=request)
         if request.context:
             with clock.step("context"):
                 scored, found = _in_context(engine, version, model=model, pass_one=(scored, found), request=request)
+        found = absence.adjusted(scored.edges, found, records=scored.evidence, strangers=model.strangers)
         if request.explain is not None:
             with clock.step("explain"):
                 _hold(engine, scored.edges, probability=found.probability, table=f"{work}_edges")
@@ -149,7 +136,7 @@ def match(engine: Engine, trainer: train.Trainer, *, version: Version, request: 
                 engine.create(request.telling, _telling_sql(definition, work))
         return replace(report, entities=version.about.entities, seconds=clock.seconds, model=model)
     finally:
-        engine.drop(*(f"{work}_{table}" for table in (*TABLES, *context.TABLES)))
+        engine.drop(*(f"{work}_{table}" for table in (*TABLES, *candidates.TABLES, *context.TABLES, *strangers.TABLES)))
         version.unload(engine, f"{work}_index")
 
 
@@ -167,13 +154,37 @@ def _in_context(
     return scored, _decided(engine, version, model=model, scored=scored, request=request)
 
 
-def _decided(engine: Engine, version: Version, *, model: Model, scored: Scored, request: Request) -> Posterior:
+def _with_strangers(
+    engine: Engine, version: Version, *, model: Model, pass_one: tuple[Scored, Posterior], request: Request
+) -> Model:
+    """The model with what some records that were surely found are taken for without their entity."""
+    (scored, found), work = pass_one, f"{request.out}_work"
+    sure = (found.probability >= version.definition.policy.sure) & (scored.rule != SETTLED)
+    taken = strangers.taken(engine, scored.edges, sure=sure, work=work)
+    if taken is None:
+        return model
+    instead = candidates.apart(engine, version, model=model, taken=f"{work}_taken", work=work)
+    rest = replace(scored, edges=strangers.without(scored.edges, taken, found=instead))
+    chance = _decided(engine, version, model=model, scored=rest, request=request, given=found)
+    seen = absence.counted(strangers.chances(rest.edges, chance.probability, records=taken))
+    return replace(model, strangers=seen)
+
+
+def _decided(
+    engine: Engine,
+    version: Version,
+    *,
+    model: Model,
+    scored: Scored,
+    request: Request,
+    given: Posterior | None = None,
+) -> Posterior:
     """Probability that each candidate is the record, sharing out candidates between records."""
     competing = None
     if not request.one_to_one:
         competing = _competing(engine, version.definition, model=model, scored=scored, work=f"{request.out}_work")
     sizes = (max(scored.evidence, 1), version.about.entities)
-    return decide.posterior(scored.edges, sizes=sizes, competing=competing)
+    return decide.posterior(scored.edges, sizes=sizes, competing=competing, given=given)
 
 
 def _with_tellers(
@@ -203,63 +214,6 @@ def _train(engine: Engine, trainer: train.Trainer, *, version: Version, work: st
         f"{work}_records", f"{work}_index_forms", (count(engine, f"{work}_records"), version.about.forms)
     )
     return train.trained(engine, trainer, start=assumed(version.definition), definition=version.definition, sides=sides)
-
-
-def count(engine: Engine, relation: str, *, where: str = "TRUE") -> int:
-    """Rows of a relation for which `where` holds."""
-    return int(engine.rows(f"SELECT count(*) AS n FROM {name(relation)} WHERE {where}").column("n")[0].as_py())
-
-
-def _candidates(engine: Engine, version: Version, *, model: Model, work: str) -> Scored:
-    """Score all candidate pairs, a chunk of records at a time; only pairs that can matter are kept."""
-    definition, records = version.definition, f"{work}_records"
-    total = count(engine, records)
-    relations = score.Relations(f"{work}_pairs", records, f"{work}_index_forms")
-    silent = score.silent(engine, definition, records=records)
-    scored = score.scored_sql(
-        definition, model, compared=score.compared_sql(definition, relations, silent=silent, tellers=model.told),
-        among=version.about.entities, floor=float(np.log2(max(version.about.entities, 1))) - FLOOR,
-    )  # fmt: skip
-    parts = []
-    for start in range(0, max(total, 1), definition.policy.chunk):
-        chunk = f"record BETWEEN {start} AND {start + definition.policy.chunk - 1}"
-        pairs = block.candidates_sql(definition, records, index_keys=f"{work}_index_keys", where=chunk)
-        engine.create(f"{work}_pairs", pairs)
-        parts.append(engine.rows(scored))
-    parts.append(_same_records(engine, version, work=work))
-    table = pa.concat_tables(parts)
-    edges, rule = _merged(table)
-    return Scored(edges, rule, total, count(engine, records, where=prepare.has_evidence_sql(definition)))
-
-
-def _same_records(engine: Engine, version: Version, *, work: str) -> pa.Table:
-    """Pairs of records that the index was loaded from: the same record id, the same content, one entity."""
-    engine.create(
-        f"{work}_same",
-        f"SELECT l.record, l.record_id::VARCHAR AS record_id, f.form FROM "
-        f"(SELECT record, record_id, {prepare.print_sql(version.definition)} AS print FROM "
-        f"{name(f'{work}_records')}) l "
-        f"JOIN {name(f'{work}_index_forms')} f ON f.print = l.print",
-    )
-    return engine.rows(
-        f"SELECT s.record, any_value(r.entity) AS entity, {IDENTICAL}::DOUBLE AS weight, {SETTLED}::TINYINT AS rule "
-        f"FROM {name(f'{work}_same')} s JOIN {name(f'{work}_index_records')} r "
-        "ON r.form = s.form AND r.record_id = s.record_id "
-        "GROUP BY s.record HAVING count(DISTINCT r.entity) = 1"
-    )
-
-
-def _merged(table: pa.Table) -> tuple[Edges, Ints]:
-    """Edges in a fixed order, each pair once with its highest weight."""
-    record = table.column("record").to_numpy().astype(np.int64)
-    entity = table.column("entity").to_numpy().astype(np.int64)
-    weight: Floats = table.column("weight").to_numpy().astype(np.float64)
-    rule = table.column("rule").to_numpy().astype(np.int64)
-    order = np.lexsort((-weight, entity, record))
-    record, entity = record[order], entity[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (record[1:] != record[:-1]) | (entity[1:] != entity[:-1])
-    return Edges(record[first], entity[first], weight[order][first]), rule[order][first]
 
 
 def _competing(engine: Engine, definition: MatchDefinition, *, model: Model, scored: Scored, work: str) -> Competing:

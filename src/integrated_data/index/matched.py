@@ -24,8 +24,9 @@ from integrated_data.vocabulary.sql import name, names
 class MatchedIndex(Remembering):
     """See `index.seat.Seat`. Models are kept per dataset and set of columns, and named by their hash.
 
-    A model that was kept before it was known how far each source of the index can be relied on judges all
-    sources alike; the first delivery that shows it tells it, and it is kept so (`told_now` in the report).
+    A model that was kept before it was known how far each source of the index can be relied on, or how often
+    strangers resemble a record, judges without; the first delivery that shows it tells it, and it is kept so
+    (`told_now` in the report).
     """
 
     matching: MatchDefinition
@@ -62,7 +63,7 @@ class MatchedIndex(Remembering):
             telling=matching.telling, without=matching.without, learns=not matching.residual,
         )  # fmt: skip
         report = match(tools.engine, tools.trainer, version=version, request=request)
-        told_now = kept is not None and report.model is not None and bool(report.model.told) and not kept.told
+        told_now = kept is not None and report.model is not None and _knows_more(report.model, kept)
         if place is not None and report.model is not None and (kept is None or told_now):
             _keep(place, report.model)
         named = hashlib.sha256(report.model.to_json().encode()).hexdigest()[:12] if report.model else None
@@ -126,6 +127,11 @@ def model_name(definition: MatchDefinition, columns: Iterable[str]) -> str:
     """Name of the file of a model for records with those columns (`record_id` too) and that definition."""
     about = ",".join([*sorted(columns), repr(definition)])
     return f"{hashlib.sha256(about.encode()).hexdigest()[:12]}.json"
+
+
+def _knows_more(model: Model, kept: Model) -> bool:
+    """Whether a delivery told a kept model of its sources, or of strangers."""
+    return (bool(model.told) and not kept.told) or (model.strangers is not None and kept.strangers is None)
 
 
 def _keep(place: Path, model: Model) -> None:

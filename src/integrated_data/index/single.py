@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from integrated_data.engine import Engine
 from integrated_data.index import explain, link
+from integrated_data.index.candidates import FLOOR
 from integrated_data.index.matching import block, decide, prepare, score
 from integrated_data.index.matching.decide import Edges, Floats, Ints
 from integrated_data.index.matching.definition import Field, MatchDefinition
@@ -189,7 +190,7 @@ class Matcher:
     def _answer(self, scored: pa.Table, *, ready: _Prepared, alternatives: int) -> Answer:
         definition, among = self.version.definition, self.version.about.entities
         weight: Floats = scored.column("weight").to_numpy().astype(np.float64)
-        scored = scored.filter(pa.array(weight >= math.log2(max(among, 1)) - link.FLOOR))
+        scored = scored.filter(pa.array(weight >= math.log2(max(among, 1)) - FLOOR))
         entity = scored.column("entity").to_numpy().astype(np.int64)
         weight = scored.column("weight").to_numpy().astype(np.float64)
         edges = Edges(np.zeros(len(entity), dtype=np.int64), entity, weight)

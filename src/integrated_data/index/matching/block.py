@@ -88,22 +88,25 @@ def key_tables(definition: MatchDefinition, out: str) -> tuple[str, ...]:
     return tuple(f"{out}_{kind}" for kind in range(len(definition.keys)))
 
 
-def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: str, where: str = "TRUE") -> str:
+def candidates_sql(
+    definition: MatchDefinition, relation: str, *, index_keys: str, where: str = "TRUE", apart: str | None = None
+) -> str:
     """Pairs worth comparing of a cleaned relation with `record`: `record`, `entity`, each once.
 
     A pair shares a key. A record is settled when one of its candidates shares all first keys, or as many
     as the policy says: further keys are then not made, and candidates that share half as many or fewer
     (of first keys: fewer than half), which most do, are left out because they cannot compete. `where`
-    chooses records.
+    chooses records. `apart`: relation of pairs (`record`, `entity`) that are left out, as if the index did not
+    hold the entity.
     """
     first, narrow, wide = turns(definition)
     held = f"SELECT * FROM {name(relation)} WHERE {where}"
-    others = _sharing_sql(definition, "asked", kinds=narrow, index_keys=index_keys)
+    others = _sharing_sql(definition, "asked", kinds=narrow, index_keys=index_keys, apart=apart)
     found = f"SELECT record, entity, 1 AS shares FROM ({others})"
     steps = [f"asked AS ({held})"]
     chosen = []
     if first:
-        sharing = _sharing_sql(definition, relation, kinds=first, index_keys=index_keys, where=where)
+        sharing = _sharing_sql(definition, relation, kinds=first, index_keys=index_keys, where=where, apart=apart)
         steps = [
             f"first AS MATERIALIZED (SELECT record, entity, count(*) AS shares FROM ({sharing}) GROUP BY ALL)",
             f"plain AS MATERIALIZED (SELECT DISTINCT record FROM first WHERE shares = {len(first)})",
@@ -122,7 +125,7 @@ def candidates_sql(definition: MatchDefinition, relation: str, *, index_keys: st
         "WHERE s.most IS NULL OR 2 * n.shares > s.most"
     )
     if wide:
-        near += f" UNION {_sharing_sql(definition, 'unsettled', kinds=wide, index_keys=index_keys)}"
+        near += f" UNION {_sharing_sql(definition, 'unsettled', kinds=wide, index_keys=index_keys, apart=apart)}"
     return f"WITH {', '.join(steps)} {' UNION ALL '.join([*chosen, f'({near})'])}"
 
 
@@ -137,11 +140,18 @@ def turns(definition: MatchDefinition) -> tuple[tuple[int, ...], tuple[int, ...]
 
 
 def _sharing_sql(
-    definition: MatchDefinition, relation: str, *, kinds: Collection[int], index_keys: str, where: str = "TRUE"
+    definition: MatchDefinition,
+    relation: str,
+    *,
+    kinds: Collection[int],
+    index_keys: str,
+    where: str = "TRUE",
+    apart: str | None = None,
 ) -> str:
     """`record` and `entity`, once for every key of those kinds that they share."""
     keys = keys_sql(definition, relation, number="record", where=where, kinds=kinds)
+    left = f"ANTI JOIN {name(apart)} a ON a.record = d.number AND a.entity = i.entity " if apart else ""
     return (
         f"SELECT d.number AS record, i.entity FROM ({keys}) d JOIN {name(index_keys)} i ON i.key = d.key "
-        f"WHERE i.kind IN ({', '.join(map(str, kinds))})"
+        f"{left}WHERE i.kind IN ({', '.join(map(str, kinds))})"
     )

@@ -72,17 +72,20 @@ class _Side:
     group: Ints  # of each edge in `order`
 
 
-def posterior(edges: Edges, *, sizes: tuple[int, int], competing: Competing | None = None) -> Posterior:
+def posterior(
+    edges: Edges, *, sizes: tuple[int, int], competing: Competing | None = None, given: Posterior | None = None
+) -> Posterior:
     """Probability that each pair is one entity.
 
     `sizes`: records that hold anything to match on, and entities in the index. `competing` None
-    means that no two records are one entity (one-to-one).
+    means that no two records are one entity (one-to-one). `given`: what is known of the share present and the
+    share claimed; estimated otherwise.
     """
     if len(edges) == 0:
         return Posterior(np.zeros(0), LOWEST)
     by_record, by_entity = _side(edges.record), _side(edges.entity)
     ratio = np.exp2(np.minimum(edges.weight, HUGE)) / sizes[1]
-    present, claimed = PRIOR_PRESENT, 0.0
+    present, claimed = (given.present, given.claimed) if given else (PRIOR_PRESENT, 0.0)
     to_record: Floats = np.ones(len(edges))
     chance: Floats = np.zeros(len(edges))
     for _ in range(ROUNDS):
@@ -92,6 +95,8 @@ def posterior(edges: Edges, *, sizes: tuple[int, int], competing: Competing | No
         to_record = _left(claims, by_entity, competing=competing)
         joint = claims * to_record
         chance = joint / (1.0 + joint)
+        if given is not None:
+            continue
         seen = chance.sum() + PRIOR_RECORDS * PRIOR_PRESENT
         present = float(np.clip(seen / (sizes[0] + PRIOR_RECORDS), LOWEST, HIGHEST))
         taken = np.minimum(np.add.reduceat(chance[by_entity.order], by_entity.starts), 1.0)

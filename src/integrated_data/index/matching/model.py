@@ -36,11 +36,20 @@ class RivalCounts:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """How surely records are found when their own entity is out of the index (see `absence`): how many were
+    tried, and how many of them fell into each bin of log2 odds."""
+
+    tried: int
+    counted: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Model:
     """A model. `rivals`: those an average entity has in the index; `origin`: assumed or trained.
 
     `told`: shares of matches on each level by comparison, for forms of each source that can be told
-    from others, the most reliable first (see `tellers`).
+    from others, the most reliable first (see `tellers`). `strangers`: None where too few records showed them.
     """
 
     index: str
@@ -48,6 +57,7 @@ class Model:
     rivals: float = 0.0
     origin: str = "assumed"
     told: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)
+    strangers: Strangers | None = None
 
     def to_json(self) -> str:
         """The model as JSON text."""
@@ -59,7 +69,9 @@ class Model:
         body = json.loads(text)
         shares = {name: Shares(tuple(s["m"]), tuple(s["u"]), tuple(s["rival"])) for name, s in body["shares"].items()}
         told = {s: {c: tuple(m) for c, m in of.items()} for s, of in body.get("told", {}).items()}
-        return Model(**{**body, "shares": shares, "told": told})
+        seen = body.get("strangers")
+        strangers = Strangers(seen["tried"], tuple(seen["counted"])) if seen else None
+        return Model(**{**body, "shares": shares, "told": told, "strangers": strangers})
 
 
 def assumed(definition: MatchDefinition) -> Model:
