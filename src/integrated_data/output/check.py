@@ -1,11 +1,13 @@
 """The check of one table: its shape, the evidence behind its cells, the rules, what is withheld."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pyarrow as pa
 
 from integrated_data.model.errors import OutputRefusal, QueryRefusal
+from integrated_data.model.estimate import Estimate, Fit
 from integrated_data.model.output import (
     Cell,
     CellEvidence,
@@ -28,7 +30,13 @@ from integrated_data.output.table import Table
 from integrated_data.output.table_rules import Drawn, table_findings
 from integrated_data.output.tree import Unproven, parsed, tables
 
-Run = Callable[[str], pa.Table]
+
+class Run(Protocol):
+    """Runs one SELECT for a request's author, or fits a model over its rows."""
+
+    def __call__(self, sql: str, fit: Fit | None = None, /) -> pa.Table:
+        """The rows, or what is asked of the model."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Checked:
     """One table after the check. `evidence`: for each unit of protection, what is behind each cell.
 
     `members`: whose rows they are. `broken`: the rules that cells break; `withheld`: those cells and
-    what hides them. A table without a shape has no evidence: people decide about all of it.
+    what hides them. A table without a shape has no evidence: people decide about all of it. `estimate`:
+    the model that it is of; `told`: the cells that such a model tells of, though it shows none of them.
     """
 
     query: str
@@ -47,6 +56,13 @@ class Checked:
     broken: Mapping[Cell, tuple[Rule, ...]] | None = None
     withheld: frozenset[Cell] = frozenset()
     members: tuple[Members, ...] = ()
+    estimate: Estimate | None = None
+    told: frozenset[Cell] = frozenset()
+
+    @property
+    def published(self) -> frozenset[Cell]:
+        """The cells that a reader knows something of."""
+        return (self.told or frozenset(row.cell for row in self.table.rows)) - self.withheld
 
 
 def shape_of(sql: str, views: Mapping[str, View]) -> Shape:
@@ -63,9 +79,16 @@ def check_table(
     """Check one result against the evidence of its query; `result` is that of `Shape.result`."""
     try:
         shape = shape_of(sql, views)
-    except Unproven as unproven:
+    except Unproven as broke:
         drawn = Drawn(tabular.of_result(result), rows=_fewest(sql, views))
-        return _unproven(query, drawn, limits=limits, unproven=unproven)
+        return unproven(query, drawn, limits=limits, unproven=broke)
+    return check_proven(query, shape, result=result, views=views, run=run, limits=limits)
+
+
+def check_proven(
+    query: str, shape: Shape, *, result: pa.Table, views: Mapping[str, View], run: Run, limits: ReleaseLimits
+) -> Checked:
+    """The same for a result whose shape is known."""
     table = tabular.of_shape(result, shape)
     behind, held = [], []
     for unit in range(len(shape.units)):
@@ -73,10 +96,10 @@ def check_table(
             members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
         except QueryRefusal:
             drawn, broke = Drawn(tabular.of_result(result)), Unproven("Its evidence could not be computed")
-            return _unproven(query, drawn, limits=limits, unproven=broke)
+            return unproven(query, drawn, limits=limits, unproven=broke)
         held.append(members)
         behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
-    _same_data(table, behind)
+    check_same_data(table, behind)
     failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
     drawn = Drawn(table, tuple(behind), sample=shape.sample)
     findings = [*_cell_findings(failing), *table_findings(drawn, limits)]
@@ -126,7 +149,8 @@ def _with_empty(known: dict[Cell, CellEvidence], table: Table, *, shape: Shape) 
     return known | empty
 
 
-def _unproven(query: str, drawn: Drawn, *, limits: ReleaseLimits, unproven: Unproven) -> Checked:
+def unproven(query: str, drawn: Drawn, *, limits: ReleaseLimits, unproven: Unproven) -> Checked:
+    """A table that nobody can vouch for."""
     first = Finding(unproven.rule, unproven.outcome, unproven.reason, len(drawn.table.rows))
     return Checked(query, drawn.table, None, (first, *table_findings(drawn, limits)))
 
@@ -152,7 +176,7 @@ def _failing(
     return found
 
 
-def _same_data(table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]]) -> None:
+def check_same_data(table: Table, evidence: Sequence[Mapping[Cell, CellEvidence]]) -> None:
     """Refuse when the evidence is not about the cells and figures of the result."""
     changed = OutputRefusal(
         "The data behind this request have changed since it was made",

@@ -130,8 +130,7 @@ def compare(
             if numbers is None:
                 unnumbered.append(index)
                 continue
-            published = frozenset(row.cell for row in one.table.rows) - one.withheld
-            table = remember(members, one.shape, numbers=numbers, people=ledger.people(index), published=published)
+            table = remember(members, one.shape, numbers=numbers, people=ledger.people(index), published=one.published)
             ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
             mine.setdefault(index, []).append((signature, table))
     left_with = {release.request for release in left.releases} - {request}

@@ -24,8 +24,9 @@ from integrated_data.model.output import (
 from integrated_data.output import chart
 from integrated_data.output.check import Checked
 from integrated_data.output.limits import HeldTo
+from integrated_data.output.model_rules import MODEL_RULES, ModelRule
 from integrated_data.output.requested import as_json
-from integrated_data.output.rules import CELL_RULES, DEGREES_OF_FREEDOM
+from integrated_data.output.rules import CELL_RULES, DEGREES_OF_FREEDOM, Rule
 from integrated_data.output.table import TOTAL, UNNAMED, to_csv
 
 #: Findings about the query or the request, not about single cells, that may be told outside.
@@ -85,12 +86,16 @@ def _table_record(checked: Checked, limits: HeldTo) -> dict[str, Any]:
     }
     if shape is None:
         return record | {"checks": [], "note": "The shape of the query is not proven: two reviewers decided"}
-    rules = [*CELL_RULES, *([DEGREES_OF_FREEDOM] if shape.parameters else [])]
+    if checked.estimate is not None:
+        record["model"] = checked.estimate.told()
+    rules: Sequence[Rule | ModelRule] = [*CELL_RULES, *([DEGREES_OF_FREEDOM] if shape.parameters else [])]
+    if checked.told:
+        rules = MODEL_RULES
     checks = [
         {
             "rule": rule.name, "threshold": rule.threshold(limits), "set_by": limits.sources(rule.limits),
             "argument": rule.argument, "source": rule.source,
-            "result": PASSES if rule.outcome is Outcome.WITHHOLD else "see for_reviewers",
+            "result": PASSES if rule.outcome in (Outcome.WITHHOLD, Outcome.REFUSE) else "see for_reviewers",
         }
         for rule in rules
     ]  # fmt: skip

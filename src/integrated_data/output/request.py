@@ -16,6 +16,7 @@ from integrated_data.control import grants, outputs, queries
 from integrated_data.control.store import Store
 from integrated_data.model.access import QueryState
 from integrated_data.model.errors import OutputRefusal
+from integrated_data.model.estimate import Estimate, Fit, of_told
 from integrated_data.model.output import (
     Ask,
     CheckReport,
@@ -34,6 +35,7 @@ from integrated_data.output.check import Checked, Run, check_table, protect, sha
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
 from integrated_data.output.limits import agreed, held_to
+from integrated_data.output.modelled import check_model, runnable
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.table import to_csv
 from integrated_data.output.tree import Unproven, tables
@@ -60,7 +62,11 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
         _check_author(known, ask)
         states.check_move(known.id, known.state, to=OutputState.REQUESTED)
     number = known.id if known is not None else f"O-{secrets.token_hex(6)}"
-    results = tuple(Asked(query, sql, _result(run, _runnable(sql, views))) for query, sql in texts.items())
+    models = _models(store, ask)
+    results = tuple(
+        Asked(query, sql, _result(run, sql, views=views, model=models.get(query)), models.get(query))
+        for query, sql in texts.items()
+    )
     sha256 = requested.keep(requested.place(folder, number), results)
     read = sorted({table for sql in texts.values() for table in _datasets(sql, store, project=ask.project)})
     check_may_leave(store, tuple(read))
@@ -81,10 +87,7 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
     views, limits = _views(store, known.project), held_to(store, known.datasets, project=known.project)
     place = requested.place(folder, request)
     asked = requested.asked(place, known.sha256)
-    checked = protect(
-        [check_table(one.query, one.sql, result=one.result, views=views, run=run, limits=limits) for one in asked],
-        limits,
-    )
+    checked = protect([_check(one, views=views, run=run, limits=limits) for one in asked], limits)
     signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
     left, signed = left_of(store, gone, known=known), tuple(zip(checked, signatures, strict=True))
     met = compare(ledger, known.project, request=request, tables=signed, place=place, left=left)
@@ -166,6 +169,13 @@ def _texts(store: Store, ask: Ask) -> Mapping[str, str]:
     return found
 
 
+def _models(store: Store, ask: Ask) -> Mapping[str, Estimate]:
+    """The models that were fitted over queries, by query."""
+    with store.read() as connection:
+        bodies = {query: queries.get(connection, query)["body"] for query in ask.queries}
+    return {query: of_told(body["estimate"]) for query, body in bodies.items() if "estimate" in body}
+
+
 def _views(store: Store, project: str) -> dict[str, View]:
     with store.read() as connection:
         held = grants.active(connection, project=project)
@@ -184,8 +194,15 @@ def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
         return sorted(held.values())
 
 
-def _result(run: Run, sql: str) -> pa.Table:
-    result = run(sql)
+def _check(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
+    if asked.estimate is not None:
+        return check_model(asked, views=views, run=run, limits=limits)
+    return check_table(asked.query, asked.sql, result=asked.result, views=views, run=run, limits=limits)
+
+
+def _result(run: Run, sql: str, *, views: Mapping[str, View], model: Estimate | None) -> pa.Table:
+    shown = _runnable(sql, views, model=model)
+    result = run(shown) if model is None else run(shown, Fit(model))
     if result.num_rows > MOST_CELLS:
         raise OutputRefusal(
             f"The result of a query has more than {MOST_CELLS:,} rows",
@@ -195,9 +212,9 @@ def _result(run: Run, sql: str) -> pa.Table:
     return result
 
 
-def _runnable(sql: str, views: Mapping[str, View]) -> str:
+def _runnable(sql: str, views: Mapping[str, View], *, model: Estimate | None) -> str:
     try:
-        return shape_of(sql, views).result
+        return shape_of(sql, views).result if model is None else runnable(sql, model, views=views)
     except Unproven:
         return sql
 

@@ -19,15 +19,17 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.model.errors import OutputRefusal
+from integrated_data.model.estimate import Estimate, of_told
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One query of a request with its result. `query`: its id in the log."""
+    """One query of a request with its result. `query`: its id in the log; `estimate`: the model fitted over it."""
 
     query: str
     sql: str
     result: pa.Table
+    estimate: Estimate | None = None
 
 
 def place(folder: Path, request: str) -> Path:
@@ -38,7 +40,9 @@ def place(folder: Path, request: str) -> Path:
 def keep(folder: Path, asked: tuple[Asked, ...]) -> str:
     """Write down what is asked for; returns the hash over all of it."""
     files = {f"asked-{n}.arrow": _arrow(one.result) for n, one in enumerate(asked, start=1)}
-    named = [{"query": one.query, "sql": one.sql} for one in asked]
+    named = [
+        {"query": one.query, "sql": one.sql, "estimate": one.estimate.told() if one.estimate else None} for one in asked
+    ]
     files["asked.json"] = as_json(named)
     write(folder, files)
     return digest(files)
@@ -55,7 +59,12 @@ def asked(folder: Path, sha256: str) -> tuple[Asked, ...]:
     if digest(files) != sha256:
         raise _changed(folder)
     results = [pa.ipc.open_file(files[f"asked-{n}.arrow"]).read_all() for n in range(1, len(named) + 1)]
-    return tuple(Asked(one["query"], one["sql"], result) for one, result in zip(named, results, strict=True))
+    return tuple(_asked(one, result) for one, result in zip(named, results, strict=True))
+
+
+def _asked(named: Mapping[str, Any], result: pa.Table) -> Asked:
+    told = named.get("estimate")
+    return Asked(named["query"], named["sql"], result, of_told(told) if told else None)
 
 
 def package(folder: Path, sha256: str) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from integrated_data.model.output import Outcome, ReleaseLimits
 from integrated_data.output.limits import HeldTo
+from integrated_data.output.model_rules import MODEL_RULES
 from integrated_data.output.rules import CELL_RULES, DEGREES_OF_FREEDOM
 from integrated_data.output.table_rules import TABLE_RULES
 
@@ -69,6 +70,6 @@ def limit_rows(limits: HeldTo) -> list[dict[str, object]]:
 
 
 def _rules() -> Iterator["Principle"]:
-    for rule in (*CELL_RULES, DEGREES_OF_FREEDOM, *TABLE_RULES):
+    for rule in (*CELL_RULES, DEGREES_OF_FREEDOM, *TABLE_RULES, *MODEL_RULES):
         yield Principle(rule.name, rule.outcome, rule.argument, rule.source, rule.threshold, rule.limits)
     yield from PRINCIPLES

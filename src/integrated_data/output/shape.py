@@ -96,7 +96,7 @@ class Shape:
     def key_names(self) -> tuple[str, ...]:
         """What each key is called in the output."""
         called = {c.key: c.name for c in self.columns if c.key is not None}
-        return tuple(called[number] for number in range(len(self.keys)))
+        return tuple(called.get(number, key) for number, key in enumerate(self.keys))
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Output control on the analyst's side: the service runs a request's queries for its author, through the gate."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,17 +7,23 @@ import pyarrow as pa
 from integrated_data.access.gateway import Question
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
+from integrated_data.model.estimate import Fit
 from integrated_data.model.output import Ask, CheckReport, OutputRequest
 from integrated_data.output import release as releasing
 from integrated_data.output import request as requests
+from integrated_data.output.check import Run
 from integrated_data.site.analysis import AnalysisSite
 from integrated_data.site.ledgering import open_ledger
 from integrated_data.site.places import Places
 
 
-def runner(site: AnalysisSite, project: str, *, person: str) -> Callable[[str], pa.Table]:
+def runner(site: AnalysisSite, project: str, *, person: str) -> Run:
     """Runs one SELECT for a person of a project, as they could: decided, checked, sandboxed, logged."""
-    return lambda sql: site.gateway.query(Question(person, project, sql))
+
+    def run(sql: str, fit: Fit | None = None, /) -> pa.Table:
+        return site.gateway.query(Question(person, project, sql, fit))
+
+    return run
 
 
 def ask(site: AnalysisSite, asked: Ask) -> OutputRequest:
