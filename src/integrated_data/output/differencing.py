@@ -19,7 +19,7 @@ sample is ours (decisions/0023).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,7 +44,9 @@ Numbers: TypeAlias = NDArray[np.uint32]
 #: Pairs of classes that are counted in a full matrix.
 FULL = 1 << 17
 
-Both: TypeAlias = NDArray[np.int64] | csr_array
+Said: TypeAlias = Callable[[int], NDArray[np.bool_] | None]
+
+Both: TypeAlias = NDArray[np.int32] | csr_array
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,12 @@ class Membership:
     def whole(self) -> bool:
         """Whether every cell has a class."""
         return bool((self.ends[1:] > self.ends[:-1]).all())
+
+    @cached_property
+    def kinds(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Cells of one class, and of several."""
+        alone = np.diff(self.ends) == 1
+        return np.flatnonzero(alone), np.flatnonzero(~alone)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -165,29 +173,31 @@ def starts(people: int) -> list[int]:
     return edges
 
 
-def near(one: Membership, other: Membership, *, below: int) -> tuple[list[Near], list[Near]]:
+def near(
+    one: Membership, other: Membership, *, below: int, said: Callable[[int], NDArray[np.bool_]] | None = None
+) -> tuple[list[Near], list[Near]]:
     """Cells that differ by fewer than `below` people from a union of cells of one level of the other table.
 
     Those of the first table against the second, then those of the second against the first. A cell of
-    which no part is in such a union is not among them.
+    which no part is in such a union is not among them. `said(side)`: cells of one that need not be looked
+    at, asked when some are near.
     """
-    tables = one, other
+    tables, known = (one, other), cache(said or (lambda _side: None))
     few = min(table.few + min(0, table.margin - below) for table in tables)
     found: tuple[list[Near], list[Near]] = [], []
     small = _small(one, other)
     if small is not None:
         shared = _Shared(tables, (one.sizes, other.sizes), both=small)
         for side in (0, 1):
-            found[side].extend(
-                shared.near(side, among=_every(tables, side, cells=tables[side].people < few), below=below)
-            )
+            among = _every(tables, side, cells=tables[side].people < few)
+            found[side].extend(shared.near(side, among=among, below=below, said=known))
     still = [_every(tables, side, cells=tables[side].people >= few) for side in (0, 1)]
     for shared, last in _samples(tables):
         for side in (0, 1):
             if not last:
                 waits = still[side] & (shared.people(side) < below)  # too few of its people were read
                 still[side] &= ~waits
-            closest = shared.near(side, among=still[side], below=below)
+            closest = shared.near(side, among=still[side], below=below, said=known)
             still[side] = waits if not last else still[side] & False
             for close in closest:
                 apart = close.apart if last else _settled(tables, side, close=close)
@@ -237,13 +247,15 @@ class _Shared:
     ) -> None:
         self._tables, self._sizes, self._both = tables, sizes, both
 
-    def near(self, side: int, *, among: NDArray[np.bool_], below: int) -> list[Near]:
+    def near(self, side: int, *, among: NDArray[np.bool_], below: int, said: Said) -> list[Near]:
         """Cells of one table, `among` levels of the other × cells, that come near to unions of the other's cells."""
         if not among.any():
             return []
         mine, other = self._tables[side], self._tables[1 - side]
         people, apart = self.people(side), self._apart(side)
-        rows = np.flatnonzero((apart < below) & among.any(axis=0))
+        wanted = (apart < below) & among.any(axis=0)
+        already = said(side) if wanted.any() else None
+        rows = np.flatnonzero(wanted if already is None else wanted & ~already)
         if not len(rows):
             return []
         shared = csr_array(mine.cells[rows] @ self._pairs(side) @ other.cells.T)
@@ -260,7 +272,11 @@ class _Shared:
         mine, sizes, people = self._tables[side], self._sizes[1 - side], self.people(side)
         if isinstance(self._both, np.ndarray) and mine.whole:
             both = self._both if side == 0 else np.ascontiguousarray(self._both.T)
-            shared = np.add.reduceat(both[mine.classes], mine.ends[:-1], axis=0)
+            shared = np.empty((len(people), both.shape[1]), both.dtype)
+            alone, several = mine.kinds
+            shared[alone] = both[mine.classes[mine.ends[alone]]]
+            for cell in several:
+                shared[cell] = both[mine.classes[mine.ends[cell] : mine.ends[cell + 1]]].sum(axis=0)
             shared *= 2
             shared -= sizes
             np.maximum(shared, 0, out=shared)
@@ -359,7 +375,7 @@ def _pairs(mine: Codes, theirs: Codes, *, sure: tuple[Membership, Membership]) -
     held += theirs
     all_sure = sure[0].all_counted or sure[1].all_counted
     if shape[0] * shape[1] <= FULL:
-        both = np.bincount(held, minlength=shape[0] * shape[1]).reshape(shape)
+        both = np.bincount(held, minlength=shape[0] * shape[1]).astype(np.int32).reshape(shape)
         both[0] = 0
         both[:, 0] = 0
         if not all_sure:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from integrated_data.output.differencing import Near, near
 from integrated_data.output.evidence import SAME
+from integrated_data.output.prints import Prints, drawn
 from integrated_data.output.remembered import NOBODY, Figure, Remembered
 
 
@@ -31,8 +32,33 @@ class Leak:
 
 def leaks(one: Remembered, other: Remembered, *, below: int) -> tuple[list[Leak], list[Leak]]:
     """Published cells of one table that a union of the other's comes too near to, and the other way round."""
-    mine, theirs = near(one.membership, other.membership, below=below)
+    sides = (one, other)
+    mine, theirs = near(
+        one.membership, other.membership, below=below, said=lambda side: _said(sides[side], sides[1 - side])
+    )
     return _found(one, other, closest=mine, below=below), _found(other, one, closest=theirs, below=below)
+
+
+def _said(one: Remembered, other: Remembered) -> NDArray[np.bool_]:
+    """Cells of one table that the other publishes as they are: the same people, who add the same."""
+    alike = (one.words, one.counts) == (other.words, other.counts)
+    parts = []
+    for figure, prints in zip(one.figures, one.prints, strict=True):
+        known = [
+            _together(held[np.array(f.published, bool)])
+            for f, held in zip(other.figures, other.prints, strict=True)
+            if alike and (f.measure, f.others) == (figure.measure, figure.others)
+        ]
+        parts.append(np.isin(_together(prints), np.concatenate([np.zeros(0, np.uint64), *known])))
+    return np.concatenate(parts)
+
+
+def _together(prints: Prints) -> Prints:
+    """Several prints as one."""
+    held = np.zeros(len(prints), np.uint64)
+    for column in prints.T:
+        held = drawn(held + column)
+    return held
 
 
 def _found(one: Remembered, other: Remembered, *, closest: Sequence[Near], below: int) -> list[Leak]:
