@@ -3,6 +3,7 @@
 import pytest
 
 from integrated_data.model.output import Cell, CellEvidence, Outcome, OutputColumn, ReleaseLimits, Role
+from integrated_data.output.chosen import Chosen
 from integrated_data.output.limits import strictest
 from integrated_data.output.rulebook import limit_rows, rule_rows
 from integrated_data.output.table import Row, Table
@@ -23,15 +24,17 @@ def drawn_of(statement: str) -> Drawn:
         columns.append(
             OutputColumn(name.rstrip("#!"), role, plain=plain, count=role is Role.FIGURE, constant=role is Role.LABEL)
         )
-    rows, evidence = [], {}
+    rows, evidence, stated = [], {}, set()
     for group in groups_of(body):
         values, _, size = group.rpartition("=")
+        stated |= {values.strip("'")} if values.startswith("'") else set()
+        values = values.strip("'")
         people, _, many = size.partition("/")
         cell = Cell((False,) * len(keys.split(",")), tuple(values.split(",") if "," in keys else (values,)))
         figures = [int(people) if c.role is Role.FIGURE else "x" for c in columns if c.key is None]
         rows.append(Row(cell, (*cell.values, *figures)))
         evidence[cell] = CellEvidence(int(people), int(people), int(many or people))
-    return Drawn(Table(tuple(columns), tuple(rows)), (evidence,))
+    return Drawn(Table(tuple(columns), tuple(rows)), (evidence,), chosen=Chosen(stated=frozenset(stated)))
 
 
 def groups_of(body: str) -> list[str]:

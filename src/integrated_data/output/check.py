@@ -27,7 +27,7 @@ from integrated_data.output.protect import CellId, Quantity, Tables, levels, wit
 from integrated_data.output.rules import Rule, broken
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Table
-from integrated_data.output.table_rules import Drawn, table_findings
+from integrated_data.output.table_rules import Drawn, table_findings, told
 from integrated_data.output.tree import Unproven, parsed, tables
 
 
@@ -101,9 +101,23 @@ def check_proven(
         behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
     check_same_data(table, behind)
     failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
-    drawn = Drawn(table, tuple(behind), sample=shape.sample)
+    drawn = Drawn(table, tuple(behind), sample=shape.sample, chosen=shape.chosen)
+    drawn = replace(drawn, hierarchy=_hierarchy(shape, told(drawn), run=run))
     findings = [*_cell_findings(failing), *table_findings(drawn, limits)]
     return Checked(query, table, shape, tuple(findings), tuple(behind), failing, members=tuple(held))
+
+
+def _hierarchy(shape: Shape, pairs: frozenset[tuple[int, int]], *, run: Run) -> frozenset[tuple[int, int]]:
+    """Which keys that tell another in this table do so for everybody, whom the query chooses or not."""
+    if not shape.chosen.filtered or not shape.chosen.everybody:
+        return frozenset()
+    found = set()
+    for one, other in sorted(pairs):
+        several = f"count(DISTINCT coalesce(CAST({shape.keys[other]} AS VARCHAR), '')) > 1"
+        sql = f"SELECT {shape.keys[one]} AS one {shape.chosen.everybody} GROUP BY {shape.keys[one]} HAVING {several}"
+        if not run(f"SELECT count(*) AS n FROM ({sql}) AS many").column("n")[0].as_py():
+            found.add((one, other))
+    return frozenset(found)
 
 
 def protect(tables: Sequence[Checked], limits: ReleaseLimits) -> list[Checked]:
@@ -134,6 +148,11 @@ def _with_withheld(checked: Checked, hidden: frozenset[CellId], *, primary: froz
     if checked.table.rows and len(cells) == len(checked.table.rows):
         reason = "Every cell would be withheld; ask for coarser groups"
         findings += (Finding("nothing left", Outcome.REFUSE, reason, len(cells)),)
+    if cells and checked.shape.chosen.thresholded:
+        reason = "Cells withheld are not listed: a condition on groups would tell how many are in them"
+        shown = tuple(row for row in checked.table.rows if row.cell not in cells)
+        findings += (Finding("condition on groups", Outcome.NOTE, reason, len(cells)),)
+        return replace(checked, table=replace(checked.table, rows=shown), findings=findings)
     return replace(checked, withheld=cells, findings=findings)
 
 

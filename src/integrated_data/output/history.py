@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,8 @@ def _exactly(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> 
     """For near cells of one figure and unions of another: how many people's part in the two differs.
 
     Where the two are of other people, that is known; where they are of the same, what they add is compared
-    by prints, and person by person where those differ.
+    by prints, and person by person where those differ: each measure with each that it can be taken away from,
+    and the two that are nearest count, since a reader takes those.
     """
     shown = other.figures[closest[0].other].published
     unlike = []
@@ -116,20 +118,42 @@ def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -
     theirs = _Parts(other, closest[0].other, cells={u: n for n, c in enumerate(closest) for u in c.union})
     people = max(mine.people, theirs.people)
     owner = mine.owners(people), theirs.owners(people)
-    differ = owner[0] != owner[1]
-    loose = mine.nobody(len(closest)) != theirs.nobody(len(closest))
-    for ours, others in _comparable(one, other, close=closest[0]):
-        differ |= _unlike(mine.dense(ours, people), theirs.dense(others, people))
-        loose |= _unlike(mine.loose(ours, len(closest)), theirs.loose(others, len(closest)))
-    who = np.flatnonzero(differ)
-    sure = mine.sure(people)[who] | theirs.sure(people)[who]
+    unlike = [
+        _Unlike(
+            _differ(mine.dense(ours, people), theirs.dense(others, people)),
+            _differ(mine.loose(ours, len(closest)), theirs.loose(others, len(closest))),
+        )
+        for ours, others in _comparable(one, other, close=closest[0])
+    ]
+    unlike = unlike or [_Unlike(np.zeros(people, bool), np.zeros(len(closest), bool))]
+    apart, loose = owner[0] != owner[1], mine.nobody(len(closest)) != theirs.nobody(len(closest))
+    sure = mine.sure(people) | theirs.sure(people)
+    told = []
+    for pair in unlike:
+        who = np.flatnonzero(apart | pair.people)
+        everybody = _places(owner, who, length=len(closest)) + (loose | pair.nobody)
+        told.append((_places(owner, who[sure[who]], length=len(closest)), everybody))
     shown = other.figures[closest[0].other].published
     for number, close in enumerate(closest):
-        held = (owner[0][who] == number) | (owner[1][who] == number)
-        yield Leak(
-            close.level, close.cell, close.other, close.union, int(np.count_nonzero(held & sure)),
-            int(np.count_nonzero(held)) + int(loose[number]), reveals=sum(not shown[u] for u in close.union),
-        )  # fmt: skip
+        counts = [(int(counted[number]), int(everybody[number])) for counted, everybody in told]
+        fewest = min((c for c in counts if c[1]), default=(0, 0))
+        hidden = sum(not shown[u] for u in close.union)
+        yield Leak(close.level, close.cell, close.other, close.union, *fewest, reveals=hidden)
+
+
+def _places(owner: tuple[NDArray[np.int64], NDArray[np.int64]], who: NDArray[Any], *, length: int) -> NDArray[np.int64]:
+    """How many of these people are at each place, of the one table or of the other."""
+    mine, theirs = owner[0][who], owner[1][who]
+    theirs = theirs[(theirs >= 0) & (theirs != mine)]
+    return np.bincount(mine[mine >= 0], minlength=length) + np.bincount(theirs, minlength=length)
+
+
+@dataclass(frozen=True)
+class _Unlike:
+    """Where one measure of each of two tables differs: by ledger number, and by place for rows linked to nobody."""
+
+    people: NDArray[np.bool_]
+    nobody: NDArray[np.bool_]
 
 
 class _Parts:
@@ -175,18 +199,24 @@ class _Parts:
         return np.bincount(self._loose_place, weights=amounts, minlength=places).astype(np.float64)
 
 
-def _unlike(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _differ(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where two differ; a constant factor between them (pounds and pence) is no difference."""
+    both = (one != 0) & (other != 0)
+    other = other * (np.median(one[both] / other[both]) if both.any() else 1.0)
     return np.asarray(np.abs(one - other) > SAME * (np.abs(one) + np.abs(other)))
 
 
 def _comparable(one: Remembered, other: Remembered, *, close: Near) -> list[tuple[int, int]]:
-    """Measures of the two that a reader can take away from each other."""
+    """Measures of the two that a reader can take away from each other: counts, and sums of any two columns.
+
+    Two columns may be alike but for a few people (what was claimed, what was paid).
+    """
     mine, its = one.figures[close.level], other.figures[close.other]
     return [
         (i, j)
         for i in _told(mine, len(one.words))
         for j in _told(its, len(other.words))
-        if one.words[i] == other.words[j] or (one.counts[i] and other.counts[j])
+        if one.counts[i] == other.counts[j]
     ]
 
 

@@ -13,6 +13,7 @@ from itertools import combinations, product
 from sqlglot import exp
 
 from integrated_data.model.output import Outcome, OutputColumn, Role, View
+from integrated_data.output.chosen import ANYBODY, Chosen, chosen
 from integrated_data.output.measures import EXTREMES, Amounts, Measure, check_together, measures_of
 from integrated_data.output.people import Groups, Joined, Known, Rows, Source, joined_of, named
 from integrated_data.output.tree import (
@@ -43,7 +44,7 @@ class Shape:
     class; `result`: the query as it is run for the output, a column `__total_<key>` (1: summed
     over) for each key added where there is more than one level; `parameters`: parameters
     estimated in each cell where the output states an interval, else 0; `sample`: whether the rows
-    are a survey's, so that a zero is a zero of the sample.
+    are a survey's, so that a zero is a zero of the sample; `chosen`: how it chooses rows and names groups.
     """
 
     tables: tuple[str, ...]
@@ -58,6 +59,7 @@ class Shape:
     result: str
     parameters: int = 0
     sample: bool = False
+    chosen: Chosen = ANYBODY
 
     @property
     def base(self) -> str:
@@ -66,10 +68,9 @@ class Shape:
 
     @property
     def subtractable(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of sums about one column: their difference may be about the few people they differ by."""
-        return tuple(
-            (i, j) for (i, one), (j, other) in combinations(enumerate(self.measures), 2) if one.columns & other.columns
-        )
+        """Pairs of sums: two columns may be alike but for a few people, and their difference be about those."""
+        sums = (n for n, measure in enumerate(self.measures) if measure.columns)
+        return tuple(combinations(sums, 2))
 
     @property
     def counted(self) -> tuple[int, ...]:
@@ -165,6 +166,7 @@ def _grouped(select: exp.Select, known: Known, *, result: exp.Select, tables: tu
         rows=text(rows).removeprefix("SELECT").strip(),
         units=tuple(text(joined.unit(n)) for n in classes),
         unit_columns=tuple(_unit_column(joined, n) for n in classes), result=text(result),
+        chosen=chosen(select, keys, known=known),
     )  # fmt: skip
 
 
@@ -212,9 +214,9 @@ def _levels(select: exp.Select) -> tuple[list[exp.Expr], tuple[tuple[int, ...], 
     keys: list[exp.Expr] = []
     texts: list[str] = []
     levels: list[tuple[int, ...]] = []
-    for chosen in product(*factors):
+    for some in product(*factors):
         level = set()
-        for key in (k for group in chosen for k in group):
+        for key in (k for group in some for k in group):
             if text(key) not in texts:
                 keys.append(key)
                 texts.append(text(key))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from integrated_data.model.output import Cell, CellEvidence, Finding, Outcome, ReleaseLimits, Role
+from integrated_data.output.chosen import ANYBODY, Chosen
 from integrated_data.output.table import Table, has_keys
 from integrated_data.output.wording import is_plain, names_somebody
 from integrated_data.vocabulary.areas import residents
@@ -22,8 +23,8 @@ MOST_COMBINATIONS = 1_000_000
 #: Cells of one person, or rows of an unproven result, below which a table is too short to be a data set.
 FEWEST_ROWS = 20
 
-#: Longest text of a category.
-LONGEST_CATEGORY = 160
+#: Longest text of a category, and of one that the query names itself.
+LONGEST_CATEGORY, LONGEST_NAME = 160, 50
 
 _PLACE = re.compile(
     r"(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\s*Z?\s*\(|-?\d{1,3}\.\d{3,}\s*[,; ]\s*-?\d{1,3}\.\d{3,}$", re.IGNORECASE
@@ -39,12 +40,16 @@ class Drawn:
     """A table as its rules see it. `evidence`: for each unit of protection; none where nothing is proven.
 
     `sample`: its rows are a survey's. `rows`: the fewest rows of a view that it reads, 0 where not known.
+    `chosen`: how its query chooses rows; `hierarchy`: pairs of keys of which the first tells
+    the second for everybody, chosen or not (a district its region).
     """
 
     table: Table
     evidence: Sequence[Mapping[Cell, CellEvidence]] = ()
     sample: bool = False
     rows: int = 0
+    chosen: Chosen = ANYBODY
+    hierarchy: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def finest(self) -> list[Cell]:
@@ -105,22 +110,34 @@ def zeros(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules s
 
 
 def one_class(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
-    """Groups whose every member falls into one class of a key, where other groups spread over several.
+    """Groups whose every member falls into one class of a key.
 
-    A sample's zero does not say so of the population; a key that every group determines (the
-    region of a district) is a hierarchy, not a finding.
+    Where the rows are chosen, one group may be all that there is: a key with one value says it of everybody who
+    was chosen, unless the condition does. A sample's zero does not say so of the population; a key that every
+    group determines (the region of a district) is a hierarchy, not a finding, if it does so for everybody.
     """
     if drawn.sample or not drawn.evidence:
         return 0
-    cells, count = drawn.finest, 0
+    cells, count, how = drawn.finest, 0, drawn.chosen
+    tells = told(drawn) & drawn.hierarchy if how.filtered else told(drawn)
     for key in range(drawn.keys):
-        others = [n for n in range(drawn.keys) if n != key and not _determines(cells, key, other=n)]
+        if len({cell.values[key] for cell in cells}) == 1:
+            count += key not in how.pinned and (how.filtered or key in how.made)
+            continue
+        others = [n for n in range(drawn.keys) if n != key and (key, n) not in tells]
+        if not others or any((other, key) in tells for other in others):
+            continue
         groups: dict[tuple[str | None, ...], set[str | None]] = {}
         for cell in cells:
             groups.setdefault(tuple(cell.values[n] for n in others), set()).add(cell.values[key])
-        alone = sum(1 for classes in groups.values() if len(classes) == 1)
-        count += alone if others and alone < len(groups) else 0
+        count += sum(1 for classes in groups.values() if len(classes) == 1)
     return count
+
+
+def told(drawn: Drawn) -> frozenset[tuple[int, int]]:
+    """Pairs of keys of which the first tells the second in this table, as a district tells its region."""
+    places = range(drawn.keys)
+    return frozenset((n, m) for n in places for m in places if n != m and _determines(drawn.finest, n, other=m))
 
 
 def repeated_rows(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
@@ -159,6 +176,12 @@ def identifying_text(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG00
 def headings(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
     """Headings that are not plain words."""
     return sum(1 for c in drawn.table.columns if not is_plain(c.name) or names_somebody(c.name))
+
+
+def stated_names(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
+    """Groups that the query names itself, by more than a few plain words."""
+    names = {value for row in drawn.table.rows for value in row.cell.values if value in drawn.chosen.stated}
+    return sum(1 for name in names if len(name) > LONGEST_NAME or not is_plain(f"a {name}") or names_somebody(name))
 
 
 def stated_text(drawn: Drawn, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
@@ -252,6 +275,12 @@ TABLE_RULES = (
     TableRule(
         "wording", headings, "A heading is not plain words, so people read it",
         "A heading can carry what no cell may.", "Handbook: labels and notes are part of the output", Outcome.REVIEW,
+    ),
+    TableRule(
+        "stated names", stated_names, "The query names a group by more than a few plain words, so people read it",
+        "What a query states is not computed from the data, so that no rule speaks of it.",
+        "Handbook: labels and notes are part of the output", Outcome.REVIEW,
+        lambda _: f"names of at most {LONGEST_NAME} characters, few digits",
     ),
     TableRule(
         "stated text", stated_text, "A column is a text or number that the query states, not a figure",

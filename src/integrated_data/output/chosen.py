@@ -1,0 +1,73 @@
+"""How a query chooses the rows of its table and names its groups: what it may tell beside the figures.
+
+A condition can make a group of people by itself, so that a table with one row says of each of them what
+its key says; a condition on groups tells how large a withheld one is; a name that the query gives to a
+group may carry anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from integrated_data.output.people import Known
+from integrated_data.output.tree import conjuncts, text
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is known of it, keys by their place.
+
+    `filtered`: a condition, a join or a step chooses rows; `everybody`: the rows without the condition, empty
+    where that cannot be told; `pinned`: keys that the condition gives one value; `made`: keys that are computed;
+    `stated`: texts that may name a group; `thresholded`: groups are left out by their size.
+    """
+
+    filtered: bool = False
+    everybody: str = ""
+    pinned: frozenset[int] = frozenset()
+    made: frozenset[int] = frozenset()
+    stated: frozenset[str] = frozenset()
+    thresholded: bool = False
+
+
+#: Everybody, in groups that the data name.
+ANYBODY = Chosen()
+
+
+def chosen(select: exp.Select, keys: Sequence[exp.Expr], *, known: Known) -> Chosen:
+    """What is known of a grouped SELECT."""
+    where, joins = select.args.get("where"), select.args.get("joins")
+    from_ = select.args["from_"]
+    steps = bool(known.bodies) or not isinstance(from_.this, exp.Table)
+    pins = {_pinned(part) for part in conjuncts(where)}
+    trees = (select, *known.bodies)
+    return Chosen(
+        filtered=bool(where or joins or steps),
+        everybody="" if joins or steps else text(from_.copy()).strip(),
+        pinned=frozenset(n for n, key in enumerate(keys) if text(key) in pins),
+        made=frozenset(n for n, key in enumerate(keys) if not isinstance(key, exp.Column)),
+        stated=frozenset(found for tree in trees for found in _stated(tree)),
+        thresholded=select.args.get("having") is not None,
+    )
+
+
+def _pinned(part: exp.Expr) -> str:
+    """What a condition gives one value: the text of it, or nothing."""
+    if isinstance(part, exp.EQ) and isinstance(part.expression, exp.Literal | exp.Boolean):
+        return text(part.this)
+    if isinstance(part, exp.In) and len(part.expressions) == 1 and isinstance(part.expressions[0], exp.Literal):
+        return text(part.this)
+    return text(part)
+
+
+def _stated(tree: exp.Expr) -> list[str]:
+    """Texts of a query that can become values of it: results of conditions, defaults, rows of constants."""
+    found = []
+    for literal in tree.find_all(exp.Literal):
+        parent = literal.parent
+        chooses = isinstance(parent, exp.If) and parent.this is not literal
+        falls = isinstance(parent, exp.Case) and parent.args.get("default") is literal
+        if literal.is_string and (chooses or falls or isinstance(parent, exp.Coalesce | exp.Tuple | exp.DPipe)):
+            found.append(literal.name)
+    return found
