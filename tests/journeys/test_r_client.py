@@ -135,6 +135,10 @@ def test_a_result_is_asked_to_leave(made: House, library: Path) -> None:
 res <- dbSendQuery(con, "SELECT sex, count(*) AS people FROM census GROUP BY sex")
 asked <- ids_request_release(con, ids_query_id(res), title = "People by sex")
 say(asked$project, asked$title, nchar(asked$sha256))
+own <- file.path(tempdir(), "own.csv")
+write.csv(data.frame(term = c("a", "b"), estimate = c(1.5, -2)), own, row.names = FALSE)
+brought <- ids_request_release(con, ids_query_id(res), title = "My own model", files = own)
+say(brought$lane, "made outside" %in% brought$findings$rule)
 say(nrow(ids_sensitivity(con, "SELECT region, count(person_key) AS n FROM census GROUP BY region", draws = 2)$rows))
 """)  # fmt: skip
-    assert said == [["P-1", "People by sex", 64], [4]]
+    assert said == [["P-1", "People by sex", 64], ["review", True], [4]]

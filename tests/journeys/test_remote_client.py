@@ -101,7 +101,7 @@ def test_a_model_is_fitted_by_the_service(ada: Connection) -> None:
         ada.estimate("forest", "income ~ sex", data=data)
 
 
-def test_a_result_is_asked_to_leave(ada: Connection) -> None:
+def test_a_result_is_asked_to_leave(ada: Connection, tmp_path: Path) -> None:
     answer = ada.query("SELECT sex, count(*) AS people FROM census GROUP BY sex")
     asked = ada.request_release(answer, title="People by sex")
     assert asked["state"] != "draft"
@@ -109,6 +109,11 @@ def test_a_result_is_asked_to_leave(ada: Connection) -> None:
     assert ada.release(asked["request"]) == asked
     with pytest.raises(AbsentRefusal):
         ada.release("R-0")
+    (tmp_path / "own.csv").write_text("term,estimate\na,1.5\n")
+    assert ada.request_release(answer, title="My own model", files=[tmp_path / "own.csv"])["lane"] == "review"
+    (tmp_path / "own.csv").write_bytes(b"PK")
+    with pytest.raises(AgreementRefusal, match="archive"):
+        ada.request_release(answer, title="My own model", files=[tmp_path / "own.csv"])
 
 
 def test_refusals_are_the_services_own(made: House, door: tuple[str, Path], ada: Connection) -> None:

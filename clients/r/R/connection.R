@@ -80,7 +80,12 @@ ids_sensitivity <- function(conn, sql, draws = 20) {
   said(send(conn, "POST", "sensitivity", body = list(sql = sql, draws = draws)))
 }
 
-# Ask for results of queries (ids of ids_query_id) to leave; where that stands.
-ids_request_release <- function(conn, queries, title, purpose = "") {
-  said(send(conn, "POST", "outputs", body = list(queries = as.list(queries), title = title, purpose = purpose)))
+# Ask for results of queries (ids of ids_query_id) to leave; where that stands. files: tables (.csv) that were made
+# from those results in R, asked for instead; reviewers read them.
+ids_request_release <- function(conn, queries, title, purpose = "", files = character()) {
+  brought <- lapply(files, function(file) {
+    list(name = basename(file), content = paste0(readLines(file, encoding = "UTF-8"), "\n", collapse = ""))
+  })
+  body <- list(queries = as.list(queries), title = title, purpose = purpose, files = brought)
+  said(send(conn, "POST", "outputs", body = body))
 }

@@ -100,6 +100,18 @@ class Sampled:
     step: Annotated[int, typer.Option(min=1, help="Fewest events of a survival curve's step.")] = 10
 
 
+@dataclass(frozen=True)
+class Wished:
+    """What a request to leave is for, and what it holds beside queries' results."""
+
+    purpose: Annotated[str, typer.Option(help="What it is for.")] = ""
+    change: Annotated[str, typer.Option(help="The id of a request that this changes.")] = ""
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", help="A .csv that was made from the results outside: people read it. May be repeated."),
+    ] = None
+
+
 def taking(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose parameters that are dataclasses of options are given on the command line one by one."""
     signature = inspect.signature(command)

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, taking
+from integrated_data.cli.call import Call, Wished, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
 from integrated_data.model.errors import UsageRefusal
-from integrated_data.model.output import Ask, OutputRequest, Vote
+from integrated_data.model.output import Ask, Brought, OutputRequest, Vote
 from integrated_data.model.people import Role
 
 #: Who sees requests of projects that they are not on.
@@ -34,15 +34,16 @@ def request(
     project: Annotated[str, typer.Option(help="The project that asks.")],
     *,
     title: Annotated[str, typer.Option(help="What the output shows.")],
-    purpose: Annotated[str, typer.Option(help="What it is for.")] = "",
-    change: Annotated[str, typer.Option(help="The id of a request that this changes.")] = "",
+    wished: Wished,
     call: Call,
 ) -> None:
     """Ask for results of logged queries to leave; the service runs them again itself."""
     from integrated_data.site import outputs as control
 
+    brought = tuple(Brought(file.name, file.read_bytes()) for file in wished.file or ())
     with opened_analysis(call.home) as site:
-        made = control.ask(site, Ask(project, call.actor, tuple(queries), title, purpose, change))
+        asked = Ask(project, call.actor, tuple(queries), title, wished.purpose, wished.change, brought)
+        made = control.ask(site, asked)
     shown.facts(_request(made), title="Output requested", json_out=call.json)
 
 

@@ -11,7 +11,7 @@ Results come as Arrow. Refusals are those of the service, raised as what they ar
 
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -151,10 +151,16 @@ class Connection:
         """Who is signed in, and their projects."""
         return dict(self.get("me"))
 
-    def request_release(self, *answers: Answer | str, title: str, purpose: str = "") -> dict[str, Any]:
-        """Ask for results to leave: they are run again by the service and checked; where that stands."""
+    def request_release(
+        self, *answers: Answer | str, title: str, purpose: str = "", files: Sequence[Path | str] = ()
+    ) -> dict[str, Any]:
+        """Ask for results to leave: they are run again by the service and checked; where that stands.
+
+        `files`: tables (.csv) that you made from those results yourself, asked for instead; reviewers read them.
+        """
         queries = [a if isinstance(a, str) else a.query for a in answers]
-        body = {"queries": queries, "title": title, "purpose": purpose}
+        brought = [{"name": Path(f).name, "content": Path(f).read_text(encoding="utf-8")} for f in files]
+        body = {"queries": queries, "title": title, "purpose": purpose, "files": brought}
         return dict(self.send("POST", "outputs", json=body).json())
 
     def release(self, request: str) -> dict[str, Any]:

@@ -266,10 +266,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Brought:
+    """A file with a result that was made outside the service: its name, and what is in it."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Ask:
     """What an analyst asks to take out: results of logged queries of one project.
 
-    `request`: the request that this changes; empty for a new one.
+    `request`: the request that this changes; empty for a new one. `brought`: files that were made from those
+    results outside the service, which are asked for instead of them.
     """
 
     project: str
@@ -278,6 +287,7 @@ class Ask:
     title: str
     purpose: str = ""
     request: str = ""
+    brought: tuple[Brought, ...] = ()
 
 
 @dataclass(frozen=True)

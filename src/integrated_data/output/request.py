@@ -30,7 +30,7 @@ from integrated_data.model.output import (
     Signature,
     View,
 )
-from integrated_data.output import earlier, package, requested, states, wording
+from integrated_data.output import brought, earlier, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
@@ -63,7 +63,7 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
         states.check_move(known.id, known.state, to=OutputState.REQUESTED)
     number = known.id if known is not None else f"O-{secrets.token_hex(6)}"
     models = _models(store, ask)
-    results = tuple(
+    results = brought.take(store, ask, folder=folder) or tuple(
         Asked(query, sql, _result(run, sql, views=views, model=models.get(query)), models.get(query))
         for query, sql in texts.items()
     )
@@ -195,6 +195,8 @@ def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
 
 
 def _check(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
+    if asked.brought:
+        return brought.check(asked, views=views, limits=limits)
     if asked.estimate is not None:
         return check_model(asked, views=views, run=run, limits=limits)
     return check_table(asked.query, asked.sql, result=asked.result, views=views, run=run, limits=limits)

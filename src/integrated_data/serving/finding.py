@@ -83,7 +83,7 @@ async def request_output(
 ) -> dict[str, Any]:
     """Ask for the results of queries to leave; the service runs them again itself, and checks them."""
     _may_release(who, project)
-    asked = Ask(project, who.person, body.queries, body.title, body.purpose, body.change)
+    asked = Ask(project, who.person, body.queries, body.title, body.purpose, body.change, body.brought())
 
     def make() -> OutputRequest:
         site = _patient(desk, who)

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from integrated_data.access.gate import LONGEST
 from integrated_data.model.estimate import Estimate, Estimator
+from integrated_data.model.output import Brought
+from integrated_data.output.brought import MOST_BYTES, MOST_FILES
 from integrated_data.vocabulary import formula
 
 ID = r"^[A-Za-z0-9_.-]{1,64}$"
@@ -62,6 +64,13 @@ class SearchBody(_Body):
     words: str = Field("", max_length=1000)
 
 
+class BroughtBody(_Body):
+    """A table that was made outside the service, as comma-separated text."""
+
+    name: str = Field(max_length=80)
+    content: str = Field(max_length=MOST_BYTES)
+
+
 class OutputBody(_Body):
     """Which logged queries' results are asked to leave."""
 
@@ -69,6 +78,13 @@ class OutputBody(_Body):
     title: str = Field(min_length=1, max_length=300)
     purpose: str = Field("", max_length=2000)
     change: str = Field("", max_length=64, description="The request that this changes.")
+    files: tuple[BroughtBody, ...] = Field(
+        (), max_length=MOST_FILES, description="Asked for instead of the queries' results, from which they were made."
+    )
+
+    def brought(self) -> tuple[Brought, ...]:
+        """The files as they were brought."""
+        return tuple(Brought(file.name, file.content.encode()) for file in self.files)
 
 
 class Column(BaseModel):
