@@ -111,7 +111,7 @@ def test_a_result_is_asked_to_leave(ada: Connection, tmp_path: Path) -> None:
         ada.release("R-0")
     (tmp_path / "own.csv").write_text("term,estimate\na,1.5\n")
     assert ada.request_release(answer, title="My own model", files=[tmp_path / "own.csv"])["lane"] == "review"
-    (tmp_path / "own.csv").write_bytes(b"PK")
+    (tmp_path / "own.csv").write_bytes(b"PK\x03\x04")
     with pytest.raises(AgreementRefusal, match="archive"):
         ada.request_release(answer, title="My own model", files=[tmp_path / "own.csv"])
 

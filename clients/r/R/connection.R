@@ -80,11 +80,11 @@ ids_sensitivity <- function(conn, sql, draws = 20) {
   said(send(conn, "POST", "sensitivity", body = list(sql = sql, draws = draws)))
 }
 
-# Ask for results of queries (ids of ids_query_id) to leave; where that stands. files: tables (.csv) that were made
-# from those results in R, asked for instead; reviewers read them.
+# Ask for results of queries (ids of ids_query_id) to leave; where that stands. files: tables, pictures or
+# texts that were made from those results in R, asked for instead; two reviewers decide about them.
 ids_request_release <- function(conn, queries, title, purpose = "", files = character()) {
   brought <- lapply(files, function(file) {
-    list(name = basename(file), content = paste0(readLines(file, encoding = "UTF-8"), "\n", collapse = ""))
+    list(name = basename(file), content = jsonlite::base64_enc(readBin(file, "raw", file.size(file))))
   })
   body <- list(queries = as.list(queries), title = title, purpose = purpose, files = brought)
   said(send(conn, "POST", "outputs", body = body))

@@ -32,6 +32,8 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.REQUEST_OUTPUT: frozenset({_A}),
     Action.SEE_OUTPUTS: frozenset({_A, _C, _R}),
     Action.CHECK_OUTPUTS: frozenset({_C}),
+    Action.RULE_LANE: frozenset({_C, _W}),
+    Action.OPT_OUT: frozenset({_W}),
     Action.ADMINISTER: frozenset({_P}),
     Action.OWN_ACCOUNT: frozenset(Role),
     Action.VERIFY: frozenset({_R, _P, _W}),

@@ -108,7 +108,7 @@ class Wished:
     change: Annotated[str, typer.Option(help="The id of a request that this changes.")] = ""
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", help="A .csv that was made from the results outside: people read it. May be repeated."),
+        typer.Option("--file", help="A file that was made from the results outside: people decide. May be repeated."),
     ] = None
 
 

@@ -1,21 +1,26 @@
 """What leaves: ask, check, review, release, revoke."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import lanes, shown
 from integrated_data.cli.call import Call, Wished, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
+from integrated_data.control import lanes as known_lanes
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
 from integrated_data.model.errors import UsageRefusal
-from integrated_data.model.output import Ask, Brought, OutputRequest, Vote
-from integrated_data.model.people import Role
+from integrated_data.model.output import Ask, Brought, OutputRequest, Review, Vote
+from integrated_data.site import lanes as laning
 
-#: Who sees requests of projects that they are not on.
-SEE_ALL = (Role.OUTPUT_CHECKER, Role.AUDITOR)
+#: Files that are printed for reviewers; others are copied to a folder.
+READABLE = (".csv", ".tsv", ".txt", ".md", ".py", ".r", ".R", ".sql")
+
+#: Beyond this a file is not even read.
+MOST_BYTES = 50_000_000
 
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id.")]
 
@@ -24,6 +29,7 @@ output = typer.Typer(help="Outputs: what leaves passes disclosure control.", no_
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of authors and output checkers."""
+    output.add_typer(lanes.lane, name="lane")
     app.add_typer(output, name="output")
 
 
@@ -37,14 +43,31 @@ def request(
     wished: Wished,
     call: Call,
 ) -> None:
-    """Ask for results of logged queries to leave; the service runs them again itself."""
+    """Ask for results of logged queries to leave, which the service runs again itself, or for files made from them."""
     from integrated_data.site import outputs as control
 
-    brought = tuple(Brought(file.name, file.read_bytes()) for file in wished.file or ())
+    brought = tuple(Brought(file.name, _content(file)) for file in wished.file or ())
     with opened_analysis(call.home) as site:
         asked = Ask(project, call.actor, tuple(queries), title, wished.purpose, wished.change, brought)
         made = control.ask(site, asked)
     shown.facts(_request(made), title="Output requested", json_out=call.json)
+
+
+@output.command()
+@taking
+def evidence(
+    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="The hash of a file that was refused.")],
+    out: Annotated[Path, typer.Option(help="The file to write it to.")],
+    *,
+    call: Call,
+) -> None:
+    """Write down a file that was refused, for auditors; its event names its hash, and every look is on record."""
+    from integrated_data.site import outputs as control
+
+    with opened_store(call.home) as (places, store):
+        content = control.refused_file(places, store, sha256=sha256, actor=call.actor)
+    out.write_bytes(content)
+    shown.facts({"sha256": sha256, "bytes": len(content), "written": str(out)}, json_out=call.json)
 
 
 @output.command()
@@ -87,7 +110,7 @@ def rules(
         if project:
             with store.read() as connection:
                 known = projects.get_project(connection, project)
-            call.acting.check_team(known.team, others=SEE_ALL)
+            call.acting.check_team(known.team, others=laning.SEE_ALL)
             named += tuple(request.dataset for request in known.datasets)
         limits = held_to(store, named, project=project)
     found = rulebook.rule_rows(limits)
@@ -106,32 +129,74 @@ def output_list(*, project: Annotated[str | None, typer.Option(help="Of one proj
     """List requests and where they stand."""
     from integrated_data.output import listing
 
-    with opened_store(call.home) as (_, store), store.read() as connection:
-        known = outputs.requests(connection)
-        teams = {p.id: p.team for p in projects.projects(connection)}
-    asked = [r for r in known if project in (None, r.project) and call.acting.sees(teams[r.project], others=SEE_ALL)]
+    with opened_store(call.home) as (_, store):
+        with store.read() as connection:
+            known = outputs.requests(connection, project=project)
+        asked = [seen.request for seen in laning.visible(store, known, acting=call.acting)]
+        due = laning.due(store, asked)
     if call.json:
         shown.document([_request(r) for r in asked])
         return
-    shown.table(listing.request_rows(asked), title="Output requests")
+    shown.table(listing.request_rows(asked, due=due), title="Output requests")
 
 
 @output.command()
 @taking
-def show(request_id: RequestId, call: Call) -> None:
-    """Show what would leave, to whoever reviews it: its files and the hash to vote on."""
-    from integrated_data.output import review as reviewing
+def show(
+    request_id: RequestId,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Copy the files to this folder, to open them.")] = None,
+    call: Call,
+) -> None:
+    """Show what would leave, to whoever reviews it: its files, the hash to vote on, comments and clocks."""
+    from integrated_data.model.output import OutputState
+    from integrated_data.site import outputs as control
 
     with opened_store(call.home) as (places, store):
-        known = _check_sees(store, request_id, call=call)
-        files = reviewing.files(places.outputs, known)
-    readable = {n: c.decode() for n, c in files.items() if n.endswith((".csv", ".txt"))}
+        looking = laning.look(store, request_id, acting=call.acting)
+        known, told = looking.request, laning.told(store, looking, acting=call.acting)
+        kept = known.state not in (OutputState.REQUESTED, OutputState.REFUSED, OutputState.STOPPED)
+        files = control.read(places, store, request=known, actor=call.actor) if kept else {}
+    if out is not None:
+        _copy(files, out)
+    readable = {n: c.decode() for n, c in files.items() if n.endswith(READABLE)}
+    facts = _request(known) | {"files": sorted(files)}
     if call.json:
-        shown.document(_request(known) | {"contents": readable})
+        shown.document(facts | told | {"contents": readable})
         return
-    shown.facts(_request(known) | {"files": sorted(files)}, title="Would leave")
+    del facts["findings"]
+    shown.facts(facts | {k: told[k] for k in ("review_due", "overdue")}, title="Would leave")
+    for part in ("findings", "states", "votes", "comments", "fetched"):
+        if told[part]:
+            shown.table(told[part], title=part.capitalize())
     for name, content in readable.items():
         shown.plain(f"--- {name}\n{content}")
+
+
+@output.command()
+@taking
+def comment(
+    request_id: RequestId, text: Annotated[str, typer.Argument(help="What there is to say.")], *, call: Call
+) -> None:
+    """Say something of a request; a reviewer's words are read by others once the votes are in."""
+    from integrated_data.output import review as reviewing
+
+    with opened_store(call.home) as (_, store):
+        known = laning.look(store, request_id, acting=call.acting).request
+        side = laning.side_of(store, known, acting=call.acting)
+        said = reviewing.comment(store, known, person=call.actor, side=side, text=text)
+    shown.facts({"request": known.id, "side": said.side.value}, title="Said", json_out=call.json)
+
+
+@output.command()
+@taking
+def withdraw(request_id: RequestId, call: Call) -> None:
+    """Take your own request back before it is released."""
+    from integrated_data.output import request as requests
+
+    with opened_store(call.home) as (_, store):
+        requests.withdraw(store, request=request_id, actor=call.actor)
+    shown.facts({"request": request_id, "state": "withdrawn"}, json_out=call.json)
 
 
 @output.command()
@@ -145,14 +210,13 @@ def review(
     call: Call,
 ) -> None:
     """Vote on a request: two reviewers, never its author, blind to each other until both have voted."""
-    from integrated_data.output import review as reviewing
+    from integrated_data.site import outputs as control
 
     if vote not in list(Vote):
         raise UsageRefusal("There is no such vote", next_step="Use --vote approve, refuse or return")
-    with opened_store(call.home) as (_, store):
-        known = reviewing.review(
-            store, request=request_id, reviewer=call.actor, vote=Vote(vote), sha256=sha256, reason=reason
-        )
+    with opened_store(call.home) as (places, store):
+        cast = Review(request_id, call.actor, Vote(vote), sha256, reason, store.now())
+        known = control.review(places, store, cast=cast)
     shown.facts(_request(known), title="Voted", json_out=call.json)
 
 
@@ -167,12 +231,14 @@ def release(
     """Release a request that may leave: exactly the files that were checked or reviewed."""
     import shutil
 
+    from integrated_data.output import release as releasing
     from integrated_data.site import outputs
 
     with opened_store(call.home) as (places, store):
         _check_sees(store, request_id, call=call)
         folder = outputs.release(places, store, request=request_id, actor=call.actor)
         if out is not None:
+            releasing.fetch(store, request=request_id, actor=call.actor, folder=places.outputs)
             shutil.copytree(folder, out, dirs_exist_ok=True)
     files = sorted(p.name for p in folder.iterdir())
     shown.facts({"request": request_id, "released": str(out or folder), "files": files}, json_out=call.json)
@@ -180,15 +246,35 @@ def release(
 
 @output.command()
 @taking
+def fetch(
+    request_id: RequestId,
+    out: Annotated[Path, typer.Option(help="The folder to copy the released files to.")],
+    *,
+    call: Call,
+) -> None:
+    """Copy released files out once more; who did is on record, for the day the release is revoked."""
+    from integrated_data.output import release as releasing
+
+    with opened_store(call.home) as (places, store):
+        _check_sees(store, request_id, call=call)
+        files = releasing.fetch(store, request=request_id, actor=call.actor, folder=places.outputs)
+    _copy(files, out)
+    shown.facts({"request": request_id, "copied": str(out), "files": sorted(files)}, json_out=call.json)
+
+
+@output.command()
+@taking
 def revoke(
     request_id: RequestId, reason: Annotated[str, typer.Option(help="Why; the register says so.")], *, call: Call
 ) -> None:
-    """Withdraw a release from use; what was copied elsewhere cannot be called back."""
+    """Withdraw a release from use; it lists who copied it, as far as is known: that cannot be called back."""
     from integrated_data.output import release as releasing
 
     with opened_store(call.home) as (places, store):
         releasing.revoke(store, request=request_id, actor=call.actor, reason=reason, folder=places.outputs)
-    shown.facts({"request": request_id, "state": "revoked"}, json_out=call.json)
+        with store.read() as connection:
+            copied = sorted({who for who, _ in known_lanes.fetched(connection, request_id)})
+    shown.facts({"request": request_id, "state": "revoked", "copied_by": copied}, json_out=call.json)
 
 
 @output.command()
@@ -207,13 +293,25 @@ def withheld(request_id: RequestId, call: Call) -> None:
         shown.table(rows, title="Held back", json_out=call.json)
 
 
+def _copy(files: Mapping[str, bytes], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (out / name).write_bytes(content)
+
+
+def _content(file: Path) -> bytes:
+    """A file from the command line; refuses one that is not there, or larger than any that may be brought."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise UsageRefusal("A file is larger than 50 MB", next_step="Bring a table that people can read")
+        return file.read_bytes()
+    except OSError:
+        raise UsageRefusal("A file cannot be read", next_step="Give files that are there") from None
+
+
 def _check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:
     """The request; refuses somebody who is not on its project's team, and neither output checker nor auditor."""
-    with store.read() as connection:
-        known = outputs.get_request(connection, request_id)
-        team = projects.get_project(connection, known.project).team
-    call.acting.check_team(team, others=SEE_ALL)
-    return known
+    return laning.look(store, request_id, acting=call.acting).request
 
 
 def _request(known: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ Results come as Arrow. Refusals are those of the service, raised as what they ar
 
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -156,10 +157,11 @@ class Connection:
     ) -> dict[str, Any]:
         """Ask for results to leave: they are run again by the service and checked; where that stands.
 
-        `files`: tables (.csv) that you made from those results yourself, asked for instead; reviewers read them.
+        `files`: tables, pictures or texts that you made from those results yourself, asked for instead; two
+        reviewers decide about them.
         """
         queries = [a if isinstance(a, str) else a.query for a in answers]
-        brought = [{"name": Path(f).name, "content": Path(f).read_text(encoding="utf-8")} for f in files]
+        brought = [{"name": Path(f).name, "content": b64encode(Path(f).read_bytes()).decode()} for f in files]
         body = {"queries": queries, "title": title, "purpose": purpose, "files": brought}
         return dict(self.send("POST", "outputs", json=body).json())
 

@@ -43,6 +43,7 @@ class _Body:
     similar: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     asked: int = 1
+    brought: tuple[str, ...] = ()
 
 
 def put_request(store: Store, request: str, *, ask: Ask, sha256: str, datasets: Iterable[str]) -> None:
@@ -50,7 +51,8 @@ def put_request(store: Store, request: str, *, ask: Ask, sha256: str, datasets: 
     facts = {
         "project": ask.project, "queries": list(ask.queries), "datasets": sorted(datasets), "sha256": sha256,
     }  # fmt: skip
-    body = _Body(ask.title, ask.purpose, ask.queries, tuple(facts["datasets"]))
+    brought = tuple(sorted(file.name for file in ask.brought))
+    body = _Body(ask.title, ask.purpose, ask.queries, tuple(facts["datasets"]), brought=brought)
     with store.change(Event("output.requested", ask.person, _subject(request), facts)) as change:
         known = _find(change.connection, request)
         if known is not None:
@@ -117,19 +119,21 @@ def put_check(store: Store, report: CheckReport, *, actor: str, asked: str) -> N
         _update(change, report.request, body=bodies.write(body), sha256=report.sha256)
 
 
-def put_review(store: Store, review: Review, *, to: OutputState | None) -> None:
-    """Write a vote down, and move the request if it decides."""
+def put_review(store: Store, review: Review, *, outcome: Callable[[Sequence[Vote]], OutputState | None]) -> None:
+    """Write a vote down, and move the request if the votes together decide; `outcome` says whether."""
     facts = {"vote": review.vote.value, "sha256": review.sha256}  # a reason is free text: it stays out
     event = Event("output.reviewed", review.reviewer, _subject(review.request), facts)
     with store.change(event) as change:
         now = get_request(change.connection, review.request)
+        cast = reviews(change.connection, now)
+        to = outcome([*(r.vote for r in cast), review.vote])
         change.note(project=now.project, datasets=list(now.datasets), state=(to or now.state).value)
         if now.sha256 != review.sha256:
             raise OutputRefusal(
                 f"Request {review.request} has changed since it was read",
                 next_step="Read it again, then vote",
             )
-        if any(r.reviewer == review.reviewer for r in reviews(change.connection, now)):
+        if any(r.reviewer == review.reviewer for r in cast):
             raise OutputRefusal(
                 f"{review.reviewer} has voted on request {review.request} already",
                 next_step="A vote stands until the request changes",
@@ -212,6 +216,14 @@ def withdraw(store: Store, request: str, *, actor: str) -> None:
         now = get_request(change.connection, request)
         change.note(project=now.project, datasets=list(now.datasets))
         _move(change, request, to=OutputState.WITHDRAWN)
+
+
+def stop(store: Store, request: str, *, actor: str) -> None:
+    """Write down that nothing of a request leaves, because its files are not those that were checked."""
+    with store.change(Event("output.stopped", actor, _subject(request), {})) as change:
+        now = get_request(change.connection, request)
+        change.note(project=now.project, datasets=list(now.datasets), sha256=now.sha256)
+        _move(change, request, to=OutputState.STOPPED)
 
 
 def releases(connection: sa.Connection, *, project: str | None = None) -> list[Release]:

@@ -1,6 +1,6 @@
 """The control store's tables. Migrations live in `control/migrations`; a test compares the two.
 
-Those of sign-in are written in `control/sign_in_tables.py`.
+Those of sign-in are written in `control/sign_in_tables.py`, those of the lanes in `control/lane_tables.py`.
 """
 
 from sqlalchemy import (
@@ -16,12 +16,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from integrated_data.control import sign_in_tables
+from integrated_data.control import lane_tables, sign_in_tables
 from integrated_data.control.metadata import METADATA as ALL
 
 METADATA = ALL
 
 organisation, credential, token = sign_in_tables.organisation, sign_in_tables.credential, sign_in_tables.token
+lane_setting, output_sample, output_comment = (
+    lane_tables.lane_setting, lane_tables.output_sample, lane_tables.output_comment,
+)  # fmt: skip
 procedures, acceptance, attempt = sign_in_tables.procedures, sign_in_tables.acceptance, sign_in_tables.attempt
 
 audit_event = Table(

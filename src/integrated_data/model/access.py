@@ -31,7 +31,7 @@ class Accreditation:
 class Person:
     """Somebody who uses the service. `trained_until` is the last day their training counts.
 
-    `roles`: what they do in the service.
+    `roles`: what they do in the service. `accounts`: other ids under which the same human being is on record.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Person:
     trained_until: date | None = None
     suspended: bool = False
     roles: tuple[Role, ...] = ()
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

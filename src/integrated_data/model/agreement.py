@@ -82,7 +82,8 @@ class Conditions:
     """What an owner asks of every use; a project takes the strictest of its datasets'.
 
     `standing`: lowest accreditation. `derived_products`: whether anything made from the data may leave
-    the service. All others are limits of what leaves, as in `ReleaseLimits`: `minimum_people` is the fewest
+    the service. `automatic`: whether a proven table may leave without people having looked at it. All
+    others are limits of what leaves, as in `ReleaseLimits`: `minimum_people` is the fewest
     distinct people behind a released cell, `rounding` the base that released counts are rounded to.
     """
 
@@ -90,6 +91,7 @@ class Conditions:
     rounding: int = ReleaseLimits.rounding
     standing: Standing = Standing.NONE
     derived_products: bool = True
+    automatic: bool = True
     dominance_people: int = ReleaseLimits.dominance_people
     dominance_share: float = ReleaseLimits.dominance_share
     p_ratio: float = ReleaseLimits.p_ratio
@@ -110,6 +112,7 @@ class Conditions:
         return Conditions(
             standing=max(self.standing, other.standing, key=lambda s: s.rank),
             derived_products=self.derived_products and other.derived_products,
+            automatic=self.automatic and other.automatic,
             **limits,  # type: ignore[arg-type]
         )
 

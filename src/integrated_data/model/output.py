@@ -35,8 +35,10 @@ class OutputState(StrEnum):
     REQUESTED = "requested"
     RELEASABLE = "releasable"
     IN_REVIEW = "in_review"
+    DISPUTED = "disputed"
     APPROVED = "approved"
     RETURNED = "returned"
+    STOPPED = "stopped"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     RELEASED = "released"
@@ -48,8 +50,10 @@ class Owner(StrEnum):
 
     AUTHOR = "author"
     SERVICE = "the service"
+    REVIEWER = "one reviewer"
     REVIEWERS = "two reviewers"
-    STEWARD = "steward"
+    THIRD = "a third reviewer"
+    CHECKER = "an output checker, or two who look at it afterwards"
 
 
 #: Allowed state changes and who makes them; the diagram in the documentation is drawn from this table.
@@ -63,26 +67,36 @@ OUTPUT_MOVES: dict[OutputState, dict[OutputState, Owner]] = {
     },
     OutputState.RELEASABLE: {
         OutputState.RELEASED: Owner.SERVICE,
+        OutputState.STOPPED: Owner.SERVICE,
         OutputState.REQUESTED: Owner.AUTHOR,
         OutputState.WITHDRAWN: Owner.AUTHOR,
     },
     OutputState.IN_REVIEW: {
         OutputState.APPROVED: Owner.REVIEWERS,
         OutputState.REFUSED: Owner.REVIEWERS,
-        OutputState.RETURNED: Owner.REVIEWERS,
+        OutputState.DISPUTED: Owner.REVIEWERS,
+        OutputState.RETURNED: Owner.REVIEWER,
+        OutputState.STOPPED: Owner.SERVICE,
+        OutputState.REQUESTED: Owner.AUTHOR,
+        OutputState.WITHDRAWN: Owner.AUTHOR,
+    },
+    OutputState.DISPUTED: {
+        OutputState.APPROVED: Owner.THIRD,
+        OutputState.REFUSED: Owner.THIRD,
+        OutputState.RETURNED: Owner.REVIEWER,
+        OutputState.STOPPED: Owner.SERVICE,
         OutputState.REQUESTED: Owner.AUTHOR,
         OutputState.WITHDRAWN: Owner.AUTHOR,
     },
     OutputState.APPROVED: {
         OutputState.RELEASED: Owner.SERVICE,
+        OutputState.STOPPED: Owner.SERVICE,
         OutputState.REQUESTED: Owner.AUTHOR,
         OutputState.WITHDRAWN: Owner.AUTHOR,
     },
-    OutputState.RETURNED: {
-        OutputState.REQUESTED: Owner.AUTHOR,
-        OutputState.WITHDRAWN: Owner.AUTHOR,
-    },
-    OutputState.RELEASED: {OutputState.REVOKED: Owner.STEWARD},
+    OutputState.RETURNED: {OutputState.REQUESTED: Owner.AUTHOR, OutputState.WITHDRAWN: Owner.AUTHOR},
+    OutputState.STOPPED: {OutputState.REQUESTED: Owner.AUTHOR, OutputState.WITHDRAWN: Owner.AUTHOR},
+    OutputState.RELEASED: {OutputState.REVOKED: Owner.CHECKER},
     OutputState.REFUSED: {},
     OutputState.WITHDRAWN: {},
     OutputState.REVOKED: {},
@@ -295,7 +309,8 @@ class OutputRequest:
     """A request on record. `sha256`: of what was asked, and once checked of what would leave.
 
     `similar`: earlier releases that people compare it with; `seen`: those that it was checked against.
-    `asked`: how many times it has been asked for; it is in the files, so that votes start anew.
+    `asked`: how many times it has been asked for; it is in the files, so that votes start anew. `brought`: names
+    of files that were made outside the service from the results of `queries`.
     """
 
     id: str
@@ -316,6 +331,7 @@ class OutputRequest:
     similar: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     asked: int = 1
+    brought: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Action(StrEnum):
     REQUEST_OUTPUT = "ask for outputs"
     SEE_OUTPUTS = "see what was asked to leave"
     CHECK_OUTPUTS = "review and revoke outputs"
+    RULE_LANE = "stop, start and set the automatic lane"
+    OPT_OUT = "decide for an owner what may leave by itself"
     ADMINISTER = "administer people and organisations"
     OWN_ACCOUNT = "look after their own sign-in"
     VERIFY = "verify the audit chain"

@@ -12,6 +12,8 @@ none can be read, changed or exchanged without showing. The numbers are the serv
 without the ledger they lead to nobody.
 """
 
+import hashlib
+import hmac
 import os
 import secrets
 import shutil
@@ -46,6 +48,11 @@ class Ledger:
 
     def __init__(self, folder: Path, key: bytes) -> None:
         self._folder, self._seal = folder, Seal((key,))
+        self._draws = hmac.new(key, b"draws", hashlib.sha256).digest()
+
+    def draw(self, what: str) -> float:
+        """A number from 0 to below 1 that some words always get, and that nobody foresees without the ledger's key."""
+        return int.from_bytes(hmac.new(self._draws, what.encode(), hashlib.sha256).digest()[:8], "big") / 2**64
 
     def put_numbers(self, index: str, project: str, *, keys: NDArray[np.int64], numbers: NDArray[np.uint32]) -> None:
         """Keep the ledger numbers of a project's keys, with those that it has already."""

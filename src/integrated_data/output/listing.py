@@ -4,7 +4,7 @@ For inside the service only: which rule holds a cell back narrows down what it h
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from integrated_data.output import requested
 from integrated_data.output.table import TOTAL, UNNAMED
 
 
-def request_rows(requests: Iterable[OutputRequest]) -> list[dict[str, Any]]:
-    """One row a request: where it stands and what its check said."""
+def request_rows(requests: Iterable[OutputRequest], *, due: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """One row a request: where it stands and what its check said. `due`: of those in review, when that is."""
     return [
         {
             "request": r.id, "project": r.project, "author": r.person, "state": r.state.value.replace("_", " "),
-            "lane": r.lane.value if r.lane else "", "cells": r.cells, "withheld": r.withheld, "title": r.title,
+            "lane": r.lane.value if r.lane else "", "review_due": (due or {}).get(r.id, ""), "cells": r.cells,
+            "withheld": r.withheld, "title": r.title,
         }
         for r in requests
     ]  # fmt: skip

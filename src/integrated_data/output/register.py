@@ -9,7 +9,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
-VERSION = "2"
+VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,13 @@ def document(
     *,
     releases: Sequence[RegisterRelease],
     at: date,
+    lane: Mapping[str, float | int | None] | None = None,
 ) -> dict[str, Any]:
-    """The register as JSON values, everything in order of its id, releases newest first."""
+    """The register as JSON values, everything in order of its id, releases newest first.
+
+    `lane`: how many releases left without people, and in how many of those that two people checked
+    afterwards they found an error, with the 95 % interval of the rate.
+    """
     used = {d for p in projects for d in p.datasets}
     return {
         "register": "Integrated Data Service public register",
@@ -75,6 +80,7 @@ def document(
         "projects": [_plain(p) for p in sorted(projects, key=lambda p: p.id)],
         "datasets": [_plain(d) for d in sorted(datasets, key=lambda d: d.id) if d.id in used],
         "releases": [_plain(r) for r in sorted(releases, key=lambda r: (-r.released.toordinal(), r.id))],
+        "automatic_lane": dict(lane or {}),
     }
 
 
@@ -107,6 +113,7 @@ def page(register: Mapping[str, Any]) -> str:
             ("Output", "Title", "Project", "Datasets", "Released", "State"),
             rows=[_release_row(r, titles) for r in releases],
         ),
+        *_lane(register["automatic_lane"]),
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(parts)
@@ -151,6 +158,22 @@ def _project(project: Mapping[str, Any], titles: Mapping[str, str], *, releases:
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(fact))}</dd>\n" for name, fact in facts if fact)
     heading = f"{project['id']}: {project['title']}"
     return f'<section id="{escape(project["id"])}">\n<h3>{escape(heading)}</h3>\n<dl>\n{listed}</dl>\n</section>'
+
+
+def _lane(lane: Mapping[str, Any]) -> list[str]:
+    """How often the automatic lane erred, where that is on record."""
+    if not lane:
+        return []
+    told = f"{lane['released']} outputs left without people having looked at them, because every rule passed. "
+    if not lane["checked"]:
+        told += "None of them has been checked by people afterwards yet."
+    else:
+        told += (
+            f"Two people each checked {lane['checked']} of them afterwards, drawn at random and not knowing that they "
+            f"had left: {lane['errors']} should not have ({lane['rate']:.1%}; 95 % interval {lane['low']:.1%} to "
+            f"{lane['high']:.1%}). They sent {lane['returned']} more back with a question."
+        )
+    return ["<h2>Outputs released automatically</h2>", f"<p>{escape(told)}</p>"]
 
 
 def _ended(state: str) -> str:

@@ -1,17 +1,19 @@
 """Release: the files that were checked or reviewed leave, byte for byte; and revoking afterwards."""
 
 import shutil
+from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 
-from integrated_data.control import outputs
+from integrated_data.control import lanes, outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Lane, OutputRequest, OutputState, Release
-from integrated_data.output import earlier, requested, states
+from integrated_data.output import earlier, lane, requested, states
 from integrated_data.output.compared import adopt
 from integrated_data.output.ledger import Ledger
-from integrated_data.output.request import left_of
+from integrated_data.output.request import against_lane, left_of
 
 
 def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Ledger) -> Path:
@@ -22,10 +24,19 @@ def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Led
     """
     with store.read() as connection:
         known = outputs.get_request(connection, request)
+        drawn = lanes.samples(connection)
+    if any(one.twin == request for one in drawn):
+        raise OutputRefusal(f"Request {request} is no one's to release", next_step="Its reviewers are done with it")
     states.check_move(request, known.state, to=OutputState.RELEASED)
-    files = requested.package(requested.place(folder, request), known.sha256)
+    _check_lane(store, known)
+    files = unchanged(store, known, folder=folder, actor=actor)
     target, place = folder / "released" / request, requested.place(folder, request)
-    guard = partial(earlier.guard, ledger=ledger, place=place, left_of=partial(left_of, store, known=known))
+    compared = partial(earlier.guard, ledger=ledger, place=place, left_of=partial(left_of, store, known=known))
+
+    def guard(now: OutputRequest, gone: Sequence[Release]) -> None:
+        _check_lane(store, now)
+        compared(now, gone)
+
     _write(target, files)
     try:
         _remember(ledger, known, place=place)
@@ -37,7 +48,7 @@ def release(store: Store, *, request: str, actor: str, folder: Path, ledger: Led
 
 
 def revoke(store: Store, *, request: str, actor: str, reason: str, folder: Path) -> None:
-    """Withdraw a release from use: its files go from the service, and the register says so.
+    """Withdraw a release from use: a note takes the place of its files, and the register says so.
 
     What has been copied elsewhere cannot be called back; the comparison with later requests keeps it.
     """
@@ -47,7 +58,52 @@ def revoke(store: Store, *, request: str, actor: str, reason: str, folder: Path)
         known = outputs.get_request(connection, request)
     states.check_move(request, known.state, to=OutputState.REVOKED)
     outputs.revoke_release(store, request, actor=actor, reason=reason)
-    shutil.rmtree(folder / "released" / request, ignore_errors=True)
+    _write(folder / "released" / request, {"REVOKED.txt": _revoked(known, reason=reason, day=store.now().date())})
+
+
+def fetch(store: Store, *, request: str, actor: str, folder: Path) -> dict[str, bytes]:
+    """The released files, for somebody who copies them out; who did is on record, for the day it is revoked."""
+    with store.read() as connection:
+        known = outputs.get_request(connection, request)
+    if known.state is not OutputState.RELEASED:
+        raise OutputRefusal(
+            f"Request {request} is {known.state.value.replace('_', ' ')}, not released",
+            next_step=f"See where it stands with: ids output show {request}",
+        )
+    place = folder / "released" / request
+    if not _unchanged(place, known.sha256):
+        raise OutputRefusal(
+            f"The files of release {request} are not those that left",
+            why="They changed afterwards, which nobody may do",
+            next_step="Tell whoever runs the service",
+        )
+    lanes.put_fetched(store, request, actor=actor, sha256=known.sha256)
+    return {file.name: file.read_bytes() for file in sorted(place.iterdir())}
+
+
+def unchanged(store: Store, request: OutputRequest, *, folder: Path, actor: str) -> dict[str, bytes]:
+    """The files that would leave; where they are not those that were checked, the request is stopped, on record."""
+    try:
+        return requested.package(requested.place(folder, request.id), request.sha256)
+    except OutputRefusal:
+        if states.may_move(request.state, OutputState.STOPPED):
+            outputs.stop(store, request.id, actor=actor)
+        raise
+
+
+def _check_lane(store: Store, request: OutputRequest) -> None:
+    """Refuse by the automatic lane what it does not take any more."""
+    if request.lane is Lane.AUTOMATIC:
+        lane.check_open(request.id, against_lane(store, request))
+
+
+def _revoked(request: OutputRequest, *, reason: str, day: date) -> bytes:
+    """What lies where the files of a release were."""
+    return (
+        f"REVOKED\n\nOutput {request.id}, {request.title}, of project {request.project} was withdrawn from use on "
+        f"{day:%Y-%m-%d}.\n{reason.strip()}\n\nIts files had the hash {request.sha256}. "
+        "Do not use them; delete every copy.\n"
+    ).encode()
 
 
 def released(store: Store, *, project: str | None = None) -> list[Release]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from integrated_data.control import grants, outputs, queries
+from integrated_data.control import grants, lanes, outputs, queries
 from integrated_data.control.store import Store
 from integrated_data.model.access import QueryState
 from integrated_data.model.errors import OutputRefusal
@@ -30,7 +30,7 @@ from integrated_data.model.output import (
     Signature,
     View,
 )
-from integrated_data.output import brought, earlier, package, requested, states, wording
+from integrated_data.output import earlier, lane, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
@@ -43,7 +43,7 @@ from integrated_data.output.tree import Unproven, tables
 #: Columns that name the unit of protection of a view, the first that it has.
 UNITS = ("person_key", "business_key")
 
-#: Queries in one request, and rows of one result.
+#: Queries in one request, and cells of one result.
 MOST, MOST_CELLS = 20, 100_000
 
 
@@ -54,21 +54,21 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
     """
     if not 1 <= len(ask.queries) <= MOST:
         raise OutputRefusal(f"A request is about 1 to {MOST} queries", next_step="Split it up")
-    texts = _texts(store, ask)
+    asked_for = texts(store, ask)
     with store.read() as connection:
         views = _views(store, ask.project)
         known = outputs.get_request(connection, ask.request) if ask.request else None
     if known is not None:
-        _check_author(known, ask)
+        check_author(known, ask)
         states.check_move(known.id, known.state, to=OutputState.REQUESTED)
     number = known.id if known is not None else f"O-{secrets.token_hex(6)}"
     models = _models(store, ask)
-    results = brought.take(store, ask, folder=folder) or tuple(
+    results = tuple(
         Asked(query, sql, _result(run, sql, views=views, model=models.get(query)), models.get(query))
-        for query, sql in texts.items()
+        for query, sql in asked_for.items()
     )
     sha256 = requested.keep(requested.place(folder, number), results)
-    read = sorted({table for sql in texts.values() for table in _datasets(sql, store, project=ask.project)})
+    read = sorted({table for sql in asked_for.values() for table in datasets_of(sql, store, project=ask.project)})
     check_may_leave(store, tuple(read))
     outputs.put_request(store, number, ask=ask, sha256=sha256, datasets=read)
     with store.read() as connection:
@@ -97,15 +97,17 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
         checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found),
         *met.findings(known.project, left, request=request),
     )  # fmt: skip
-    lane = lane_of(findings)
+    if lane_of(findings) is Lane.AUTOMATIC:
+        findings += (*against_lane(store, known), *_first(store, known, ledger=ledger))
+    way = lane_of(findings)
     files: dict[str, bytes] = {}
-    if lane is not Lane.REFUSED:
+    if way is not Lane.REFUSED:
         files = package.build(known, checked, limits=limits, findings=findings)
         requested.write(place / "package", files)
     requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
     requested.put(place / "compared.json", as_json(met.told()))
     report = CheckReport(
-        request, lane, findings, cells=sum(len(c.table.rows) for c in checked),
+        request, way, findings, cells=sum(len(c.table.rows) for c in checked),
         withheld=sum(len(c.withheld) for c in checked),
         sha256=requested.digest(files) if files else known.sha256,
         files=tuple(sorted(files)), signatures=signatures, similar=found, seen=met.seen,
@@ -136,6 +138,11 @@ def check_may_leave(store: Store, datasets: tuple[str, ...]) -> None:
             )
 
 
+def against_lane(store: Store, known: OutputRequest) -> tuple[Finding, ...]:
+    """Why the automatic lane does not take a request now; nothing where it does."""
+    return tuple(lane.against(store, known.datasets, agreed=agreed(store, known.datasets)))
+
+
 def left_of(store: Store, releases: Sequence[Release], *, known: OutputRequest) -> Left:
     """What has left, with the fewest people that a request's difference from each may be about."""
 
@@ -155,7 +162,14 @@ def lane_of(findings: tuple[Finding, ...]) -> Lane:
     return Lane.REVIEW if Outcome.REVIEW in outcomes else Lane.AUTOMATIC
 
 
-def _texts(store: Store, ask: Ask) -> Mapping[str, str]:
+def _first(store: Store, known: OutputRequest, *, ledger: Ledger) -> list[Finding]:
+    """What sends a drawn request to people first: so one without a doubt is nothing special to reviewers."""
+    with store.read() as connection:
+        rule = lanes.rule(connection).rule
+    return lane.first(rule, ledger.draw(f"first/{known.id}/{known.sha256}"))
+
+
+def texts(store: Store, ask: Ask) -> Mapping[str, str]:
     """Text of each query; refuses one that is not the project's or did not finish."""
     found = {}
     with store.read() as connection:
@@ -184,7 +198,7 @@ def _views(store: Store, project: str) -> dict[str, View]:
     }
 
 
-def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
+def datasets_of(sql: str, store: Store, *, project: str) -> list[str]:
     """Datasets that a query reads; every one of the project where that cannot be told."""
     with store.read() as connection:
         held = {g.view.lower(): g.dataset for g in grants.active(connection, project=project)}
@@ -195,8 +209,6 @@ def _datasets(sql: str, store: Store, *, project: str) -> list[str]:
 
 
 def _check(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
-    if asked.brought:
-        return brought.check(asked, views=views, limits=limits)
     if asked.estimate is not None:
         return check_model(asked, views=views, run=run, limits=limits)
     return check_table(asked.query, asked.sql, result=asked.result, views=views, run=run, limits=limits)
@@ -205,9 +217,9 @@ def _check(asked: Asked, *, views: Mapping[str, View], run: Run, limits: Release
 def _result(run: Run, sql: str, *, views: Mapping[str, View], model: Estimate | None) -> pa.Table:
     shown = _runnable(sql, views, model=model)
     result = run(shown) if model is None else run(shown, Fit(model))
-    if result.num_rows > MOST_CELLS:
+    if result.num_rows * result.num_columns > MOST_CELLS:
         raise OutputRefusal(
-            f"The result of a query has more than {MOST_CELLS:,} rows",
+            f"The result of a query has more than {MOST_CELLS:,} cells",
             why="An output is a table that people can read, not a data set",
             next_step="Group it more coarsely, or ask for less",
         )
@@ -221,7 +233,8 @@ def _runnable(sql: str, views: Mapping[str, View], *, model: Estimate | None) ->
         return sql
 
 
-def _check_author(known: OutputRequest, ask: Ask) -> None:
+def check_author(known: OutputRequest, ask: Ask) -> None:
+    """Refuse to change somebody else's request, or one of another project."""
     if (known.person, known.project) != (ask.person, ask.project):
         raise OutputRefusal(
             f"Request {known.id} is not {ask.person}'s in project {ask.project}",

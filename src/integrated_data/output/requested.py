@@ -24,16 +24,12 @@ from integrated_data.model.estimate import Estimate, of_told
 
 @dataclass(frozen=True)
 class Asked:
-    """One query of a request with its result. `query`: its id in the log; `estimate`: the model fitted over it.
-
-    `brought`: the name of a file that was brought along instead of a result, made from those queries.
-    """
+    """One query of a request with its result. `query`: its id in the log; `estimate`: the model fitted over it."""
 
     query: str
     sql: str
     result: pa.Table
     estimate: Estimate | None = None
-    brought: str = ""
 
 
 def place(folder: Path, request: str) -> Path:
@@ -45,12 +41,8 @@ def keep(folder: Path, asked: tuple[Asked, ...]) -> str:
     """Write down what is asked for; returns the hash over all of it."""
     files = {f"asked-{n}.arrow": _arrow(one.result) for n, one in enumerate(asked, start=1)}
     named = [
-        {
-            "query": one.query, "sql": one.sql, "brought": one.brought,
-            "estimate": one.estimate.told() if one.estimate else None,
-        }
-        for one in asked
-    ]  # fmt: skip
+        {"query": one.query, "sql": one.sql, "estimate": one.estimate.told() if one.estimate else None} for one in asked
+    ]
     files["asked.json"] = as_json(named)
     write(folder, files)
     return digest(files)
@@ -72,8 +64,7 @@ def asked(folder: Path, sha256: str) -> tuple[Asked, ...]:
 
 def _asked(named: Mapping[str, Any], result: pa.Table) -> Asked:
     told = named.get("estimate")
-    model = of_told(told) if told else None
-    return Asked(named["query"], named["sql"], result, model, named.get("brought", ""))
+    return Asked(named["query"], named["sql"], result, of_told(told) if told else None)
 
 
 def package(folder: Path, sha256: str) -> dict[str, bytes]:

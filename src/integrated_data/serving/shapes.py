@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from integrated_data.access.gate import LONGEST
 from integrated_data.model.estimate import Estimate, Estimator
 from integrated_data.model.output import Brought
-from integrated_data.output.brought import MOST_BYTES, MOST_FILES
+from integrated_data.output.bring import MOST as MOST_FILES
+from integrated_data.output.brought.look import LARGEST
 from integrated_data.vocabulary import formula
 
 ID = r"^[A-Za-z0-9_.-]{1,64}$"
@@ -65,10 +66,10 @@ class SearchBody(_Body):
 
 
 class BroughtBody(_Body):
-    """A table that was made outside the service, as comma-separated text."""
+    """A file that was made outside the service from the results of queries."""
 
     name: str = Field(max_length=80)
-    content: str = Field(max_length=MOST_BYTES)
+    content: Base64Bytes = Field(max_length=LARGEST)
 
 
 class OutputBody(_Body):
@@ -84,7 +85,7 @@ class OutputBody(_Body):
 
     def brought(self) -> tuple[Brought, ...]:
         """The files as they were brought."""
-        return tuple(Brought(file.name, file.content.encode()) for file in self.files)
+        return tuple(Brought(file.name, file.content) for file in self.files)
 
 
 class Column(BaseModel):

@@ -1,20 +1,32 @@
-"""Output control on the analyst's side: the service runs a request's queries for its author, through the gate."""
+"""Output control on the analyst's side: the service runs a request's queries for its author, through the gate.
+
+Files that people bring are looked at instead, and kept as evidence where they are refused.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from integrated_data.access.gateway import Question
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
+from integrated_data.model.errors import Refusal
 from integrated_data.model.estimate import Fit
-from integrated_data.model.output import Ask, CheckReport, OutputRequest
+from integrated_data.model.event import Event
+from integrated_data.model.output import Ask, CheckReport, OutputRequest, Review
+from integrated_data.output import bring as bringing
 from integrated_data.output import release as releasing
 from integrated_data.output import request as requests
+from integrated_data.output import review as reviewing
+from integrated_data.output import sample
+from integrated_data.output.brought import evidence
+from integrated_data.output.brought.look import look
 from integrated_data.output.check import Run
 from integrated_data.site.analysis import AnalysisSite
 from integrated_data.site.ledgering import open_ledger
 from integrated_data.site.places import Places
+from integrated_data.site.service_keys import service_key
 
 
 def runner(site: AnalysisSite, project: str, *, person: str) -> Run:
@@ -27,21 +39,66 @@ def runner(site: AnalysisSite, project: str, *, person: str) -> Run:
 
 
 def ask(site: AnalysisSite, asked: Ask) -> OutputRequest:
-    """Ask for the results of queries to leave."""
+    """Ask for the results of queries to leave, or for files made from them; what is refused is kept on record."""
     run = runner(site, asked.project, person=asked.person)
-    return requests.request(site.store, run, ask=asked, folder=site.places.outputs)
+    try:
+        if asked.brought:
+            site.gateway.tables(asked.person, asked.project)  # refuses who may not work in the project now
+            return bringing.bring(site.store, ask=asked, folder=site.places.outputs)
+        return requests.request(site.store, run, ask=asked, folder=site.places.outputs)
+    except Refusal as refusal:
+        _keep_refused(site, asked, refusal=refusal)
+        raise
 
 
 def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
-    """Check a request; its queries run as its author's."""
+    """Check a request; its queries run as its author's, files that were brought are looked at."""
     with site.store.read() as connection:
         known = outputs.get_request(connection, request)
+    if known.brought:
+        return bringing.check(site.store, request_id=request, actor=actor, folder=site.places.outputs)
     run = runner(site, known.project, person=known.person)
     with open_ledger(site.places) as ledger:
         return requests.check(site.store, run, request=request, actor=actor, folder=site.places.outputs, ledger=ledger)
 
 
+def refused_file(places: Places, store: Store, *, sha256: str, actor: str) -> bytes:
+    """A file that was refused, by its hash, for an auditor; who looked is on record."""
+    content = evidence.read(places.outputs, sha256, key=service_key(places, "evidence"))
+    store.record(Event("output.evidence_seen", actor, f"file/{sha256}"))
+    return content
+
+
+def _keep_refused(site: AnalysisSite, asked: Ask, *, refusal: Refusal) -> None:
+    """Write a refused request down, and seal the files that it brought."""
+    facts: dict[str, Any] = {"project": asked.project, "queries": list(asked.queries), "reason": refusal.what}
+    if asked.brought:
+        contents = [brought.content for brought in asked.brought]
+        kept = evidence.keep(site.places.outputs, contents, key=service_key(site.places, "evidence"))
+        found = [look(brought.name, brought.content) for brought in asked.brought]
+        facts["files"] = [
+            {"sha256": sha256, "kind": one.suffix, "rules": one.rules} for sha256, one in zip(kept, found, strict=True)
+        ]
+    site.store.record(Event("output.request_refused", asked.person, f"project/{asked.project}", facts))
+
+
+def read(places: Places, store: Store, *, request: OutputRequest, actor: str) -> dict[str, bytes]:
+    """What would leave, for somebody who reads it; files that are not those that were checked stop the request."""
+    return releasing.unchanged(store, request, folder=places.outputs, actor=actor)
+
+
+def review(places: Places, store: Store, *, cast: Review) -> OutputRequest:
+    """Vote on a request; where it shows an error of the automatic lane, the release is revoked and the lane stops."""
+    known = reviewing.review(
+        store, request=cast.request, reviewer=cast.reviewer, vote=cast.vote, sha256=cast.sha256, reason=cast.reason
+    )
+    sample.settle(store, folder=places.outputs)
+    return known
+
+
 def release(places: Places, store: Store, *, request: str, actor: str) -> Path:
     """Release a request that may leave; returns the folder of its files."""
     with open_ledger(places) as ledger:
-        return releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)
+        place = releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)
+        sample.take(store, ledger, folder=places.outputs)
+    return place

@@ -11,6 +11,7 @@ from integrated_data.model.access import Project, ProjectState
 from integrated_data.model.approval import Approval, ApprovalState
 from integrated_data.model.output import Release
 from integrated_data.output.register import RegisterDataset, RegisterProject, RegisterRelease, document, page
+from integrated_data.site.lanes import errors
 
 #: States of projects that were approved once.
 REGISTERED = (ProjectState.APPROVED, ProjectState.EXPIRED, ProjectState.CLOSED)
@@ -34,6 +35,7 @@ def export(store: Store, folder: Path) -> dict[str, Any]:
         [RegisterDataset(r.dataset, r.entry["title"], r.entry["owner"]) for r in published],
         releases=[_release(r) for r in left],
         at=store.now().date(),
+        lane=errors(store).told(),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "register.json").write_text(json.dumps(register, indent=2, ensure_ascii=False) + "\n")
