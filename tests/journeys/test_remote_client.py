@@ -101,6 +101,18 @@ def test_a_model_is_fitted_by_the_service(ada: Connection) -> None:
         ada.estimate("forest", "income ~ sex", data=data)
 
 
+def test_a_model_is_fitted_again_when_it_is_asked_to_leave(ada: Connection) -> None:
+    data = "SELECT c.sex, c.region, p.income FROM census AS c JOIN pay AS p ON c.person_key = p.person_key"
+    answer = ada.estimate("linear", "income ~ region", data=data)
+    asked = ada.request_release(answer, title="Income by region")
+    assert (asked["lane"], asked["cells"]) == ("review", 4), "keys of this house have no number in the ledger"
+    assert {f["rule"] for f in asked["findings"]} == {"not in the ledger"}
+    few = ada.estimate("linear", "income ~ odd", data=data.replace("c.region", "p.income < 500 AS odd"))
+    refused = ada.request_release(few, title="Income of a few")
+    assert refused["lane"] == "refused"
+    assert "model of few people" in {f["rule"] for f in refused["findings"]}
+
+
 def test_a_result_is_asked_to_leave(ada: Connection, tmp_path: Path) -> None:
     answer = ada.query("SELECT sex, count(*) AS people FROM census GROUP BY sex")
     asked = ada.request_release(answer, title="People by sex")

@@ -14,7 +14,7 @@ from integrated_data.model.access import QueryState
 from integrated_data.model.errors import OutputRefusal, QueryRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
 from integrated_data.model.output import Ask, CheckReport, Lane, Outcome
-from integrated_data.output import release, request
+from integrated_data.output import request
 from integrated_data.site import estimating
 from integrated_data.site.parser import DuckDBParser
 from tests.output_world import AUTHOR, World, key
@@ -69,12 +69,6 @@ class Modelling(World):
         ask = Ask("P-1", AUTHOR, (self.log_model(estimate, sql),), "Pay")
         return self.check(request.request(self.store, self.run, ask=ask, folder=self.folder))
 
-    def leave(self, report: CheckReport) -> dict[str, str]:
-        place = release.release(
-            self.store, request=report.request, actor=AUTHOR, folder=self.folder, ledger=self.ledger
-        )
-        return {file.name: file.read_text(encoding="utf-8") for file in sorted(place.iterdir())}
-
 
 @pytest.fixture
 def world(store: Store, engine: DuckDB, tmp_path: Path) -> Modelling:
@@ -104,7 +98,7 @@ SAFE = [
 def test_an_ordinary_model_leaves_at_once(estimate: Estimate, world: Modelling) -> None:
     report = world.model(estimate)
     assert (report.lane, rules(report), report.withheld) == (Lane.AUTOMATIC, set(), 0)
-    files = world.leave(report)
+    files = {file.name: file.read_text(encoding="utf-8") for file in world.leave(report).iterdir()}
     assert estimate.formula in files["record.json"]
     assert files["table.csv"].count("\n") == report.cells + 1
 
@@ -161,6 +155,18 @@ def test_means_of_small_groups_are_withheld_like_cells_of_a_table(world: Modelli
     report = world.model(Estimate(Estimator.MEAN, "pay ~ rare"))
     assert "minimum people" in rules(report)
     assert report.withheld
+
+
+def test_names_that_the_check_keeps_for_itself_are_for_people(world: Modelling) -> None:
+    curve = Estimate(Estimator.KAPLAN_MEIER, "Surv(months, died) ~ estimate_step", step=1, width=1)
+    assert world.model(curve, "SELECT months, died, sex AS estimate_step FROM survey").lane is Lane.REVIEW
+    unit = 'SELECT pay, age, age AS "__unit_0" FROM survey'
+    assert world.model(Estimate(Estimator.LINEAR, "pay ~ age"), unit).lane is Lane.REVIEW
+
+
+def test_names_are_compared_as_the_engine_does(world: Modelling) -> None:
+    report = world.model(Estimate(Estimator.LINEAR, "Pay ~ Age"), "SELECT pay AS Pay, age AS Age FROM survey")
+    assert (report.lane, rules(report)) == (Lane.AUTOMATIC, set())
 
 
 def test_what_leaves_is_recomputed(world: Modelling) -> None:

@@ -26,7 +26,7 @@ from integrated_data.output.requested import Asked
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Row, Table, of_result, value
 from integrated_data.output.table_rules import Drawn, table_findings
-from integrated_data.output.tree import Unproven, parsed, text
+from integrated_data.output.tree import OWN, Unproven, check_names, parsed, text
 from integrated_data.vocabulary import formula as formulas
 from integrated_data.vocabulary.formula import Formula
 from integrated_data.vocabulary.sql import name
@@ -36,13 +36,16 @@ DATA, ROWS, STEP, UNIT = "estimate_data", "estimate_rows", "estimate_step", "est
 #: Columns that say what a row is about, not a figure.
 LABELS = frozenset({"term", "time"})
 
+#: Columns that count rows, and are rounded where counts are.
+COUNTS = frozenset({"n", "events", "at_risk", "censored"})
+
 
 def runnable(sql: str, estimate: Estimate, *, views: Mapping[str, View]) -> str:
     """What is run for a model: the columns it needs, from the tree that is proven; or `Unproven`."""
     formula = formulas.read(estimate.formula)
     shape = _proven(sql, estimate, views=views, told={})
     wanted = dict.fromkeys((*formula.columns, *estimate.design))
-    return f"WITH {shape.steps} SELECT {', '.join(name(c) for c in wanted)} FROM {DATA}"
+    return f"WITH {shape.steps} SELECT {', '.join(f'{name(c)} AS {name(c)}' for c in wanted)} FROM {DATA}"
 
 
 def check_model(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
@@ -132,6 +135,7 @@ def _text(sql: str) -> str:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise Unproven("It is not one SELECT")
     tree = statements[0]
+    check_names(tree, OWN, "estimate_")
     if isinstance(tree, exp.Select) and tree.args.get("order") and not tree.args.get("limit"):
         tree.set("order", None)
     return text(tree)
@@ -181,8 +185,8 @@ def _table(result: pa.Table, *, keys: int) -> Table:
         if field.name in LABELS or not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
             columns.append(OutputColumn(field.name, Role.LABEL))
             continue
-        rows = field.name == "n"
-        columns.append(OutputColumn(field.name, Role.FIGURE, measures=(0,), plain=0 if rows else None, count=rows))
+        plain, count = 0 if field.name == "n" else None, field.name in COUNTS
+        columns.append(OutputColumn(field.name, Role.FIGURE, measures=(0,), plain=plain, count=count))
     rows_ = tuple(Row(everybody, tuple(value(v) for v in row.values())) for row in result.to_pylist())
     return Table(tuple(columns), rows_)
 
@@ -201,7 +205,5 @@ def _model(known: Mapping[Cell, CellEvidence], estimate: Estimate, *, told: Mapp
 
 def _influence_sql(shape: Shape, estimate: Estimate, *, unit: int) -> str:
     columns = dict.fromkeys((*formulas.read(estimate.formula).columns, *estimate.design))
-    return (
-        f"WITH {shape.steps} SELECT {', '.join(f'{DATA}.{name(c)}' for c in columns)}, {shape.units[unit]} AS {UNIT} "
-        f"{shape.rows}"
-    )
+    listed = ", ".join(f"{DATA}.{name(c)} AS {name(c)}" for c in columns)
+    return f"WITH {shape.steps} SELECT {listed}, {shape.units[unit]} AS {UNIT} {shape.rows}"

@@ -20,6 +20,10 @@ SELECT_PARTS = frozenset(
 )
 
 
+#: How names begin that the check adds to a query itself: who is behind a row, which keys a total sums over.
+OWN = "__"
+
+
 class Unproven(Exception):  # noqa: N818 - not an error: the query takes another lane
     """The shape of a query is not one that the check can vouch for.
 
@@ -40,6 +44,7 @@ def parsed(sql: str, views: Mapping[str, View]) -> exp.Query:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise Unproven("It is not one SELECT")
     tree = statements[0]
+    check_names(tree, OWN)
     if isinstance(tree, exp.Select):
         tree.set("expressions", [_named(projection) for projection in tree.expressions])
     schema: dict[str, object] = {view: dict.fromkeys(shape.columns, "UNKNOWN") for view, shape in views.items()}
@@ -49,6 +54,12 @@ def parsed(sql: str, views: Mapping[str, View]) -> exp.Query:
         raise Unproven("The check cannot tell which table each column belongs to") from None
     assert isinstance(qualified, exp.Query)
     return qualified
+
+
+def check_names(tree: exp.Expr, *beginnings: str) -> None:
+    """Refuse a query that gives something a name which the check keeps for itself: it would stand in for it."""
+    if any(node.name.lower().startswith(beginnings) for node in tree.find_all(exp.Identifier)):
+        raise Unproven("It uses a name that the check keeps for itself")
 
 
 def _named(projection: exp.Expr) -> exp.Expr:
