@@ -159,7 +159,7 @@ def show(
         files = control.read(places, store, request=known, actor=call.actor) if kept else {}
     if out is not None:
         _copy(files, out)
-    readable = {n: c.decode() for n, c in files.items() if n.endswith(READABLE)}
+    readable = {n: c.decode() for n, c in files.items() if n.endswith(READABLE) and "/" not in n}
     facts = _request(known) | {"files": sorted(files)}
     if call.json:
         shown.document(facts | told | {"contents": readable})
@@ -296,6 +296,7 @@ def withheld(request_id: RequestId, call: Call) -> None:
 def _copy(files: Mapping[str, bytes], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)
 
 

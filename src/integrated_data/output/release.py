@@ -78,7 +78,8 @@ def fetch(store: Store, *, request: str, actor: str, folder: Path) -> dict[str, 
             next_step="Tell whoever runs the service",
         )
     lanes.put_fetched(store, request, actor=actor, sha256=known.sha256)
-    return {file.name: file.read_bytes() for file in sorted(place.iterdir())}
+    inside = sorted(file for file in place.rglob("*") if file.is_file())
+    return {file.relative_to(place).as_posix(): file.read_bytes() for file in inside}
 
 
 def unchanged(store: Store, request: OutputRequest, *, folder: Path, actor: str) -> dict[str, bytes]:
