@@ -18,7 +18,7 @@ from integrated_data.model.access import Person
 from integrated_data.model.agreement import Conditions
 from integrated_data.model.errors import OutputRefusal, RoleRefusal
 from integrated_data.model.lane import LaneRule, Verdict
-from integrated_data.model.output import Lane, OutputRequest, OutputState, Vote
+from integrated_data.model.output import Finding, Lane, Outcome, OutputRequest, OutputState, Vote
 from integrated_data.model.people import Action, Role
 from integrated_data.model.signing_in import SignedIn, SignInMethod
 from integrated_data.output import lane, register, release, review, sample
@@ -212,6 +212,16 @@ def test_a_reviewer_cannot_tell_it_from_a_request_that_was_drawn_first(world: Wo
     assert one["findings"] == other["findings"]
     assert [s["state"] for s in one["states"]] == [s["state"] for s in other["states"]] == ["requested", "in review"]
     assert set(one) == set(other)
+
+
+def test_withheld_cells_are_no_reason_for_a_review() -> None:
+    held, note, doubt = (
+        Finding("minimum people", Outcome.WITHHOLD, "Few"), Finding("zeros", Outcome.NOTE, "Empty"),
+        Finding("wording", Outcome.REVIEW, "Odd"),
+    )  # fmt: skip
+    stopped = Finding(lane.STOPPED, Outcome.REVIEW, "Stopped")
+    assert lane.for_reviewers([held, note]) == lane.for_reviewers([held, note, stopped]) == (held, note, lane.UNNAMED)
+    assert lane.for_reviewers([held, doubt]) == (held, doubt)
 
 
 def test_a_draw_follows_from_the_key_and_is_made_once(world: World) -> None:

@@ -80,10 +80,10 @@ def check_open(request: str, found: Sequence[Finding]) -> None:
 
 
 def for_reviewers(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings as reviewers see them: they do not learn why the lane did not take a table."""
-    own = [f for f in findings if f.rule not in (STOPPED, OPTED_OUT, FIRST)]
-    decided = any(f.outcome is not Outcome.NOTE for f in own)
-    return (*own,) if decided else (*own, UNNAMED)
+    """Findings of a request in review as its reviewers see them: not why the lane did not take it."""
+    own = [f for f in findings if f.rule not in (STOPPED, OPTED_OUT, FIRST, UNNAMED.rule)]
+    doubted = any(f.outcome in (Outcome.REVIEW, Outcome.REFUSE) for f in own)
+    return (*own,) if doubted else (*own, UNNAMED)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def told(store: Store, looking: Looking, *, acting: Acting) -> dict[str, Any]:
     waiting = known.state in reviewing.WAITING
     shown = reviewing.shown(votes)
     decided = bool(shown) or not waiting if looking.blind else not waiting
-    findings = lane.for_reviewers(known.findings) if looking.blind else known.findings
+    reviewed = looking.blind and known.lane is Lane.REVIEW
+    findings = lane.for_reviewers(known.findings) if reviewed else known.findings
     ends = _review_due(steps, days=rule.days)
     now = store.now()
     return {
