@@ -152,3 +152,23 @@ def test_an_amount_keeps_a_tenth_of_itself_between_itself_and_the_reader() -> No
     withheld = withhold(drawn, frozenset({cell(a="x")}), limits=ReleaseLimits(minimum_people=1))
     # y alone would confine x to 100–108, nearer than a tenth, so z or the total goes as well
     assert withheld - {cell(a="x"), cell(a="y")}
+
+
+def fewest(cells: dict[CellId, float]) -> float:
+    """The least that has to be withheld besides the unsafe cells, by trying sets until one hides them."""
+    rest = sorted((c for c in cells if c not in small(cells)), key=sorted)
+    sets = [[c for c, held in zip(rest, chosen, strict=True) if held] for chosen in product((0, 1), repeat=len(rest))]
+    for company in sorted(sets, key=lambda s: sum(cells[c] for c in s)):
+        if not exposed_cells(tables(cells), small(cells), withheld=small(cells).union(company), limits=LIMITS):
+            return sum(cells[c] for c in company)
+    raise AssertionError("to withhold all hides all")
+
+
+def test_no_more_is_withheld_than_must_be() -> None:
+    """On tables of 2 by 2 with one small cell and every total it is the least there is."""
+    lost = []
+    for rest in product((4, 9), repeat=3):
+        cells = cube(dict(zip(product("xy", "pq"), (1, *rest), strict=True)), margins=True)
+        withheld = withhold(tables(cells), small(cells), limits=LIMITS)
+        lost.append((sum(cells[c] for c in withheld - small(cells)), fewest(cells)))
+    assert all(ours == least for ours, least in lost)

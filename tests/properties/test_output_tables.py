@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.model.output import Mark, ReleaseLimits, View
-from integrated_data.output.check import check_table, protect, shape_of
+from integrated_data.output.check import check_table, shape_of
+from integrated_data.output.linked import protect
 from integrated_data.output.table import to_csv
 from tests.output_world import key
 

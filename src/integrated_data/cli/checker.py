@@ -13,7 +13,7 @@ from integrated_data.control import lanes as known_lanes
 from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
 from integrated_data.model.errors import UsageRefusal
-from integrated_data.model.output import Ask, Brought, OutputRequest, Review, Vote
+from integrated_data.model.output import Ask, Brought, CheckReport, OutputRequest, Review, Vote
 from integrated_data.site import lanes as laning
 
 #: Files that are printed for reviewers; others are copied to a folder.
@@ -79,6 +79,44 @@ def check(request_id: RequestId, call: Call) -> None:
     with opened_analysis(call.home) as site:
         _check_sees(site.store, request_id, call=call)
         report = control.check(site, request_id, actor=call.actor)
+    _show_report(report, call=call)
+
+
+@output.command()
+@taking
+def propose(request_id: RequestId, call: Call) -> None:
+    """Propose ways of making an unsafe request of yours safe: cells withheld, counts rounded, values merged."""
+    from integrated_data.site import outputs as control
+
+    with opened_analysis(call.home) as site:
+        _check_sees(site.store, request_id, call=call)
+        found = control.propose(site, request_id, actor=call.actor)
+    rows = [{k: v for k, v in vars(one).items() if k != "form"} for one in found]
+    if not found and not call.json:
+        shown.plain("No cell of it breaks a rule, or nothing that the service knows would make it safe.\n")
+        return
+    shown.table(rows, title="Proposals, least loss first; take one with: ids output accept", json_out=call.json)
+
+
+@output.command()
+@taking
+def accept(
+    request_id: RequestId,
+    proposal: Annotated[str, typer.Argument(help="The proposal's id, as `propose` gives it.")],
+    *,
+    call: Call,
+) -> None:
+    """Ask for a request of yours again in a proposed form, and check it in that form."""
+    from integrated_data.site import outputs as control
+
+    with opened_analysis(call.home) as site:
+        _check_sees(site.store, request_id, call=call)
+        made = control.accept(site, request_id, proposal=proposal, actor=call.actor)
+        report = control.check(site, made.id, actor=call.actor)
+    _show_report(report, call=call)
+
+
+def _show_report(report: CheckReport, *, call: Call) -> None:
     facts = {
         "request": report.request, "lane": str(report.lane), "cells": report.cells, "withheld": report.withheld,
         "sha256": report.sha256, "files": list(report.files), "similar": list(report.similar),

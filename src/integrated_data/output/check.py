@@ -13,7 +13,6 @@ from integrated_data.model.output import (
     CellEvidence,
     Finding,
     MeasureEvidence,
-    Outcome,
     ReleaseLimits,
     View,
 )
@@ -21,14 +20,14 @@ from integrated_data.output import members as membership
 from integrated_data.output import table as tabular
 from integrated_data.output.estimators import prove_estimate, recognise
 from integrated_data.output.evidence import evidence
-from integrated_data.output.measures import Amounts
 from integrated_data.output.members import Members
-from integrated_data.output.protect import CellId, Quantity, Tables, levels, withhold
 from integrated_data.output.rules import Rule, broken
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Table
 from integrated_data.output.table_rules import Drawn, table_findings, told
 from integrated_data.output.tree import Unproven, parsed, tables
+
+Evidence = Mapping[Cell, CellEvidence]
 
 
 class Run(Protocol):
@@ -44,8 +43,10 @@ class Checked:
     """One table after the check. `evidence`: for each unit of protection, what is behind each cell.
 
     `members`: whose rows they are. `broken`: the rules that cells break; `withheld`: those cells and
-    what hides them. A table without a shape has no evidence: people decide about all of it. `estimate`:
-    the model that it is of; `told`: the cells that such a model tells of, though it shows none of them.
+    what hides them; `rounded`: the base that its counts leave rounded to instead. `tells`: SQL of
+    its keys and of those of other tables of the request that they tell, once it is protected together with
+    them. A table without a shape has no evidence: people decide about all of it. `estimate`: the model that it
+    is of; `told`: the cells that such a model tells of, though it shows none of them.
     """
 
     query: str
@@ -55,13 +56,17 @@ class Checked:
     evidence: tuple[Mapping[Cell, CellEvidence], ...] = ()
     broken: Mapping[Cell, tuple[Rule, ...]] | None = None
     withheld: frozenset[Cell] = frozenset()
+    rounded: int = 0
+    tells: tuple[str, ...] = ()
     members: tuple[Members, ...] = ()
     estimate: Estimate | None = None
     told: frozenset[Cell] = frozenset()
 
     @property
     def published(self) -> frozenset[Cell]:
-        """The cells that a reader knows something of."""
+        """The cells that a reader knows something of exactly: none of a rounded table."""
+        if self.rounded:
+            return frozenset()
         return (self.told or frozenset(row.cell for row in self.table.rows)) - self.withheld
 
 
@@ -89,8 +94,7 @@ def check_proven(
     query: str, shape: Shape, *, result: pa.Table, views: Mapping[str, View], run: Run, limits: ReleaseLimits
 ) -> Checked:
     """The same for a result whose shape is known."""
-    table = tabular.of_shape(result, shape)
-    behind, held = [], []
+    table, held = tabular.of_shape(result, shape), []
     for unit in range(len(shape.units)):
         try:
             members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
@@ -98,13 +102,18 @@ def check_proven(
             drawn, broke = Drawn(tabular.of_result(result)), Unproven("Its evidence could not be computed")
             return unproven(query, drawn, limits=limits, unproven=broke)
         held.append(members)
-        behind.append(_with_empty(evidence(members, shape, limits=limits), table, shape=shape))
+    behind = [_with_empty(evidence(members, shape, limits=limits), table, shape=shape) for members in held]
     check_same_data(table, behind)
-    failing = _failing(table, behind, limits=limits, parameters=shape.parameters)
     drawn = Drawn(table, tuple(behind), sample=shape.sample, chosen=shape.chosen)
     drawn = replace(drawn, hierarchy=_hierarchy(shape, told(drawn), run=run))
+    return judge(query, drawn, shape=shape, members=held, limits=limits)
+
+
+def judge(query: str, drawn: Drawn, *, shape: Shape, members: Sequence[Members], limits: ReleaseLimits) -> Checked:
+    """What the rules say of a table with what is behind it, for each unit of protection."""
+    failing = _failing(drawn.table, drawn.evidence, limits=limits, parameters=shape.parameters)
     findings = [*_cell_findings(failing), *table_findings(drawn, limits)]
-    return Checked(query, table, shape, tuple(findings), tuple(behind), failing, members=tuple(held))
+    return Checked(query, drawn.table, shape, tuple(findings), tuple(drawn.evidence), failing, members=tuple(members))
 
 
 def _hierarchy(shape: Shape, pairs: frozenset[tuple[int, int]], *, run: Run) -> frozenset[tuple[int, int]]:
@@ -118,47 +127,6 @@ def _hierarchy(shape: Shape, pairs: frozenset[tuple[int, int]], *, run: Run) -> 
         if not run(f"SELECT count(*) AS n FROM ({sql}) AS many").column("n")[0].as_py():
             found.add((one, other))
     return frozenset(found)
-
-
-def protect(tables: Sequence[Checked], limits: ReleaseLimits) -> list[Checked]:
-    """The same tables with what has to be withheld, tables over the same rows taken together."""
-    groups: dict[str, list[int]] = {}
-    for number, checked in enumerate(tables):
-        if checked.shape is not None:
-            groups.setdefault(checked.shape.base, []).append(number)
-    done = list(tables)
-    for numbers in groups.values():
-        together = [tables[n] for n in numbers]
-        primary = frozenset(_id(c.shape, cell) for c in together if c.shape for cell in _withheld_at_once(c))
-        hidden = withhold(_tables(together), primary, limits=limits) if primary else primary
-        for number in numbers:
-            done[number] = _with_withheld(tables[number], hidden, primary=primary)
-    return done
-
-
-def _with_withheld(checked: Checked, hidden: frozenset[CellId], *, primary: frozenset[CellId]) -> Checked:
-    assert checked.shape is not None
-    ids = {row.cell: _id(checked.shape, row.cell) for row in checked.table.rows}
-    cells = frozenset(cell for cell, held in ids.items() if held in hidden)
-    company = sum(1 for cell in cells if ids[cell] not in primary)
-    findings = checked.findings
-    if company:
-        reason = "Withheld so that the cells that break a rule cannot be worked out from totals"
-        findings += (Finding("secondary suppression", Outcome.WITHHOLD, reason, company),)
-    if checked.table.rows and len(cells) == len(checked.table.rows):
-        reason = "Every cell would be withheld; ask for coarser groups"
-        findings += (Finding("nothing left", Outcome.REFUSE, reason, len(cells)),)
-    if cells and checked.shape.chosen.thresholded:
-        reason = "Cells withheld are not listed: a condition on groups would tell how many are in them"
-        shown = tuple(row for row in checked.table.rows if row.cell not in cells)
-        findings += (Finding("condition on groups", Outcome.NOTE, reason, len(cells)),)
-        return replace(checked, table=replace(checked.table, rows=shown), findings=findings)
-    return replace(checked, withheld=cells, findings=findings)
-
-
-def _withheld_at_once(checked: Checked) -> list[Cell]:
-    failing = checked.broken or {}
-    return [c for c, rules in failing.items() if any(r.outcome is Outcome.WITHHOLD for r in rules)]
 
 
 def _with_empty(known: dict[Cell, CellEvidence], table: Table, *, shape: Shape) -> dict[Cell, CellEvidence]:
@@ -219,31 +187,3 @@ def _cell_findings(failing: Mapping[Cell, Sequence[Rule]]) -> list[Finding]:
         for rule in rules:
             by_rule[rule] = by_rule.get(rule, 0) + 1
     return [Finding(rule.name, rule.outcome, rule.argument, count) for rule, count in by_rule.items()]
-
-
-def _id(shape: Shape, cell: Cell) -> CellId:
-    kept = zip(shape.keys, cell.values, cell.total, strict=True)
-    return frozenset((key, value) for key, value, total in kept if not total)
-
-
-def _tables(together: Sequence[Checked]) -> Tables:
-    """Cells and sums of tables over the same rows, as the attacker sees them."""
-    rows: dict[CellId, float] = {}
-    measures: dict[str, dict[CellId, float]] = {}
-    whole: dict[str, bool] = {}
-    negative: set[str] = set()
-    shown: set[CellId] = set()
-    for checked in together:
-        assert checked.shape is not None
-        shown |= {_id(checked.shape, row.cell) for row in checked.table.rows}
-        for cell, known in checked.evidence[0].items():
-            place = _id(checked.shape, cell)
-            rows[place] = float(known.rows)
-            for measure, found in zip(checked.shape.measures, known.measures, strict=True):
-                measures.setdefault(measure.sql, {})[place] = found.net
-                whole[measure.sql] = measure.kind not in (Amounts.AMOUNT, Amounts.WEIGHT)
-                if found.negative:
-                    negative.add(measure.sql)
-    quantities = [Quantity(rows, whole=True)]
-    quantities += [Quantity(v, whole=whole[m], positive=m not in negative) for m, v in measures.items()]
-    return Tables(tuple(rows), levels(rows), tuple(quantities), unseen=frozenset(rows) - shown)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def compare(
                 continue
             table = remember(members, one.shape, numbers=numbers, people=ledger.people(index), published=one.published)
             ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
-            mine.setdefault(index, []).append((signature, table))
+            mine.setdefault(index, []).append((replace(signature, keys=one.tells or signature.keys), table))
     left_with = {release.request for release in left.releases} - {request}
     kept = [kept for index in mine for kept in ledger.tables(index, of=left_with)]
     given = [

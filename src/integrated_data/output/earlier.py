@@ -15,6 +15,9 @@ from integrated_data.model.output import Finding, Lane, Outcome, OutputRequest, 
 from integrated_data.output.compared import Left, since
 from integrated_data.output.ledger import Ledger
 
+#: How a measure is marked whose counts left rounded.
+ROUNDED = ", rounded to "
+
 #: The measure of a table whose quantities are not known.
 UNKNOWN = "*"  # remembered for people who compare; no rule reads it
 
@@ -42,6 +45,19 @@ def similar(
             for other in release.signatures
         )
     )
+
+
+def rounded(signatures: Sequence[Signature], *, request: str, releases: Iterable[Release]) -> Finding | None:
+    """What the check says where counts are rounded, and others of the same data have left rounded another way.
+
+    Each rounding tells what the other leaves open; several of them together may tell a count.
+    """
+    left = [o for r in releases if r.request != request for o in r.signatures if _is_rounded(o)]
+    met = sum(1 for s in signatures if _is_rounded(s) and any(_resembles(s, o) for o in left))
+    if not met:
+        return None
+    reason = "Other counts of these data have left rounded; several roundings together may tell one"
+    return Finding("rounded releases", Outcome.REVIEW, reason, met)
 
 
 def finding(found: Sequence[str]) -> Finding | None:
@@ -93,6 +109,10 @@ def guard(
             why="Both are about the same figures, and the check has not compared them",
             next_step="Ask for it again, so that it is checked against what has left since",
         )
+
+
+def _is_rounded(signature: Signature) -> bool:
+    return any(ROUNDED in measure for measure in signature.measures)
 
 
 def _resembles(one: Signature, other: Signature) -> bool:

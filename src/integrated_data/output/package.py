@@ -33,6 +33,7 @@ from integrated_data.output.table import TOTAL, UNNAMED, to_csv
 TOLD = (Outcome.NOTE, Outcome.REVIEW)
 
 PASSES = "every published cell passes"
+ROUNDED = "every published cell passes, or is rounded so that what breaks it cannot be told"
 
 
 def build(
@@ -82,12 +83,13 @@ def _table_record(checked: Checked, limits: HeldTo) -> dict[str, Any]:
         "proven": shape is not None,
         "cells": len(checked.table.rows),
         "withheld": len(checked.withheld),
-        "rounding": limits.rounding,
+        "rounding": max(limits.rounding, checked.rounded),
     }
     if shape is None:
         return record | {"checks": [], "note": "The shape of the query is not proven: two reviewers decided"}
     if checked.estimate is not None:
         record["model"] = checked.estimate.told()
+    passes = ROUNDED if checked.rounded else PASSES
     rules: Sequence[Rule | ModelRule] = [*CELL_RULES, *([DEGREES_OF_FREEDOM] if shape.parameters else [])]
     if checked.told:
         rules = MODEL_RULES
@@ -95,7 +97,7 @@ def _table_record(checked: Checked, limits: HeldTo) -> dict[str, Any]:
         {
             "rule": rule.name, "threshold": rule.threshold(limits), "set_by": limits.sources(rule.limits),
             "argument": rule.argument, "source": rule.source,
-            "result": PASSES if rule.outcome in (Outcome.WITHHOLD, Outcome.REFUSE) else "see for_reviewers",
+            "result": passes if rule.outcome in (Outcome.WITHHOLD, Outcome.REFUSE) else "see for_reviewers",
         }
         for rule in rules
     ]  # fmt: skip

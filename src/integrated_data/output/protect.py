@@ -1,9 +1,9 @@
 """Which cells to withhold so that those that must be hidden stay hidden.
 
-Primary: the cells that break a rule. Secondary: further cells, the smallest first, until the
-attacker (`attack.py`) can confine no primary cell to within its margin: the minimum number of
-people for counts, the p-ratio for amounts. The attacker is the judge; the choice of cells before
-it is only a good first guess (one lone withheld cell in a sum is always found, so it gets company).
+Primary: the cells that break a rule. Secondary: the cells that the cheapest ways of hiding those go through
+(`hiding.py`), and then the smallest, until the attacker (`attack.py`) can confine no primary cell to within its
+margin: the minimum number of people for counts, the p-ratio for amounts. The attacker is the judge; the
+choice of cells before it is only a good first guess.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,13 @@ from dataclasses import dataclass
 
 from integrated_data.model.output import ReleaseLimits
 from integrated_data.output.attack import Equation, intervals
+from integrated_data.output.hiding import Flows
+
+#: Primary cells times further ones beyond which it is not tried whether some of those are needless.
+MOST_TRIALS = 100
+
+#: Unsafe cells times all cells beyond which the cheapest ways of hiding are not sought: the smallest cells do.
+MOST_FLOWS = 400_000
 
 #: A cell of a group of tables: which keys it keeps (their SQL) and their values.
 CellId = frozenset[tuple[str, str | None]]
@@ -43,21 +50,40 @@ class Tables:
     unseen: frozenset[CellId] = frozenset()
 
 
-def levels(cells: Iterable[CellId]) -> tuple[Equation[CellId], ...]:
-    """The sums among cells: each total over the cells of the next finer levels that refine it."""
+#: Which key tells which other, and how: for a district its region. By the keys' SQL, then by value.
+Kin = Mapping[str, Mapping[str, Mapping[str | None, str | None]]]
+
+
+def levels(cells: Iterable[CellId], kin: Kin | None = None) -> tuple[Equation[CellId], ...]:
+    """The sums among cells: each total over the cells of the next finer levels that refine it.
+
+    A level refines another that keeps some of its keys, or keys that its own tell (`kin`).
+    """
+    kin = kin or {}
     by_keys: dict[frozenset[str], list[CellId]] = {}
     for cell in sorted(cells, key=order):
         by_keys.setdefault(frozenset(key for key, _ in cell), []).append(cell)
+    told = {keys: keys.union(*(kin.get(key, {}) for key in keys)) for keys in by_keys}
+    finer = {(c, f) for c in by_keys for f in by_keys if c != f and c <= told[f]}
     equations = []
-    for coarse, totals in by_keys.items():
-        for fine, refined in by_keys.items():
-            if coarse < fine and not any(coarse < between < fine for between in by_keys):
-                parts: dict[CellId, list[CellId]] = {}
-                for cell in refined:
-                    kept = frozenset(item for item in cell if item[0] in coarse)
-                    parts.setdefault(kept, []).append(cell)
-                equations += [Equation(total, tuple(parts.get(total, ()))) for total in totals]
+    for coarse, fine in sorted(finer, key=lambda pair: [sorted(keys) for keys in pair]):
+        if any(
+            (coarse, b) in finer and (b, fine) in finer and (b, coarse) not in finer and (fine, b) not in finer
+            for b in by_keys
+        ):
+            continue
+        parts: dict[CellId, list[CellId]] = {}
+        for cell in by_keys[fine]:
+            parts.setdefault(_coarser(cell, coarse, kin=kin), []).append(cell)
+        equations += [Equation(total, tuple(parts.get(total, ()))) for total in by_keys[coarse]]
     return tuple(equations)
+
+
+def _coarser(cell: CellId, keys: frozenset[str], *, kin: Kin) -> CellId:
+    """The cell of a coarser level that a cell belongs to."""
+    held = dict(cell)
+    tells = {coarse: to[value] for key, value in cell for coarse, to in kin.get(key, {}).items() if value in to}
+    return frozenset((key, held[key] if key in held else tells.get(key)) for key in keys)
 
 
 def order(cell: CellId) -> tuple[tuple[str, str], ...]:
@@ -71,7 +97,10 @@ def withhold(tables: Tables, primary: frozenset[CellId], *, limits: ReleaseLimit
     To withhold more never narrows an interval, so a cell that is hidden once stays hidden.
     """
     withheld = set(primary | tables.unseen)
-    _give_company(tables, withheld)
+    if len(primary) * len(tables.cells) * len(tables.quantities) <= MOST_FLOWS:
+        _along_flows(tables, primary, withheld=withheld, limits=limits)
+    else:
+        _give_company(tables, withheld)
     open_ = primary
     while exposed := exposed_cells(tables, open_, withheld=frozenset(withheld), limits=limits):
         chosen = _cheapest(tables, exposed[0], withheld=withheld)
@@ -80,6 +109,36 @@ def withhold(tables: Tables, primary: frozenset[CellId], *, limits: ReleaseLimit
         withheld.add(chosen)
         _give_company(tables, withheld)
         open_ = frozenset(exposed)
+    return _without_the_needless(tables, primary, withheld=withheld, limits=limits)
+
+
+def _along_flows(tables: Tables, primary: frozenset[CellId], *, withheld: set[CellId], limits: ReleaseLimits) -> None:
+    """Withhold what the cheapest way of hiding each primary cell goes through, the largest first."""
+    rows = tables.quantities[0].values
+    for quantity in tables.quantities:
+        values = {cell: quantity.values[cell] for cell in sorted(quantity.values, key=order)}
+        sums = [e for e in tables.equations if all(c in values for c in (e.total, *e.parts))]
+        if not sums:
+            continue
+        flows = Flows(values, sums, cost=rows, positive=quantity.positive)
+        for cell in sorted((c for c in primary if values.get(c)), key=lambda c: (-abs(values[c]), order(c))):
+            margin = quantity.margin(cell, limits)
+            for by in (margin, -min(margin, values[cell]) if quantity.positive else -margin):
+                if by:
+                    withheld.update(flows.through(cell, by, free=withheld))
+
+
+def _without_the_needless(
+    tables: Tables, primary: frozenset[CellId], *, withheld: set[CellId], limits: ReleaseLimits
+) -> frozenset[CellId]:
+    """The same without cells that nothing is hidden behind any more, the dearest first; of small tables only."""
+    company = withheld - primary - tables.unseen
+    if len(primary) * len(company) > MOST_TRIALS:
+        return frozenset(withheld)
+    rows = tables.quantities[0].values
+    for cell in sorted(company, key=lambda c: (-rows[c], order(c))):
+        if not exposed_cells(tables, primary, withheld=frozenset(withheld - {cell}), limits=limits):
+            withheld.discard(cell)
     return frozenset(withheld)
 
 

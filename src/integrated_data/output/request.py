@@ -30,11 +30,13 @@ from integrated_data.model.output import (
     Signature,
     View,
 )
+from integrated_data.model.proposal import Form
 from integrated_data.output import earlier, lane, package, requested, states, wording
-from integrated_data.output.check import Checked, Run, check_table, protect, shape_of
+from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
 from integrated_data.output.limits import agreed, held_to
+from integrated_data.output.linked import Rounding, protect
 from integrated_data.output.modelled import check_model, runnable
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.table import to_csv
@@ -47,28 +49,25 @@ UNITS = ("person_key", "business_key")
 MOST, MOST_CELLS = 20, 100_000
 
 
-def request(store: Store, run: Run, *, ask: Ask, folder: Path) -> OutputRequest:
+def request(store: Store, run: Run, *, ask: Ask, folder: Path, form: Form | None = None) -> OutputRequest:
     """Ask for the results of queries to leave. `run` runs one SELECT for the project's author.
 
     `folder` is the outputs folder. A changed request (`ask.request`) keeps its id and loses its votes.
+    `form`: a proposal's, in which they are to leave instead.
     """
+    form = form or Form()
     if not 1 <= len(ask.queries) <= MOST:
         raise OutputRefusal(f"A request is about 1 to {MOST} queries", next_step="Split it up")
-    asked_for = texts(store, ask)
     with store.read() as connection:
-        views = _views(store, ask.project)
+        views = views_of(store, ask.project)
         known = outputs.get_request(connection, ask.request) if ask.request else None
     if known is not None:
         check_author(known, ask)
         states.check_move(known.id, known.state, to=OutputState.REQUESTED)
     number = known.id if known is not None else f"O-{secrets.token_hex(6)}"
-    models = _models(store, ask)
-    results = tuple(
-        Asked(query, sql, _result(run, sql, views=views, model=models.get(query)), models.get(query))
-        for query, sql in asked_for.items()
-    )
+    results = results_of(store, run, ask=ask, form=form, views=views)
     sha256 = requested.keep(requested.place(folder, number), results)
-    read = sorted({table for sql in asked_for.values() for table in datasets_of(sql, store, project=ask.project)})
+    read = sorted({table for one in results for table in datasets_of(one.sql, store, project=ask.project)})
     check_may_leave(store, tuple(read))
     outputs.put_request(store, number, ask=ask, sha256=sha256, datasets=read)
     with store.read() as connection:
@@ -84,17 +83,20 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
         known = outputs.get_request(connection, request)
         gone = tuple(outputs.releases(connection))
     states.check_move(request, known.state, to=OutputState.RELEASABLE)
-    views, limits = _views(store, known.project), held_to(store, known.datasets, project=known.project)
+    views, limits = views_of(store, known.project), held_to(store, known.datasets, project=known.project)
     place = requested.place(folder, request)
     asked = requested.asked(place, known.sha256)
-    checked = protect([_check(one, views=views, run=run, limits=limits) for one in asked], limits)
+    rounded = Rounding(asked[0].form.rounding, asked[0].form.additive) if asked[0].form.rounding else None
+    tables_asked = [check_asked(one, views=views, run=run, limits=limits) for one in asked]
+    checked = protect(tables_asked, limits, run=run, rounded=rounded)
     signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
     left, signed = left_of(store, gone, known=known), tuple(zip(checked, signatures, strict=True))
     met = compare(ledger, known.project, request=request, tables=signed, place=place, left=left)
     remembered = ledger.requests() if not met.unnumbered else frozenset()
     found = earlier.similar(signatures, known.project, request=request, releases=gone, remembered=remembered)
     findings = _findings(
-        checked, *wording.of_title(known.title), earlier.within(signatures), earlier.finding(found),
+        checked, *_changed(asked[0].form), *wording.of_title(known.title), earlier.within(signatures),
+        earlier.finding(found), earlier.rounded(signatures, request=request, releases=gone),
         *met.findings(known.project, left, request=request),
     )  # fmt: skip
     if lane_of(findings) is Lane.AUTOMATIC:
@@ -183,14 +185,20 @@ def texts(store: Store, ask: Ask) -> Mapping[str, str]:
     return found
 
 
-def _models(store: Store, ask: Ask) -> Mapping[str, Estimate]:
-    """The models that were fitted over queries, by query."""
+def results_of(store: Store, run: Run, *, ask: Ask, form: Form, views: Mapping[str, View]) -> tuple[Asked, ...]:
+    """The queries of a request with their results, in the form in which they are to leave."""
     with store.read() as connection:
         bodies = {query: queries.get(connection, query)["body"] for query in ask.queries}
-    return {query: of_told(body["estimate"]) for query, body in bodies.items() if "estimate" in body}
+    models = {query: of_told(body["estimate"]) for query, body in bodies.items() if "estimate" in body}
+    asked = {query: form.sql.get(query, sql) for query, sql in texts(store, ask).items()}
+    return tuple(
+        Asked(query, sql, _result(run, sql, views=views, model=models.get(query)), models.get(query), form)
+        for query, sql in asked.items()
+    )
 
 
-def _views(store: Store, project: str) -> dict[str, View]:
+def views_of(store: Store, project: str) -> dict[str, View]:
+    """The views of a project as the check knows them."""
     with store.read() as connection:
         held = grants.active(connection, project=project)
     return {
@@ -208,7 +216,8 @@ def datasets_of(sql: str, store: Store, *, project: str) -> list[str]:
         return sorted(held.values())
 
 
-def _check(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
+def check_asked(asked: Asked, *, views: Mapping[str, View], run: Run, limits: ReleaseLimits) -> Checked:
+    """Check one table of a request by itself."""
     if asked.estimate is not None:
         return check_model(asked, views=views, run=run, limits=limits)
     return check_table(asked.query, asked.sql, result=asked.result, views=views, run=run, limits=limits)
@@ -231,6 +240,10 @@ def _runnable(sql: str, views: Mapping[str, View], *, model: Estimate | None) ->
         return shape_of(sql, views).result if model is None else runnable(sql, model, views=views)
     except Unproven:
         return sql
+
+
+def _changed(form: Form) -> tuple[Finding, ...]:
+    return (Finding("accepted form", Outcome.NOTE, form.what),) if form.what else ()
 
 
 def check_author(known: OutputRequest, ask: Ask) -> None:
@@ -257,7 +270,8 @@ def _signature(checked: Checked, limits: ReleaseLimits, *, datasets: tuple[str, 
     if checked.shape is None:
         return Signature(datasets, "", (earlier.UNKNOWN,), (), content)
     shape = checked.shape
-    return Signature(datasets, shape.base, tuple(m.words for m in shape.measures), shape.keys, content)
+    mark = f"{earlier.ROUNDED}{checked.rounded}" if checked.rounded else ""
+    return Signature(datasets, shape.base, tuple(m.words + mark for m in shape.measures), shape.keys, content)
 
 
 def _evidence(checked: Checked) -> dict[str, object]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,20 @@ import pyarrow as pa
 
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.estimate import Estimate, of_told
+from integrated_data.model.proposal import Form
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One query of a request with its result. `query`: its id in the log; `estimate`: the model fitted over it."""
+    """One query of a request with its result. `query`: its id in the log; `estimate`: the model fitted over it;
+    `form`: what its author accepted instead of what was asked for.
+    """
 
     query: str
     sql: str
     result: pa.Table
     estimate: Estimate | None = None
+    form: Form = field(default_factory=Form)
 
 
 def place(folder: Path, request: str) -> Path:
@@ -41,8 +45,12 @@ def keep(folder: Path, asked: tuple[Asked, ...]) -> str:
     """Write down what is asked for; returns the hash over all of it."""
     files = {f"asked-{n}.arrow": _arrow(one.result) for n, one in enumerate(asked, start=1)}
     named = [
-        {"query": one.query, "sql": one.sql, "estimate": one.estimate.told() if one.estimate else None} for one in asked
-    ]
+        {
+            "query": one.query, "sql": one.sql, "estimate": one.estimate.told() if one.estimate else None,
+            "form": asdict(replace(one.form, sql={})),
+        }
+        for one in asked
+    ]  # fmt: skip
     files["asked.json"] = as_json(named)
     write(folder, files)
     return digest(files)
@@ -63,8 +71,8 @@ def asked(folder: Path, sha256: str) -> tuple[Asked, ...]:
 
 
 def _asked(named: Mapping[str, Any], result: pa.Table) -> Asked:
-    told = named.get("estimate")
-    return Asked(named["query"], named["sql"], result, of_told(told) if told else None)
+    told, form = named.get("estimate"), Form(**named.get("form", {}))
+    return Asked(named["query"], named["sql"], result, of_told(told) if told else None, form)
 
 
 def package(folder: Path, sha256: str) -> dict[str, bytes]:

@@ -15,11 +15,12 @@ from integrated_data.model.errors import Refusal
 from integrated_data.model.estimate import Fit
 from integrated_data.model.event import Event
 from integrated_data.model.output import Ask, CheckReport, OutputRequest, Review
+from integrated_data.model.proposal import Proposal
+from integrated_data.output import alternatives, sample
 from integrated_data.output import bring as bringing
 from integrated_data.output import release as releasing
 from integrated_data.output import request as requests
 from integrated_data.output import review as reviewing
-from integrated_data.output import sample
 from integrated_data.output.brought import evidence
 from integrated_data.output.brought.look import look
 from integrated_data.output.check import Run
@@ -57,9 +58,27 @@ def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
         known = outputs.get_request(connection, request)
     if known.brought:
         return bringing.check(site.store, request_id=request, actor=actor, folder=site.places.outputs)
-    run = runner(site, known.project, person=known.person)
+    run = _runner_of(site, request)
     with open_ledger(site.places) as ledger:
         return requests.check(site.store, run, request=request, actor=actor, folder=site.places.outputs, ledger=ledger)
+
+
+def propose(site: AnalysisSite, request: str, *, actor: str) -> tuple[Proposal, ...]:
+    """Ways of making a request safe, least loss first; its queries run as its author's."""
+    run = _runner_of(site, request)
+    return alternatives.alternatives(site.store, run, request=request, actor=actor, folder=site.places.outputs)
+
+
+def accept(site: AnalysisSite, request: str, *, proposal: str, actor: str) -> OutputRequest:
+    """Ask for a request again in the form of a proposal."""
+    run, folder = _runner_of(site, request), site.places.outputs
+    return alternatives.accept(site.store, run, request=request, proposal=proposal, actor=actor, folder=folder)
+
+
+def _runner_of(site: AnalysisSite, request: str) -> Run:
+    with site.store.read() as connection:
+        known = outputs.get_request(connection, request)
+    return runner(site, known.project, person=known.person)
 
 
 def refused_file(places: Places, store: Store, *, sha256: str, actor: str) -> bytes:
