@@ -29,6 +29,7 @@ def model(statement: str) -> Model:
     return Model(
         cell(first), categories, steps, outcomes=2, saturated="saturated" in first,
         parameters=int(first.get("parameters", 0)),
+        freedom=int(first["freedom"]) if "freedom" in first else None, computed=int(first.get("computed", 0)),
         leverage=float(first.get("leverage", 0)), share=float(first.get("share", 0)),
     )  # fmt: skip
 

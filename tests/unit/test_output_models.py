@@ -136,6 +136,25 @@ def test_a_curve_of_short_steps_is_refused(world: Modelling) -> None:
     assert (short.lane, rules(short)) == (Lane.REFUSED, {"survival steps"})
 
 
+DESIGNS = [
+    ("weight", "", COLUMNS, Lane.AUTOMATIC, set()),
+    ("weight", "age", f"WITH s AS ({COLUMNS}) SELECT s.pay, s.region, s.weight, s.age FROM s", Lane.AUTOMATIC, set()),
+    ("", "unit", "SELECT pay, region, age = 47 AS unit FROM survey", Lane.REVIEW,
+     {"few sampling units", "computed design"}),
+    ("", "unit", "SELECT pay, region, age + visits AS unit FROM survey", Lane.REVIEW, {"computed design"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("estimator", ["mean", "linear"])
+@pytest.mark.parametrize(("weights", "cluster", "sql", "lane", "expected"), DESIGNS, ids=lambda v: str(v)[:30])
+def test_sampling_units_are_many_and_a_datasets_own(
+    estimator: str, weights: str, cluster: str, sql: str, lane: Lane, expected: set[str], world: Modelling
+) -> None:
+    estimate = Estimate(Estimator(estimator), "pay ~ region", weights=weights, cluster=cluster)
+    report = world.model(estimate, sql)
+    assert (report.lane, rules(report)) == (lane, expected)
+
+
 def test_two_models_that_differ_by_a_few_people_do_not_both_leave(world: Modelling) -> None:
     world.leave(world.model(LINEAR))
     oldest = f"{COLUMNS} WHERE age < 79 OR region <> 'North'"

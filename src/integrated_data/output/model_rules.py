@@ -7,7 +7,7 @@ confidentiality (2007): linear regressions are safe but for few degrees of freed
 *Huber*: Huber, Robust Statistics (1981), section 7.2; *ACRO*: its rules for regressions and survival curves.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from integrated_data.model.output import Cell, CellEvidence, Finding, Outcome, ReleaseLimits
@@ -27,7 +27,9 @@ class Model:
     `whole`: everybody in it; `categories`: the people of each category and combination that its terms name;
     `steps`: those of each step of a survival curve, whose last measure is the event. The first `outcomes`
     measures of a cell are its count and its outcome. `parameters`: 0 for a curve. `saturated`: a coefficient
-    for each combination. `leverage`, `share`: see `site/estimating/influence.py`.
+    for each combination. `leverage`, `share`: see `site/estimating/influence.py`. `freedom`: the fewest degrees
+    of freedom that the sample's design leaves, None without a design; `computed`: how many columns of the design
+    are not a view's own.
     """
 
     whole: CellEvidence
@@ -38,6 +40,8 @@ class Model:
     saturated: bool = False
     leverage: float = 0.0
     share: float = 0.0
+    freedom: int | None = None
+    computed: int = 0
 
     def figures(self) -> list[CellEvidence]:
         """Everybody and each category, with what is known of the outcome alone."""
@@ -108,6 +112,16 @@ def steps(model: Model, limits: ReleaseLimits) -> int:
     return sum(1 for cell in model.steps.values() if _is_small_step(cell, limits))
 
 
+def few_units(model: Model, limits: ReleaseLimits) -> int:
+    """Too few sampling units behind a standard error."""
+    return int(model.freedom is not None and model.freedom < limits.degrees_of_freedom)
+
+
+def computed_design(model: Model, limits: ReleaseLimits) -> int:  # noqa: ARG001 - rules share a shape
+    """Weights, strata or clusters that the query makes up."""
+    return model.computed
+
+
 def _is_small_step(cell: CellEvidence, limits: ReleaseLimits) -> bool:
     event = cell.measures[1]
     few_censored = event.others > 0 and event.others_counted < limits.minimum_people
@@ -128,6 +142,23 @@ def _of_outcome(cell: CellEvidence, outcomes: int) -> CellEvidence:
 
 
 _AT_LEAST = "at least {} people"
+
+#: Of means and totals too, whose cells are held to the rules of cells besides.
+DESIGN_RULES = (
+    ModelRule(
+        "few sampling units", few_units,
+        "Too few sampling units are behind a standard error, which nearly tells a unit's own; people look",
+        "With two units, a standard error is the distance of either from their mean: of one person, where the unit is.",
+        "ESSnet: at least 10 residual degrees of freedom",
+        Outcome.REVIEW, lambda limits: f"at least {limits.degrees_of_freedom}", ("degrees_of_freedom",),
+    ),
+    ModelRule(
+        "computed design", computed_design,
+        "The weights, strata or clusters are computed in the query; people look, or take a dataset's own columns",
+        "Standard errors under two divisions into units differ by what those are worth who changed their unit.",
+        "the same as differencing: ESSnet", Outcome.REVIEW,
+    ),
+)  # fmt: skip
 
 MODEL_RULES = (
     ModelRule(
@@ -197,10 +228,11 @@ MODEL_RULES = (
         Outcome.REFUSE,
         lambda limits: f"at least {limits.minimum_people} events, and 0 or as many censored", ("minimum_people",),
     ),
+    *DESIGN_RULES,
 )  # fmt: skip
 
 
-def model_findings(model: Model, limits: ReleaseLimits) -> list[Finding]:
+def model_findings(model: Model, limits: ReleaseLimits, *, rules: Sequence[ModelRule] = MODEL_RULES) -> list[Finding]:
     """What the rules say of a model."""
-    counted = [(rule, rule.found(model, limits)) for rule in MODEL_RULES]
+    counted = [(rule, rule.found(model, limits)) for rule in rules]
     return [Finding(rule.name, rule.outcome, rule.reason, count) for rule, count in counted if count]

@@ -21,12 +21,12 @@ from integrated_data.model.output import Cell, CellEvidence, OutputColumn, Relea
 from integrated_data.output import members as membership
 from integrated_data.output.check import Checked, Run, check_proven, check_same_data, unproven
 from integrated_data.output.evidence import evidence
-from integrated_data.output.model_rules import Model, model_findings
+from integrated_data.output.model_rules import DESIGN_RULES, Model, model_findings
 from integrated_data.output.requested import Asked
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Row, Table, of_result, value
 from integrated_data.output.table_rules import Drawn, table_findings
-from integrated_data.output.tree import OWN, Unproven, check_names, parsed, text
+from integrated_data.output.tree import OWN, Unproven, check_names, is_own, parsed, text
 from integrated_data.vocabulary import formula as formulas
 from integrated_data.vocabulary.formula import Formula
 from integrated_data.vocabulary.sql import name
@@ -59,7 +59,9 @@ def check_model(asked: Asked, *, views: Mapping[str, View], run: Run, limits: Re
     if estimate.estimator.grouped:
         shape = _of_groups(shape, asked.result, estimate=estimate)
         checked = check_proven(asked.query, shape, result=asked.result, views=views, run=run, limits=limits)
-        return replace(checked, estimate=estimate)
+        nobody = Model(CellEvidence(0, 0, 0), {}, {}, 0, **_design(asked, views=views))
+        findings = model_findings(nobody, limits, rules=DESIGN_RULES)
+        return replace(checked, estimate=estimate, findings=(*checked.findings, *findings))
     try:
         return _checked(asked, shape, views=views, run=run, limits=limits)
     except QueryRefusal:
@@ -81,7 +83,7 @@ def _checked(
         held.append(members)
         behind.append(known)
         check_same_data(table, [known])
-        model = _model(known, estimate, told=told)
+        model = replace(_model(known, estimate, told=told), **_design(asked, views=views))
         if estimate.estimator is not Estimator.KAPLAN_MEIER:
             few = limits.minimum_people - 1
             (influence,) = run(_influence_sql(shape, estimate, unit=unit), Fit(estimate, UNIT, few)).to_pylist()
@@ -201,6 +203,17 @@ def _model(known: Mapping[Cell, CellEvidence], estimate: Estimate, *, told: Mapp
         known[whole], categories, steps, outcomes=3 if estimate.weights else 2,
         parameters=int(told.get("parameters", 0)), saturated=bool(told.get("saturated", False)),
     )  # fmt: skip
+
+
+def _design(asked: Asked, *, views: Mapping[str, View]) -> dict[str, Any]:
+    """What the rules of a design read; nothing where there is none."""
+    estimate, left = asked.estimate, {"freedom", "residual_freedom"}
+    assert estimate is not None
+    if not estimate.design:
+        return {}
+    freedom = min(n for c in left & set(asked.result.column_names) for n in asked.result.column(c).to_pylist())
+    tree = parsed(asked.sql, views)
+    return {"freedom": freedom, "computed": sum(1 for column in estimate.design if not is_own(tree, column))}
 
 
 def _influence_sql(shape: Shape, estimate: Estimate, *, unit: int) -> str:

@@ -85,6 +85,30 @@ def tables(sql: str) -> tuple[str, ...]:
     return tuple(sorted(read - made - {""}))
 
 
+def is_own(query: exp.Query, column: str) -> bool:
+    """Whether a column of a qualified query is one of a view's own, through every step as it is."""
+    steps: dict[str, exp.Expr] = {}
+    at: exp.Expr | None = query
+    name = column.lower()
+    while isinstance(at, exp.Select):
+        steps |= {cte.alias: cte.this for cte in at.ctes}
+        value = next((p.unalias() for p in at.expressions if p.alias_or_name.lower() == name), None)
+        if not isinstance(value, exp.Column):
+            return False
+        sources = [at.args["from_"].this, *(join.this for join in at.args.get("joins") or [])]
+        source = next((s for s in sources if s.alias_or_name == value.table), None)
+        name = value.name.lower()
+        if isinstance(source, exp.Subquery):
+            at = source.this
+        elif isinstance(source, exp.Table):
+            if source.name not in steps:
+                return True
+            at = steps.pop(source.name)
+        else:
+            return False
+    return False
+
+
 def own(tree: exp.Expr, *kinds: type[Any]) -> Iterator[Any]:
     """Nodes of these kinds that belong to this SELECT itself, subqueries (not their insides) included."""
     for node in tree.walk(prune=lambda n: n is not tree and isinstance(n, exp.Query)):
