@@ -138,6 +138,7 @@ def test_a_curve_of_short_steps_is_refused(world: Modelling) -> None:
 
 DESIGNS = [
     ("weight", "", COLUMNS, Lane.AUTOMATIC, set()),
+    ("weight", "", "SELECT works = 1 AS pay, region, weight FROM survey", Lane.AUTOMATIC, set()),
     ("weight", "age", f"WITH s AS ({COLUMNS}) SELECT s.pay, s.region, s.weight, s.age FROM s", Lane.AUTOMATIC, set()),
     ("", "unit", "SELECT pay, region, age = 47 AS unit FROM survey", Lane.REVIEW,
      {"few sampling units", "computed design"}),

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 #: Where a result's schema says what the check must know of the model, as JSON: `sets` of columns with few
-#: values, by term; `numbers`, columns with many; `parameters`, `saturated`; `edges` of a curve's steps.
+#: values, by term; `numbers`, columns with many; `flag`, whether the outcome is true or false; `parameters`,
+#: `saturated`; `edges` of a curve's steps.
 METADATA = b"estimate"
 
 

@@ -149,6 +149,7 @@ def _sums(formula: Formula, estimate: Estimate, *, told: Mapping[str, Any]) -> l
     first = [f"sum({outcome}) AS estimate_y"]
     if estimate.weights:
         weight = name(estimate.weights)
+        outcome = f"CAST({outcome} AS DOUBLE)" if told.get("flag") else outcome  # true or false cannot be multiplied
         first = [f"sum({weight}) AS estimate_w", f"sum({weight} * {outcome}) AS estimate_wy"]
     rest = [f"sum({name(column)}) AS estimate_x{n}" for n, column in enumerate(told.get("numbers", []))]
     return [*first, *rest]

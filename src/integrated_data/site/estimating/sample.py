@@ -86,13 +86,14 @@ class Sample:
         )
 
     def told(self) -> dict[str, Any]:
-        """What the check must know: `sets` of key columns by term, and `numbers`, the columns with many values."""
+        """What the check must know of the columns; see `METADATA`."""
         sets = [sorted({f.column for f in term} & self.keys) for term in self.formula.terms]
         besides = [*self.formula.outcome[:-1], *([self.formula.offset] if self.formula.offset else [])]
         many = [f.column for f in self.formula.factors if f.column not in self.keys]
         return {
             "sets": [list(s) for s in dict.fromkeys(tuple(s) for s in sets if s)],
             "numbers": list(dict.fromkeys([*many, *(f.column for f in besides)])),
+            "flag": pa.types.is_boolean(self.rows.schema.field(self.formula.outcome[-1].column).type),
         }
 
     def spread(self, scores: Floats) -> Floats:
