@@ -6,6 +6,7 @@
 them once more in 2021; claims come from an office where six people are known from deliveries only.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from integrated_data.control import tables
 from integrated_data.control.store import Store, sqlite
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.site.parser import DuckDBParser
-from tests.output_world import World, key, people
+from tests.output_world import World, people
 
 PEOPLE, HAMLET, FISHING, MOVED = 420, (30, 60, 90, 120), (14, 56, 98, 140, 182), (7, 10, 13)
 SURVEY = "birth_year sex region_2011 region_2021 area ilo_status works pay bonus hours trade person_weight psu"
@@ -67,14 +68,19 @@ def firms() -> pa.Table:
     return held.rename_columns(["business_key", *held.column_names[1:]])
 
 
-class Village:
-    """The four projects of one service, from which a history of its own begins for each attack."""
+def village() -> dict[str, pa.Table]:
+    """Its datasets by name."""
+    return {"survey": survey(), "visits": visits(), "claims": claims(), "firms": firms()}
 
-    def __init__(self, folder: Path) -> None:
+
+class Village:
+    """Four projects of one service over the same datasets; a history of its own begins for each attack."""
+
+    def __init__(self, folder: Path, held: Mapping[str, pa.Table]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         control = sqlite(folder / "control.sqlite")
         tables.METADATA.create_all(control)
         store, self.parser = Store(control), DuckDBParser()
-        held = {"survey": survey(), "visits": visits(), "claims": claims(), "firms": firms()}
         numbers: dict[str, dict[int, int]] = {}
         self.worlds: dict[str, World] = {}
         for n, (project, author) in enumerate(PROJECTS.items(), start=1):
@@ -94,6 +100,3 @@ class Village:
         for world in self.worlds.values():
             world.engine.close()
         self.parser.close()
-
-
-__all__ = ["PROJECTS", "Village", "key"]

@@ -17,6 +17,7 @@ import pytest
 from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.output import CheckReport, Lane
 from tests.output_village import Village
+from tests.output_village import village as drawn
 from tests.output_world import World
 
 FOLDER = Path(__file__).parent / "output_leaks"
@@ -58,7 +59,7 @@ CORPUS = [
 
 @pytest.fixture(scope="module")
 def village(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
-    made = Village(tmp_path_factory.mktemp("village"))
+    made = Village(tmp_path_factory.mktemp("village"), drawn())
     yield made
     made.close()
 
