@@ -145,7 +145,11 @@ class World:
     def released(self, *sql: str) -> dict[str, str]:
         """The files that leave for these queries, by name."""
         place = self.leave(self.checked(*sql))
-        return {file.name: file.read_text(encoding="utf-8") for file in sorted(place.iterdir())}
+        return {file.name: file.read_text(encoding="utf-8") for file in sorted(place.iterdir()) if file.is_file()}
+
+    def left(self, *sql: str) -> Path:
+        """The folder of a release of these queries."""
+        return self.leave(self.checked(*sql))
 
 
 def views_of(tables: Mapping[str, pa.Table]) -> dict[str, View]:

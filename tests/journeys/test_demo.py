@@ -46,6 +46,15 @@ def test_the_output_left_with_cells_held_back(ran: tuple[Path, dict[str, Any]]) 
     assert "[c]" in (released / "table.csv").read_text()
 
 
+def test_what_left_is_verified_by_anybody(ran: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    home, _ = ran
+    (packed,) = (home / "outputs" / "crates").iterdir()
+    assert ids(home, "register", "export", tmp_path).code == 0
+    verified = ids(tmp_path / "nowhere", "output", "verify", packed, "--register", tmp_path / "register.json", "--json")
+    assert verified.code == 0, verified.err
+    assert (verified.json["verified"], verified.json["state"]) == (True, "in force")
+
+
 def test_the_installation_answers_afterwards(ran: tuple[Path, dict[str, Any]]) -> None:
     home, _ = ran
     asked = "SELECT ilo_status, count(*) AS people FROM labour_force_survey GROUP BY ALL ORDER BY ALL"

@@ -110,7 +110,10 @@ def test_the_gap_leaves_with_one_cell_held_back(country: World) -> None:
 
 def test_what_leaves_is_a_table_a_chart_and_a_record(country: World) -> None:
     files = country.released(gap_sql())
-    assert sorted(files) == ["README.txt", "chart.svg", "chart.vl.json", "record.json", "table.csv"]
+    assert sorted(files) == [
+        "README.txt", "chart.svg", "chart.vl.json", "config.json", "queries.sql", "record.json", "results.json",
+        "table.csv",
+    ]  # fmt: skip
     assert files["chart.svg"].startswith("<svg")
     assert "[c]" in files["chart.svg"]
     drawn = json.loads(files["chart.vl.json"])

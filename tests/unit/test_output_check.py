@@ -303,6 +303,7 @@ def test_evidence_stays_with_the_service(world: World) -> None:
     assert {f.stat().st_mode & 0o777 for f in (place, place / "package")} == {0o700}
     assert '"people": 9' in (place / "evidence.json").read_text()
     leaving = "".join(f.read_text() for f in (place / "package").iterdir() if f.suffix in (".json", ".csv", ".txt"))
+    leaving += (place / "package" / "queries.sql").read_text()
     assert '"people": 9' not in leaving
     assert ",9" not in leaving
 

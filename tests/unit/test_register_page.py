@@ -23,7 +23,9 @@ RELEASES = [
     RegisterRelease("O-1", "P-1", "Gap by region", ("lfs",), date(2026, 5, 1), "revoked", "a" * 64, "Wrong year"),
     RegisterRelease("O-2", "P-1", "Gap by age", ("gp", "lfs"), date(2026, 6, 1), "released", "b" * 64),
 ]
-REGISTER = document([PROJECT], DATASETS, releases=RELEASES, at=date(2026, 6, 15))
+KEY = "-----BEGIN PUBLIC KEY-----\nof the service\n-----END PUBLIC KEY-----\n"
+
+REGISTER = document([PROJECT], DATASETS, releases=RELEASES, at=date(2026, 6, 15), signing_key=KEY)
 
 
 class Structure(HTMLParser):
@@ -93,10 +95,12 @@ def test_the_page_can_be_read_by_everybody() -> None:
 
 
 def test_an_empty_register_is_a_page_too() -> None:
-    empty = document([], DATASETS, releases=[], at=date(2026, 6, 15))
+    empty = document([], DATASETS, releases=[], at=date(2026, 6, 15), signing_key=KEY)
     assert "0 projects use 0 datasets" in read(page(empty)).text
 
 
 def test_the_same_register_gives_the_same_bytes() -> None:
-    again = document([PROJECT], list(reversed(DATASETS)), releases=list(reversed(RELEASES)), at=date(2026, 6, 15))
+    again = document(
+        [PROJECT], list(reversed(DATASETS)), releases=list(reversed(RELEASES)), at=date(2026, 6, 15), signing_key=KEY
+    )
     assert page(again) == page(REGISTER)

@@ -16,6 +16,7 @@ from integrated_data.cli import (
     checker,
     identity,
     operator,
+    released,
     reviewer,
     shell,
     steward,
@@ -32,7 +33,20 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for role in (supplier, steward, identity, reviewer, approver, account, analyst, checker, auditor, shell, operator):
+for role in (
+    supplier,
+    steward,
+    identity,
+    reviewer,
+    approver,
+    account,
+    analyst,
+    checker,
+    released,
+    auditor,
+    shell,
+    operator,
+):
     role.add_to(app)
 
 

@@ -78,7 +78,8 @@ def register_export(
 ) -> None:
     """Write the public register as JSON and as a static page."""
     from integrated_data.site.registering import export
+    from integrated_data.site.verifying import public_key
 
-    with opened_store(call.home) as (_, store):
-        written = export(store, folder)
+    with opened_store(call.home) as (places, store):
+        written = export(store, folder, signing_key=public_key(places))
     shown.facts(written, title="Public register", json_out=call.json)

@@ -77,7 +77,7 @@ def check(request_id: RequestId, call: Call) -> None:
     from integrated_data.site import outputs as control
 
     with opened_analysis(call.home) as site:
-        _check_sees(site.store, request_id, call=call)
+        check_sees(site.store, request_id, call=call)
         report = control.check(site, request_id, actor=call.actor)
     _show_report(report, call=call)
 
@@ -121,7 +121,7 @@ def _show_report(report: CheckReport, *, call: Call) -> None:
         "request": report.request, "lane": str(report.lane), "cells": report.cells, "withheld": report.withheld,
         "sha256": report.sha256, "files": list(report.files), "similar": list(report.similar),
     }  # fmt: skip
-    findings = [{k: _plain(v) for k, v in vars(f).items()} for f in report.findings]
+    findings = [{k: plain(v) for k, v in vars(f).items()} for f in report.findings]
     if call.json:
         shown.document(facts | {"findings": findings})
         return
@@ -270,14 +270,16 @@ def release(
     import shutil
 
     from integrated_data.output import release as releasing
-    from integrated_data.site import outputs
+    from integrated_data.site import outputs, verifying
 
     with opened_store(call.home) as (places, store):
-        _check_sees(store, request_id, call=call)
+        check_sees(store, request_id, call=call)
         folder = outputs.release(places, store, request=request_id, actor=call.actor)
         if out is not None:
             releasing.fetch(store, request=request_id, actor=call.actor, folder=places.outputs)
             shutil.copytree(folder, out, dirs_exist_ok=True)
+            verifying.put_checksums(out)
+            shutil.copy(verifying.crate(places, store, request=request_id), out)
     files = sorted(p.name for p in folder.iterdir())
     shown.facts({"request": request_id, "released": str(out or folder), "files": files}, json_out=call.json)
 
@@ -294,7 +296,7 @@ def fetch(
     from integrated_data.output import release as releasing
 
     with opened_store(call.home) as (places, store):
-        _check_sees(store, request_id, call=call)
+        check_sees(store, request_id, call=call)
         files = releasing.fetch(store, request=request_id, actor=call.actor, folder=places.outputs)
     _copy(files, out)
     shown.facts({"request": request_id, "copied": str(out), "files": sorted(files)}, json_out=call.json)
@@ -348,16 +350,17 @@ def _content(file: Path) -> bytes:
         raise UsageRefusal("A file cannot be read", next_step="Give files that are there") from None
 
 
-def _check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:
+def check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:
     """The request; refuses somebody who is not on its project's team, and neither output checker nor auditor."""
     return laning.look(store, request_id, acting=call.acting).request
 
 
 def _request(known: Any) -> dict[str, Any]:
-    return {k: _plain(v) for k, v in vars(known).items()}
+    return {k: plain(v) for k, v in vars(known).items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as it is shown."""
     return (
         value
         if isinstance(value, int | float | str | None)

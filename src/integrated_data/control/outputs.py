@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from integrated_data.audit.chain import Record
 from integrated_data.control import bodies
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
@@ -231,6 +232,18 @@ def releases(connection: sa.Connection, *, project: str | None = None) -> list[R
     query = sa.select(t.output_release).order_by(t.output_release.c.at, t.output_release.c.request)
     found = [_release(row) for row in connection.execute(query)]
     return [r for r in found if project is None or r.project == project]
+
+
+def history(connection: sa.Connection, request: str) -> tuple[Record, ...]:
+    """The audit records of a request up to its release, oldest first; refuses one that has not left."""
+    query = sa.select(t.audit_event).where(t.audit_event.c.subject == _subject(request))
+    found = [Record(**row) for row in connection.execute(query.order_by(t.audit_event.c.number)).mappings()]
+    left = next((place for place, record in enumerate(found) if record.action == "output.released"), None)
+    if left is None:
+        raise OutputRefusal(
+            f"Request {request} has not been released", next_step=f"Release it: ids output release {request}"
+        )
+    return tuple(found[: left + 1])
 
 
 def _subject(request: str) -> str:

@@ -65,10 +65,12 @@ def document(
     *,
     releases: Sequence[RegisterRelease],
     at: date,
+    signing_key: str,
     lane: Mapping[str, float | int | None] | None = None,
 ) -> dict[str, Any]:
     """The register as JSON values, everything in order of its id, releases newest first.
 
+    `signing_key`: the public key, in PEM, that released files are verified with.
     `lane`: how many releases left without people, and in how many of those that two people checked
     afterwards they found an error, with the 95 % interval of the rate.
     """
@@ -77,6 +79,7 @@ def document(
         "register": "Integrated Data Service public register",
         "version": VERSION,
         "at": at.isoformat(),
+        "signing_key": signing_key,
         "projects": [_plain(p) for p in sorted(projects, key=lambda p: p.id)],
         "datasets": [_plain(d) for d in sorted(datasets, key=lambda d: d.id) if d.id in used],
         "releases": [_plain(r) for r in sorted(releases, key=lambda r: (-r.released.toordinal(), r.id))],
@@ -114,6 +117,10 @@ def page(register: Mapping[str, Any]) -> str:
             rows=[_release_row(r, titles) for r in releases],
         ),
         *_lane(register["automatic_lane"]),
+        "<h2>Verifying a released file</h2>",
+        "<p>Every release is a signed file. <code>ids output verify FILE --key KEY</code> says by this key whether "
+        "it is as it was released; <code>--register register.json</code> says also whether it was withdrawn.</p>",
+        f"<pre>{escape(register['signing_key'])}</pre>",
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(parts)

@@ -10,7 +10,7 @@ from integrated_data.control import lanes, outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Lane, OutputRequest, OutputState, Release
-from integrated_data.output import earlier, lane, requested, states
+from integrated_data.output import crates, earlier, lane, requested, states
 from integrated_data.output.compared import adopt
 from integrated_data.output.ledger import Ledger
 from integrated_data.output.request import against_lane, left_of
@@ -58,6 +58,7 @@ def revoke(store: Store, *, request: str, actor: str, reason: str, folder: Path)
         known = outputs.get_request(connection, request)
     states.check_move(request, known.state, to=OutputState.REVOKED)
     outputs.revoke_release(store, request, actor=actor, reason=reason)
+    crates.remove(folder, request)
     _write(folder / "released" / request, {"REVOKED.txt": _revoked(known, reason=reason, day=store.now().date())})
 
 

@@ -40,6 +40,7 @@ from integrated_data.output.linked import Rounding, protect
 from integrated_data.output.modelled import check_model, runnable
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.table import to_csv
+from integrated_data.output.told import told
 from integrated_data.output.tree import Unproven, tables
 
 #: Columns that name the unit of protection of a view, the first that it has.
@@ -104,8 +105,14 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
     way = lane_of(findings)
     files: dict[str, bytes] = {}
     if way is not Lane.REFUSED:
-        files = package.build(known, checked, limits=limits, findings=findings)
-        requested.write(place / "package", files)
+        texts = [
+            told(one.sql, views, headings=(c.name for c in t.table.columns))
+            for one, t in zip(asked, checked, strict=True)
+        ]
+        files = package.build(
+            known, tuple(zip(texts, checked, strict=True)), limits=limits, findings=findings, compared=len(met.seen)
+        )
+        requested.put_package(place, files)
     requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
     requested.put(place / "compared.json", as_json(met.told()))
     report = CheckReport(

@@ -3,7 +3,7 @@
     requests/<id>/asked-1.arrow    the result of each query, as it was when it was asked for
                   asked.json       the queries' text and which of them are proven
                   evidence.json    what is behind each cell: never leaves
-                  package/         the files that would leave, byte for byte
+                  package/         the files that would leave, byte for byte, by their paths in it
 
 All of it is for the service and the reviewers: folders 0700, files 0600.
 """
@@ -11,6 +11,7 @@ All of it is for the service and the reviewers: folders 0700, files 0600.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -80,10 +81,25 @@ def package(folder: Path, sha256: str) -> dict[str, bytes]:
     inside = folder / "package"
     if not inside.is_dir():
         raise _gone(folder)
-    files = {file.name: file.read_bytes() for file in sorted(inside.iterdir())}
-    if digest(files) != sha256:
+    files = contents(inside)
+    if files is None or digest(files) != sha256:
         raise _changed(folder)
     return files
+
+
+def put_package(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files that would leave, instead of those that were there."""
+    inside = folder / "package"
+    shutil.rmtree(inside, ignore_errors=True)
+    put_all(inside, files)
+
+
+def contents(folder: Path) -> dict[str, bytes] | None:
+    """The files of a folder by their paths in it, in order; None where something else than a file is among them."""
+    inside = [place for place in sorted(folder.rglob("*")) if place.is_symlink() or not place.is_dir()]
+    if any(place.is_symlink() or not place.is_file() for place in inside):
+        return None
+    return {place.relative_to(folder).as_posix(): place.read_bytes() for place in inside}
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -98,7 +114,14 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     for file in folder.iterdir():
         if file.is_file():
             file.unlink()
+    put_all(folder, files)
+
+
+def put_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths in a folder that only the service may read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
         put(folder / name, content)
 
 

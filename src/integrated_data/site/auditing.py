@@ -13,6 +13,7 @@ from integrated_data.control import heads, projects
 from integrated_data.control.store import Store, records
 from integrated_data.model.errors import AuditRefusal
 from integrated_data.model.event import Event
+from integrated_data.output import crates
 from integrated_data.output import release as releasing
 from integrated_data.site.acting import Acting
 from integrated_data.site.places import Places, service_file, signing_key
@@ -78,9 +79,10 @@ def verify(places: Places, store: Store) -> dict[str, Any]:
                 next_step="Restore the control store from a backup",
             )
     changed = [r.request for r in releasing.verify(store, folder=places.outputs)]
+    changed += crates.verify(store, places.outputs, key=public)
     if changed:
         raise AuditRefusal(
-            f"Released files are not what was released: {', '.join(changed)}",
+            f"Released files are not what was released: {', '.join(dict.fromkeys(changed))}",
             why="They were changed after their release",
             next_step="Restore the outputs folder from a backup, or revoke the release",
         )

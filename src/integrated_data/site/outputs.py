@@ -28,6 +28,7 @@ from integrated_data.site.analysis import AnalysisSite
 from integrated_data.site.ledgering import open_ledger
 from integrated_data.site.places import Places
 from integrated_data.site.service_keys import service_key
+from integrated_data.site.verifying import crate
 
 
 def runner(site: AnalysisSite, project: str, *, person: str) -> Run:
@@ -116,8 +117,9 @@ def review(places: Places, store: Store, *, cast: Review) -> OutputRequest:
 
 
 def release(places: Places, store: Store, *, request: str, actor: str) -> Path:
-    """Release a request that may leave; returns the folder of its files."""
+    """Release a request that may leave; returns the folder of its files. Its signed archive is made beside them."""
     with open_ledger(places) as ledger:
         place = releasing.release(store, request=request, actor=actor, folder=places.outputs, ledger=ledger)
         sample.take(store, ledger, folder=places.outputs)
+    crate(places, store, request=request)
     return place

@@ -17,8 +17,11 @@ from integrated_data.site.lanes import errors
 REGISTERED = (ProjectState.APPROVED, ProjectState.EXPIRED, ProjectState.CLOSED)
 
 
-def export(store: Store, folder: Path) -> dict[str, Any]:
-    """Write `register.json` and `index.html` into a folder; returns how much they hold."""
+def export(store: Store, folder: Path, *, signing_key: str) -> dict[str, Any]:
+    """Write `register.json` and `index.html` into a folder; returns how much they hold.
+
+    `signing_key`: the public key, in PEM, that released files are verified with.
+    """
     with store.read() as connection:
         known = [p for p in projects.projects(connection) if p.state in REGISTERED]
         agreed = {a.id: a for a in projects.agreements(connection)}
@@ -35,6 +38,7 @@ def export(store: Store, folder: Path) -> dict[str, Any]:
         [RegisterDataset(r.dataset, r.entry["title"], r.entry["owner"]) for r in published],
         releases=[_release(r) for r in left],
         at=store.now().date(),
+        signing_key=signing_key,
         lane=errors(store).told(),
     )
     folder.mkdir(parents=True, exist_ok=True)
