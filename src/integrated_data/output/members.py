@@ -66,8 +66,8 @@ def members_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     """One SELECT for the unit of protection of one class.
 
     Columns: k<i> the keys, `adds` a text of 1 and 0 for each measure, l<i>, h<i> and i<i> of amounts;
-    and lists of one length: `units`, `sure` (absent where no table tells provisional links), `n` rows
-    and s<i> sums.
+    and lists of one length: `units`, `sure` (absent where no table tells provisional links), `n` rows (absent
+    where each entry is one) and s<i> sums (absent where a row adds one or nothing, which `adds` says).
     """
     steps = f"{shape.steps}, " if shape.steps else ""
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
@@ -88,15 +88,20 @@ def read(table: pa.Table, shape: Shape) -> Members:
     linked = np.asarray(pc.is_valid(units))
     sure = np.asarray(lists["sure"].flatten()) if "sure" in lists else linked
     amounts = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.AMOUNT]
+    adds = np.array([[flag == "1" for flag in adds] for adds in table.column("adds").to_pylist()], bool)
+    adds = adds.reshape(table.num_rows, len(shape.measures))
+    group = np.repeat(np.arange(table.num_rows, dtype=np.int32), np.asarray(pc.list_value_length(lists["units"])))
+    rows = (
+        np.asarray(lists["n"].flatten()).astype(np.int64, copy=False) if "n" in lists else np.ones(len(units), np.int64)
+    )
+    sums = {n: np.asarray(lists[f"s{n}"].flatten()) for n in range(len(shape.measures)) if f"s{n}" in lists}
+    present = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.PRESENT]
     return Members(
         cells=tuple(tuple(None if v is None else str(v) for v in cell) for cell in cells),
-        adds=np.array([[flag == "1" for flag in adds] for adds in table.column("adds").to_pylist()], bool).reshape(
-            table.num_rows, len(shape.measures)
-        ),
-        group=np.repeat(np.arange(table.num_rows, dtype=np.int32), np.asarray(pc.list_value_length(lists["units"]))),
+        adds=adds, group=group,
         unit=np.asarray(pc.fill_null(units, 0)).astype(np.int64, copy=False),
-        linked=linked, counted=sure & linked, rows=np.asarray(lists["n"].flatten()).astype(np.int64, copy=False),
-        sums={n: np.asarray(lists[f"s{n}"].flatten()) for n in range(len(shape.measures)) if f"s{n}" in lists},
+        linked=linked, counted=sure & linked, rows=rows,
+        sums=sums | {n: np.where(adds[group, n], rows, 0).astype(np.float64) for n in present},
         lowest={n: _numbers(table, f"l{n}") for n in amounts}, highest={n: _numbers(table, f"h{n}") for n in amounts},
         flags={n: np.asarray(pc.fill_null(table.column(f"i{n}"), True)) for n in amounts},
     )  # fmt: skip
@@ -145,10 +150,10 @@ def _added_sql(shape: Shape) -> str:
 
 def _groups_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     by = [*(f"k{n}" for n in range(len(shape.keys))), "adds"]
-    columns = [*by, "list(p.unit) AS units, list(p.n) AS n"]
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
+    columns = [*by, "list(p.unit) AS units", *(["list(p.n) AS n"] if many else [])]
     for n, measure in enumerate(shape.measures):
-        if measure.kind is not Amounts.ROWS:
+        if measure.kind not in (Amounts.ROWS, Amounts.PRESENT):
             columns.append(f"list(coalesce(m{n}, 0)) AS s{n}")
         if measure.kind is Amounts.AMOUNT:
             low, high, flag = (f"lo{n}", f"hi{n}", f"fl{n}") if many else (f"m{n}", f"m{n}", f"m{n} = 0 OR m{n} = 1")

@@ -82,8 +82,8 @@ def class_disclosure(cell: CellEvidence, limits: ReleaseLimits) -> bool:  # noqa
 
 
 def dominance_nk(cell: CellEvidence, limits: ReleaseLimits) -> bool:
-    """The largest n people make up more than share k of a total."""
-    return any(sum(m.top[: limits.dominance_people]) > limits.dominance_share * m.total for m in _with_total(cell))
+    """The largest n people make up share k of a total, or more."""
+    return any(sum(m.top[: limits.dominance_people]) / m.total >= limits.dominance_share for m in _with_total(cell))
 
 
 def p_ratio(cell: CellEvidence, limits: ReleaseLimits) -> bool:
@@ -143,7 +143,7 @@ CELL_RULES = (
     ),
     Rule(
         "dominance (n, k)", dominance_nk,
-        lambda limits: f"the largest {limits.dominance_people} hold at most {limits.dominance_share:.0%}",
+        lambda limits: f"the largest {limits.dominance_people} hold less than {limits.dominance_share:.0%}",
         "A total that one or two contributors make up is close to their value.",
         "Hundepool; ACRO: n = 2, k = 0.90", limits=("dominance_people", "dominance_share"),
     ),

@@ -1,0 +1,199 @@
+"""The check of a table beside its query's own time, over a million rows about a million people.
+
+Through the gateway, as an analyst and the service ask: gate, decision, worker and log are in both. Beside it
+inside one warm process, where the query alone is what the engine takes. The check holds everything that is
+done to one table: its members are read, the evidence computed, every rule asked, cells protected. ACRO 1.0.2 stands
+beside pandas on the same rows in an environment of its own: name its Python in IDS_ACRO. Medians of five.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.first_query import publish_one
+from bench.report import marks, table
+from integrated_data.access.gateway import Question
+from integrated_data.control import grants, projects
+from integrated_data.engine import Held
+from integrated_data.engines.duckdb import DuckDB, Limits
+from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
+from integrated_data.model.agreement import Agreement, Purpose, Standing
+from integrated_data.model.output import ReleaseLimits, View
+from integrated_data.output.check import check_table, protect, shape_of
+from integrated_data.site.analysis import AnalysisSite, open_analysis
+from integrated_data.site.installation import create
+from integrated_data.site.loading import LoadingSite, open_loading
+from integrated_data.site.projects import decide_and_provision
+from integrated_data.site.settings import Settings
+
+ROWS, RUNS, MARK = 1_000_000, 5, 2.0
+SETTINGS = Settings(None, 2, "8GB", False, "bench")
+PAYLOAD = ("region", "age", "sex", "pay")
+ELSEWHERE = Path(__file__).parents[1] / "tests" / "elsewhere" / "time_acro.py"
+
+QUERIES = {
+    "counts by one key": "SELECT region, count(*) AS people FROM survey GROUP BY region",
+    "counts by two keys": "SELECT region, age, count(*) AS people FROM survey GROUP BY region, age",
+    "sums by two keys": "SELECT region, age, sum(pay) AS pay FROM survey GROUP BY region, age",
+    "counts, sums and means": (
+        "SELECT region, age, count(*) AS people, sum(pay) AS pay, avg(pay) AS mean FROM survey GROUP BY region, age"
+    ),
+    "with totals": "SELECT region, age, count(*) AS people FROM survey GROUP BY ROLLUP (region, age)",
+    "cube of three keys": "SELECT region, age, sex, count(*) AS people FROM survey GROUP BY CUBE (region, age, sex)",
+    "a share": "SELECT region, avg(CASE WHEN pay > 200 THEN 1 ELSE 0 END) AS share FROM survey GROUP BY region",
+}
+
+Run = Callable[[str], pa.Table]
+
+
+def rows() -> dict[str, np.ndarray]:
+    """A survey of a million people."""
+    dice = np.random.default_rng(6)
+    return {
+        "region": dice.choice([f"E1200000{n}" for n in range(9)], ROWS), "age": dice.integers(0, 20, ROWS),
+        "sex": dice.choice(["F", "M"], ROWS), "pay": dice.gamma(2, 100, ROWS).round(2),
+    }  # fmt: skip
+
+
+def publish(site: LoadingSite, folder: Path, given: dict[str, np.ndarray]) -> None:
+    """The survey in the installation's lake, linked to a million people, with the project that asks for it."""
+    dice = np.random.default_rng(99)
+    ids = pa.array(dice.permutation(np.unique(dice.integers(0, 2**63 - 1, ROWS + 1000))[:ROWS]))
+    place, today = folder / "survey.parquet", site.store.now().date()
+    linked = pa.table(
+        {
+            **given, "person_entity": ids, "person_link_probability": pa.array(np.full(ROWS, 0.999, np.float32)),
+            "person_link_method": pa.array(["exact"]).take(pa.array(np.zeros(ROWS, np.int32))),
+            "_row": pa.array(np.arange(ROWS)),
+        }
+    )  # fmt: skip
+    pq.write_table(linked, place, compression="zstd")
+    variables = [{"name": n, "type": str(linked.schema.field(n).type)} for n in linked.column_names if n != "_row"]
+    entry = {"rows": ROWS, "title": "survey", "owner": "Ministry", "variables": variables}
+    publish_one(site.store, site.lake, dataset="survey", place=place, entry=entry)
+    last = today.replace(year=today.year + 1, day=1)
+    agreement = Agreement(
+        "A-survey", "survey", "Ministry", "dea-2017-research", (Purpose.RESEARCH,), ("*",), ("University",), today,
+        last, index_by_default=True,
+    )  # fmt: skip
+    projects.add_agreement(site.store, agreement, by="bench")
+    ada = Person("ada", "Ada", "University", Accreditation(Standing.FULL, today, last), last)
+    projects.add_person(site.store, ada, by="bench")
+    applied = Project(
+        "P-1", "Bench", Purpose.RESEARCH, "University", "ada", ("ada",),
+        (DatasetRequest("survey", PAYLOAD, ("person",)),), today, last, aims="To measure",
+        public_benefit="Knowing how long it takes", ethics="None needed",
+    )  # fmt: skip
+    projects.add_project(site.store, applied, by="ada")
+    decision, _ = decide_and_provision(site, "P-1", by="panel")
+    assert decision.allowed
+
+
+def checked(sql: str, run: Run, *, views: dict[str, View], result: pa.Table) -> None:
+    """Everything that is done to one table."""
+    limits = ReleaseLimits()
+    protect([check_table("q", sql, result=result, views=views, run=run, limits=limits)], limits)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The median of some runs, after one that is not counted."""
+    work()
+    taken = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def ratios(run: Run, views: dict[str, View]) -> dict[str, tuple[float, float]]:
+    """Seconds of each query and of its check."""
+    found = {}
+    for name, sql in QUERIES.items():
+        text = shape_of(sql, views).result
+        result = run(text)
+        own = seconds(lambda text=text: run(text))  # type: ignore[misc]
+        found[name] = (own, seconds(lambda sql=sql, result=result: checked(sql, run, views=views, result=result)))  # type: ignore[misc]
+    return found
+
+
+def of_acro(given: dict[str, np.ndarray], folder: Path) -> list[dict[str, object]]:
+    """Seconds of pandas' crosstab and of ACRO's on the same rows, each a run of its own; none where it is not named."""
+    python = os.environ.get("IDS_ACRO")
+    if not python:
+        return []
+    np.savez(folder / "rows.npz", **given)
+    done = subprocess.run(
+        [python, str(ELSEWHERE), str(folder / "rows.npz"), str(RUNS)], check=True, capture_output=True, text=True,
+        cwd=folder,
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def run() -> bool:
+    """Publish, ask and check each query both ways, and report."""
+    given = rows()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        places = create(folder / "home", actor="bench")
+        with open_loading(places, SETTINGS) as loading:
+            publish(loading, folder, given)
+        with open_analysis(places, SETTINGS) as analysis:
+            gateway, warm = _both(analysis, given)
+        beside = of_acro(given, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    table("A table of a million rows, through the gateway", _rows(gateway))
+    table("The same inside one warm process", _rows(warm))
+    if beside:
+        table("ACRO 1.0.2 beside pandas, on the same rows", beside)
+    else:
+        print("ACRO is not measured: IDS_ACRO names no Python", file=sys.stderr)
+    worst = max(check / own for own, check in gateway.values())
+    return marks({f"the check takes at most {MARK:g} times the query's own time": worst <= MARK})
+
+
+def _both(
+    analysis: AnalysisSite, given: dict[str, np.ndarray]
+) -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]]]:
+    with analysis.store.read() as connection:
+        (grant,) = grants.active(connection, project="P-1")
+    views = {"survey": View(grant.columns, "person_key", rows=ROWS)}
+
+    def ask(sql: str) -> pa.Table:
+        return analysis.gateway.query(Question("ada", "P-1", sql))
+
+    gateway = ratios(ask, views)
+    engine = DuckDB(Limits())
+    engine.load("survey", Held(_as_copied(given)))
+    try:
+        return gateway, ratios(engine.rows, views)
+    finally:
+        engine.close()
+
+
+def _as_copied(given: dict[str, np.ndarray]) -> pa.Table:
+    """The rows with the columns that the project's copy has."""
+    keys = np.random.default_rng(98).permutation(2**62 + np.arange(ROWS) * 7_919)
+    return pa.table(
+        {**given, "person_key": keys, "person_link_probability": np.full(ROWS, 0.999, np.float32),
+         "person_link_method": pa.array(["exact"]).take(pa.array(np.zeros(ROWS, np.int32)))}
+    )  # fmt: skip
+
+
+def _rows(found: dict[str, tuple[float, float]]) -> list[dict[str, object]]:
+    return [
+        {"table": name, "query seconds": own, "check seconds": check, "times": check / own}
+        for name, (own, check) in found.items()
+    ]
