@@ -89,7 +89,7 @@ def propose(request_id: RequestId, call: Call) -> None:
     from integrated_data.site import outputs as control
 
     with opened_analysis(call.home) as site:
-        _check_sees(site.store, request_id, call=call)
+        check_sees(site.store, request_id, call=call)
         found = control.propose(site, request_id, actor=call.actor)
     rows = [{k: v for k, v in vars(one).items() if k != "form"} for one in found]
     if not found and not call.json:
@@ -110,7 +110,7 @@ def accept(
     from integrated_data.site import outputs as control
 
     with opened_analysis(call.home) as site:
-        _check_sees(site.store, request_id, call=call)
+        check_sees(site.store, request_id, call=call)
         made = control.accept(site, request_id, proposal=proposal, actor=call.actor)
         report = control.check(site, made.id, actor=call.actor)
     _show_report(report, call=call)

@@ -93,7 +93,7 @@ def _output(request: OutputRequest, told: Told, *, checked: Checked, doubts: Seq
         "uid": f"output_{told.number - 1}",
         "status": status,
         "type": "table",
-        "properties": {"method": "sql", "mitigation": "suppress" if held else "none", "query": checked.query},
+        "properties": {"method": "sql", "mitigation": _mitigation(checked), "query": checked.query},
         "files": [
             {"name": name, "sdc": sdc if name.endswith(".csv") else {"summary": {}, "cells": {}}} for name in told.files
         ],
@@ -111,6 +111,10 @@ def _output(request: OutputRequest, told: Told, *, checked: Checked, doubts: Seq
             "independent": list(checked.table.names(Role.KEY)),
         },
     }  # fmt: skip
+
+
+def _mitigation(checked: Checked) -> str:
+    return "suppress" if checked.withheld else "round" if checked.rounded else "none"
 
 
 def _barn(checked: Checked) -> _Barn:
