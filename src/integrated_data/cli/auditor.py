@@ -76,10 +76,12 @@ def register_export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write register.json and index.html.")],
     call: Call,
 ) -> None:
-    """Write the public register as JSON and as a static page."""
+    """Write the public register as JSON and as a static page, with the statistics that are published anew."""
+    from integrated_data.output import shelf
     from integrated_data.site.registering import export
     from integrated_data.site.verifying import public_key
 
     with opened_store(call.home) as (places, store):
         written = export(store, folder, signing_key=public_key(places))
+        written["editions"] = shelf.export(store, places.outputs, target=folder / "statistics")
     shown.facts(written, title="Public register", json_out=call.json)

@@ -10,7 +10,7 @@ from integrated_data.cli import shown
 from integrated_data.cli.call import Call, Matched, Reading, taking
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
-from integrated_data.cli.supplier import show_outcome
+from integrated_data.cli.supplier import editions_after, show_outcome
 from integrated_data.control import deliveries, indexes
 from integrated_data.model.errors import UsageRefusal
 
@@ -280,6 +280,7 @@ def quarantine_accept(delivery: DeliveryId, reason: Reason, *, call: Call) -> No
 
     with opened_loading(call.home) as site, steps() as step:
         outcome = loads.accept(site, delivery, reason=reason, progress=step)
+    outcome["editions"] = editions_after(outcome, call)
     show_outcome(outcome, call.json)
 
 

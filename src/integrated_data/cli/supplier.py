@@ -8,7 +8,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, Reading, taking
-from integrated_data.cli.opened import opened_loading
+from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
 from integrated_data.site.settings import from_environment
@@ -128,7 +128,19 @@ def deliver(
     given = read_contract(contract_file) if contract_file else None
     with opened_loading(call.home) as site, steps() as step:
         outcome = deliver_and_refresh(site, dataset, files=files, contract=given, progress=step)
+    outcome["editions"] = editions_after(outcome, call)
     show_outcome(outcome, call.json)
+
+
+def editions_after(outcome: dict[str, Any], call: Call) -> list[dict[str, Any]]:
+    """What is published anew because projects' copies were renewed: the row of each edition."""
+    from integrated_data.site.rerunning import after_delivery
+
+    projects = {grant["project"] for grant in outcome["projects_refreshed"]}
+    if not projects:
+        return []
+    with opened_store(call.home) as (places, store), steps("publishing anew"):
+        return after_delivery(places, store, projects=projects)
 
 
 def show_outcome(outcome: dict[str, Any], json: bool) -> None:
@@ -136,11 +148,12 @@ def show_outcome(outcome: dict[str, Any], json: bool) -> None:
     if json:
         shown.document(outcome)
     else:
-        hidden = ("links", "withheld", "seconds", "projects_refreshed")
+        hidden = ("links", "withheld", "seconds", "projects_refreshed", "editions")
         shown.facts({k: v for k, v in outcome.items() if k not in hidden and v != ""}, title="Delivery")
         shown.links(outcome["links"])
         shown.table([{"column": n, "why": w} for n, w in outcome["withheld"].items()], title="Withheld")
         shown.facts(outcome["seconds"], title="Seconds")
+        shown.table(outcome["editions"], title="Published anew")
     if outcome["state"] in ("held", "rejected"):
         raise DeliveryRefusal(
             f"The delivery is {outcome['state']}",

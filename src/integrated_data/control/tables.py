@@ -320,3 +320,22 @@ review_session = Table(
     Column("at", String(32), nullable=False),
     Column("until", String(32), nullable=False),
 )  # fmt: skip
+
+output_definition = Table(
+    "output_definition", METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("project", String(64), nullable=False, index=True),
+    Column("state", String(16), nullable=False),  # proposed, approved, ended
+    Column("sha256", String(64), nullable=False),  # of what is approved
+    Column("body", JSON, nullable=False),  # model.dissemination.Definition
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+output_edition = Table(
+    "output_edition", METADATA,
+    Column("definition", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("request", String(32), nullable=True, unique=True),  # none: refused before there was one
+    Column("body", JSON, nullable=False),  # releases it is about, reason, uncertainty
+    Column("at", String(32), nullable=False),
+)  # fmt: skip

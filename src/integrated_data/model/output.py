@@ -116,6 +116,8 @@ class Mark(StrEnum):
 
     WITHHELD = "[c]"  # confidential
     MISSING = "[x]"  # not available
+    LOW = "[low]"  # rounds to 0 and is not 0
+    NOT_APPLICABLE = "[z]"
 
 
 class Role(StrEnum):

@@ -6,6 +6,7 @@ browser or network by vl-convert.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +57,7 @@ def specification(
     if plan.panel is not None:
         panel = alt.Facet(f"{_field(plan.panel)}:N", title=_words(plan.panel), sort=None)
         chart = chart.facet(facet=panel, columns=3)
-    said = f"{_words(plan.figure)} by {', '.join(map(_words, table.names(Role.KEY)))}; [c] marks withheld cells"
+    said = _told(plan, table.names(Role.KEY), rows=rows)
     return dict(chart.properties(title=title, description=said).configure_range(category=COLOURS).to_dict())
 
 
@@ -123,10 +124,22 @@ def _rows(table: Table, withheld: frozenset[Cell], *, limits: ReleaseLimits) -> 
     return rows
 
 
+def _told(plan: Plan, keys: Sequence[str], *, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The chart in words, for who does not see it: what is drawn, its highest and lowest figure, what is withheld."""
+    kind = "Heat map" if plan.across else "Line chart" if plan.ordered else "Points with intervals" if plan.low else ""
+    parts = [f"{kind or 'Bar chart'} of {_words(plan.figure)} by {', '.join(map(_words, keys))}."]
+    known = [row for row in rows if row[plan.figure] is not None]
+    for extreme, choose in (("highest", max), ("lowest", min)) if known else ():
+        row = choose(known, key=lambda r: r[plan.figure])
+        parts.append(f"The {extreme} is {row[plan.figure]} ({', '.join(str(row[k]) for k in keys)}).")
+    hidden = sum(1 for row in rows if row["mark"])
+    return " ".join([*parts, f"{hidden} of {len(rows)} cells are withheld, marked {Mark.WITHHELD.value}."])
+
+
 def _as_number(written: str, value: Value) -> float | int | None:
     if value is None or isinstance(value, str):
         return None
-    number = float(written)
+    number = 0.0 if written == Mark.LOW.value else float(written)
     return int(number) if number == int(number) else number
 
 

@@ -12,7 +12,7 @@ which cell, and no count of a withheld cell, since either would narrow down what
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from integrated_data import __version__
@@ -35,6 +35,9 @@ from integrated_data.output.table import TOTAL, UNNAMED, to_csv
 #: Findings about the query or the request, not about single cells, that may be told outside.
 TOLD = (Outcome.NOTE, Outcome.REVIEW)
 
+#: Given the files of tables and charts, the files that lie beside them.
+Beside = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
+
 PASSES = "what leaves keeps it"
 ROUNDED = "what leaves keeps it, or is rounded so that what breaks it cannot be told"
 
@@ -56,10 +59,11 @@ def build(
     limits: HeldTo,
     findings: Sequence[Finding],
     compared: int,
+    beside: Beside | None = None,
 ) -> dict[str, bytes]:
     """The files of a release by their paths. `tables`: each with its query's text as it may leave.
 
-    `compared`: how many earlier releases it was compared with.
+    `compared`: how many earlier releases it was compared with; `beside`: more files, from the tables and charts.
     """
     files: dict[str, bytes] = {QUERIES: _queries(tables)}
     outputs = []
@@ -68,6 +72,7 @@ def build(
         files |= made
         outputs.append((acro.Told(number, text, tuple(made)), checked))
     checked_tables = [checked for _, checked in tables]
+    files |= beside(files) if beside is not None else {}
     files[README] = _readme(request, checked_tables, files=files)
     files[CONFIG] = as_json(acro.config(limits))
     files[RESULTS] = as_json(acro.results(request, outputs, findings=findings))
@@ -156,6 +161,7 @@ def _readme(request: OutputRequest, tables: Sequence[Checked], *, files: dict[st
         "",
         f"{Mark.WITHHELD.value} withheld to protect people's confidentiality",
         f"{Mark.MISSING.value} not available",
+        f"{Mark.LOW.value} rounds to 0 and is not 0",
         "0   zero; a combination of groups that is not listed has nobody in it, or the query left it out",
         f"{TOTAL} is a total; {UNNAMED} is a group without a value.",
         "",

@@ -7,7 +7,7 @@ computed and not claimed; a proven query is run from its tree.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from integrated_data.model.output import (
     View,
 )
 from integrated_data.model.proposal import Form
-from integrated_data.output import earlier, lane, package, requested, states, wording
+from integrated_data.output import earlier, editions, lane, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
@@ -39,6 +39,7 @@ from integrated_data.output.limits import agreed, held_to
 from integrated_data.output.linked import Rounding, protect
 from integrated_data.output.modelled import check_model, runnable
 from integrated_data.output.requested import Asked, as_json
+from integrated_data.output.shape import Shape
 from integrated_data.output.table import to_csv
 from integrated_data.output.told import told
 from integrated_data.output.tree import Unproven, tables
@@ -109,9 +110,11 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
             told(one.sql, views, headings=(c.name for c in t.table.columns))
             for one, t in zip(asked, checked, strict=True)
         ]
+        beside = partial(editions.files, store=store, request=known, tables=checked, limits=limits, folder=folder)
         files = package.build(
-            known, tuple(zip(texts, checked, strict=True)), limits=limits, findings=findings, compared=len(met.seen)
-        )
+            known, tuple(zip(texts, checked, strict=True)), limits=limits, findings=findings, compared=len(met.seen),
+            beside=beside,
+        )  # fmt: skip
         requested.put_package(place, files)
     requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
     requested.put(place / "compared.json", as_json(met.told()))
@@ -150,6 +153,14 @@ def check_may_leave(store: Store, datasets: tuple[str, ...]) -> None:
 def against_lane(store: Store, known: OutputRequest) -> tuple[Finding, ...]:
     """Why the automatic lane does not take a request now; nothing where it does."""
     return tuple(lane.against(store, known.datasets, agreed=agreed(store, known.datasets)))
+
+
+def proven(store: Store, sql: str, *, project: str) -> Shape | None:
+    """The proven shape of a query over a project's views, or None."""
+    try:
+        return shape_of(sql, views_of(store, project))
+    except Unproven:
+        return None
 
 
 def left_of(store: Store, releases: Sequence[Release], *, known: OutputRequest) -> Left:

@@ -2,7 +2,7 @@
 
 `0`, withheld and missing stay apart. Marks are the shorthand that the UK Government Statistical
 Service recommends for spreadsheets ("Using symbols and shorthand in spreadsheets"): `[c]`
-confidential, `[x]` not available.
+confidential, `[x]` not available, `[low]` what rounds to 0 and is not 0.
 """
 
 import csv
@@ -139,7 +139,8 @@ def figure(held: Value, *, rounding: int = 1) -> str:
     if isinstance(held, str):
         return _harmless(held)
     if rounding > 1:
-        return str(rounding * math.floor(held / rounding + 0.5))
+        rounded = rounding * math.floor(held / rounding + 0.5)
+        return Mark.LOW.value if rounded == 0 and held else str(rounded)
     return _number(held)
 
 
