@@ -22,20 +22,16 @@ Dravnieks, Locating minimal infeasible constraint sets in linear programs, ORSA 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
-from scipy.sparse import csr_array
 
 from integrated_data.output.attack import Interval
 from integrated_data.output.equations import Floats, Known, Stated
+from integrated_data.output.leverage import Overlaps
 from integrated_data.output.programs import NIL, Aim, BeyondBudgetError, Program
-
-#: Equations, and products in their overlaps, beyond which the attacker gives up and people look.
-MOST_EQUATIONS, MOST_PRODUCTS = 4_000, 2e8
 
 #: Linear programs in one attack, and entries of one of them.
 MOST_PROGRAMS, MOST_ENTRIES = 400, 2_000_000
@@ -49,8 +45,8 @@ MOST_PLAIN = 100_000
 #: What is found and told at most.
 MOST_FOUND = 20
 
-#: Added to the overlaps, so that equations which say the same in several ways can be factorised.
-RIDGE = 1e-7
+#: The share of a leverage that tables hold up among which a combination is looked for, where they are many.
+HELD_UP = 0.9
 
 #: Parts of the people in one integer program.
 MOST_DECIDED = 3_000
@@ -102,7 +98,7 @@ def combinations(held: Known, *, new: int, least: Sequence[int], counts: bool) -
     found: list[Combination] = []
     handled: set[int] = set()
     for aim in (*attack.suspects(), *attack.nearly_told()):
-        if len(found) == MOST_FOUND:
+        if len(found) == (MOST_FOUND if held.rows.nnz <= MOST_ENTRIES else 1):
             break
         if aim.withheld is not None or not handled.issuperset(int(a) for a in aim.wanted):
             given = attack.given(aim)
@@ -118,54 +114,41 @@ class _Attack:
     def __init__(self, held: Known, *, new: int, least: Sequence[int], counts: bool) -> None:
         self._held, self._new, self._least, self._counts, self._programs = held, new, least, counts, 0
         self._below = max(least)
-        self._atoms, self._weight = csr_array(held.rows.T), held.weight
-        products = float(np.square(np.diff(self._atoms.indptr).astype(float)).sum())
-        if len(held.told) > MOST_EQUATIONS or products > MOST_PRODUCTS:
-            raise BeyondBudgetError
-        overlaps = (held.rows.multiply(self._weight) @ self._atoms).toarray()
-        self._factor = np.linalg.cholesky(overlaps + RIDGE * np.eye(len(overlaps)))
+        self._overlaps = Overlaps(held)
 
     def suspects(self) -> list[Aim]:
         """Atoms that may be in a combination about few people, those of most leverage first."""
-        weight, most = self._weight, self._below - 0.5
-        high = np.concatenate([np.square(part).sum(axis=0) for part in self._spread(np.arange(len(weight)))])
-        near = np.flatnonzero(high * most >= 1)
-        if not len(near):
-            return []
+        weight, most = self._held.weight, self._below - 0.5
+        atmost = self._overlaps.atmost()
+        near = np.flatnonzero(atmost * most >= 1)
         if len(near) > MOST_SUSPECTS:
             raise BeyondBudgetError
-        far = np.delete(high, near).max(initial=0.0)
-        inner = np.concatenate([part.T for part in self._spread(near)])
-        shared = np.abs(inner @ inner.T)
+        shared = np.abs(self._overlaps.shared(near))
+        high = np.diag(shared).copy()
         np.fill_diagonal(shared, 0.0)
-        largest = np.maximum(shared.max(axis=0), np.sqrt(far * high[near]))
-        reach = weight[near] + (1 - weight[near] * high[near]) / np.maximum(largest, NIL)
-        left = near[reach <= most]
-        return [Aim(np.array([atom])) for atom in left[np.argsort(-high[left], kind="stable")]]
-
-    def _spread(self, atoms: NDArray[np.intp]) -> Iterator[Floats]:
-        """The atoms in coordinates in which every combination has the length of its figures; some at a time."""
-        step = max(1, MOST_ENTRIES // max(1, len(self._factor)))
-        for first in range(0, len(atoms), step):
-            some = self._atoms[atoms[first : first + step]].T.toarray()
-            yield np.asarray(solve_triangular(self._factor, some, lower=True))
+        far = np.delete(atmost, near).max(initial=0.0)
+        largest = np.maximum(shared.max(axis=0, initial=0.0), np.sqrt(far * high))
+        reach = weight[near] + (1 - weight[near] * high) / np.maximum(largest, NIL)
+        left = (reach <= most) & (high * most >= 1)
+        order = np.argsort(-high[left], kind="stable")
+        return [Aim(np.array([atom])) for atom in near[left][order]]
 
     def nearly_told(self) -> list[Aim]:
         """Withheld cells of enough people that a combination may come near to."""
         held = self._held
         people = np.asarray(held.hidden @ held.people)
-        right = (held.rows @ csr_array(held.hidden.multiply(self._weight)).T).toarray()
-        told = np.square(solve_triangular(self._factor, right, lower=True)).sum(axis=0)
+        told = self._overlaps.explained(held.hidden)
         near = np.flatnonzero((people >= self._below) & (people - told < self._below))
         return [Aim(held.hidden[[cell]].indices, int(cell)) for cell in near]
 
     def given(self, aim: Aim) -> tuple[Combination, set[int]] | None:
         """What is given away about an aim, and the atoms that it tells of; None where nothing, or nothing new."""
         held, tables = self._held, self._held.tables()
-        found = self._seek(np.ones(len(tables), bool), aim)
+        kept = self._enough(aim)
+        found = self._seek(kept, aim)
         if found is None:
             return None
-        before = self._seek(tables < self._new, aim)
+        before = self._seek(kept & (tables < self._new), aim)
         if before is not None and before.apart <= found.apart + NIL:
             return None
         found = self._fewest(found, aim)
@@ -179,12 +162,32 @@ class _Attack:
             return None  # a table by itself is judged by its rules
         return given, {int(a) for a in found.group}
 
+    def _enough(self, aim: Aim) -> NDArray[np.bool_]:
+        """The equations among which to look: all, or, where they are many, those of tables that hold a leverage up."""
+        tables = self._held.tables()
+        kept = np.ones(len(tables), bool)
+        if self._held.rows.nnz <= MOST_ENTRIES or aim.withheld is not None:
+            return kept
+        atom, held = int(aim.wanted[0]), self._overlaps.tables()
+        least = max(HELD_UP * self._overlaps.leverage(atom, tables=held), 1 / (self._below - 0.5))
+        step = len(held) // 2
+        while step:
+            for first in range(0, len(held), step)[::-1]:
+                fewer = np.delete(held, slice(first, first + step))
+                if len(fewer) and self._overlaps.leverage(atom, tables=fewer) >= least:
+                    held = fewer
+            step //= 2
+        kept = np.isin(tables, held)
+        if self._seek(kept, aim) is None:
+            raise BeyondBudgetError  # it is held up by more than can be solved
+        return kept
+
     def _fewest(self, found: _Found, aim: Aim) -> _Found:
         """The same from as few cells and tables as it takes: each table is left out that it stands without."""
         tables = self._held.tables()
-        program = Program.of(self._held, kept=np.ones(len(tables), bool), aim=aim)
-        if program is not None and program.rows.nnz <= MOST_PLAIN and not found.confined:
-            found = replace(found, weights=program.plainest(found.weights))
+        if self._held.rows.nnz <= MOST_PLAIN and not found.confined:
+            program = Program.of(self._held, kept=np.ones(len(tables), bool), aim=aim)
+            found = found if program is None else replace(found, weights=program.plainest(found.weights))
         for table in np.unique(tables[np.flatnonzero(found.weights)])[::-1]:
             fewer = self._seek((found.weights != 0) & (tables != table), aim)
             if fewer is not None and fewer.apart <= found.apart + NIL:

@@ -16,10 +16,11 @@ Kept small, without leaving out a combination that tells of few people:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from integrated_data.output.remembered import Remembered
@@ -28,6 +29,9 @@ from integrated_data.output.remembered import Remembered
 FAINT = 1e-3
 
 Floats = NDArray[np.float64]
+
+#: What a cell's people are known by, whatever table it is of.
+Mark: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,6 @@ class Known:
         """What each atom weighs."""
         return self.people + FAINT * self.others
 
-    def only(self, kept: NDArray[np.bool_]) -> "Known":
-        """Some of the equations, atoms that they do not tell apart put together."""
-        rows = csr_array(self.rows[np.flatnonzero(kept)])
-        told = tuple(t for t, k in zip(self.told, kept, strict=True) if k)
-        return _together(replace(self, rows=rows, told=told))
-
     def tables(self) -> NDArray[np.int64]:
         """Of each equation its table."""
         return np.array([told.table for told in self.told], np.int64)
@@ -76,23 +74,6 @@ def quantities(tables: Sequence[Remembered]) -> list[str | None]:
     return [None, *sorted(words)]
 
 
-def known(tables: Sequence[Remembered], *, quantity: str | None, new: int, below: int) -> Known | None:
-    """The equations of one quantity; the last `new` of the tables are new. None where no combination can matter.
-
-    `below`: the fewest people that a combination may be about.
-    """
-    pieces = [_pieces(table, quantity) for table in tables]
-    if not any(piece.rows.shape[0] for piece in pieces[len(tables) - new :]):
-        return None
-    held = _once(_atoms(tables, pieces))
-    while True:
-        crowded = _alone(held) >= below
-        if not crowded.any():
-            break
-        held = held.only(~crowded)
-    return _touched(held, first=len(tables) - new)
-
-
 @dataclass(frozen=True)
 class _Pieces:
     """The equations of one table by its classes: published cells, less what others of it tell, and withheld cells."""
@@ -101,6 +82,113 @@ class _Pieces:
     told: tuple[tuple[int, int], ...]
     hidden: csr_array
     withheld: tuple[tuple[int, int], ...]
+
+    @property
+    def degree(self) -> NDArray[np.int32]:
+        """Of each class, in how many cells it is."""
+        return np.asarray(self.rows.sum(axis=0) + self.hidden.sum(axis=0)).ravel().astype(np.int32)
+
+    def only(self, kept: NDArray[np.bool_]) -> "_Pieces":
+        """Some of the equations."""
+        told = tuple(t for t, k in zip(self.told, kept, strict=True) if k)
+        return replace(self, rows=csr_array(self.rows[np.flatnonzero(kept)]), told=told)
+
+
+class Gathered:
+    """Tables read once: of each, by ledger number, the class of everybody. The last `new` of them are new."""
+
+    def __init__(self, tables: Sequence[Remembered], *, new: int) -> None:
+        self._tables, self._new = tables, new
+        self._length = max(table.membership.numbers for table in tables)
+        self._codes = [_codes(table, self._length) for table in tables]
+        self._counted = np.zeros(self._length, bool)
+        for table, codes in zip(tables, self._codes, strict=True):
+            self._counted |= table.membership.counted[codes]
+        bits = 52 - int(self._length).bit_length()
+        drawn = np.random.default_rng(0).integers(1, 1 << bits, (2, self._length)).astype(np.float64)
+        self._sums = [
+            [np.bincount(codes, weights=d, minlength=len(table.membership.sizes)) for d in drawn]
+            for table, codes in zip(tables, self._codes, strict=True)
+        ]
+        self._said: set[Mark] = set()
+
+    def known(self, quantity: str | None, *, below: int) -> Known | None:
+        """The equations of one quantity; None where no combination can matter, or all were asked for before.
+
+        `below`: the fewest people that a combination may be about.
+        """
+        pieces = [_pieces(table, quantity) for table in self._tables]
+        marks = [self._marks(n, piece.rows) for n, piece in enumerate(pieces)]
+        every = {m for each in marks for m in each}
+        every |= {m for n, piece in enumerate(pieces) for m in self._marks(n, piece.hidden)}
+        if every <= self._said:
+            return None
+        self._said |= every
+        seen: set[Mark] = set()
+        for n, piece in enumerate(pieces):
+            first = [mark[0] > 0 and mark not in seen for mark in marks[n]]
+            seen |= set(marks[n])
+            pieces[n] = piece.only(np.array(first, bool))
+        self._thin(pieces, below=below)
+        first_new = len(pieces) - self._new
+        if not any(piece.told for piece in pieces[first_new:]):
+            return None
+        return _touched(self._atoms(pieces), first=first_new)
+
+    def _marks(self, table: int, cells: csr_array) -> list[Mark]:
+        """Of each cell two sums over its people of numbers drawn by each, whole and exact: equal for equal cells."""
+        one, other = (np.asarray(cells @ sums) for sums in self._sums[table])
+        return [(int(a), int(b)) for a, b in zip(one, other, strict=True)]
+
+    def _thin(self, pieces: list[_Pieces], *, below: int) -> None:
+        """Leave out cells with enough people who are in no other equation and in no withheld cell, again and again."""
+        again = True
+        while again:
+            again = False
+            degree = np.zeros(self._length, np.int32)
+            for codes, piece in zip(self._codes, pieces, strict=True):
+                if piece.told:
+                    degree += piece.degree[codes]
+            weight = np.where(self._counted, 1.0, FAINT) * (degree == 1)
+            for n, piece in enumerate(pieces):
+                if piece.told:
+                    sums = np.bincount(self._codes[n], weights=weight, minlength=piece.rows.shape[1])
+                    alone = np.asarray(piece.rows @ sums)
+                    if (alone >= below).any():
+                        pieces[n], again = piece.only(alone < below), True
+
+    def _atoms(self, pieces: Sequence[_Pieces]) -> Known:
+        """Everybody put together by the cells that they are in."""
+        dice = np.random.default_rng(1)
+        used = [n for n, piece in enumerate(pieces) if piece.told]
+        marks = np.zeros(self._length, np.uint64)
+        for n in used:
+            marks += _patterns(pieces[n], dice)[self._codes[n]]
+        there = np.flatnonzero(marks)
+        _, first, atom = np.unique(marks[there], return_index=True, return_inverse=True)
+        people, others = (
+            np.bincount(atom.ravel(), weights=who[there], minlength=len(first)).astype(np.float64)
+            for who in (self._counted, ~self._counted)
+        )
+        columns = [self._codes[n][there[first]] for n in used]
+        rows, hidden = (
+            csr_array(
+                vstack([csr_array((0, len(first))), *(_spread(c, at) for c, at in zip(cells, columns, strict=True))])
+            )
+            for cells in ([pieces[n].rows for n in used], [pieces[n].hidden for n in used])
+        )
+        told = tuple(Stated(n, *place) for n in used for place in pieces[n].told)
+        withheld = tuple(Stated(n, *place) for n in used for place in pieces[n].withheld)
+        reached = np.bincount(rows.indices, minlength=len(first)) > 0
+        if reached.all():
+            return Known(rows, told, people, others, hidden, withheld)
+        whole = np.asarray(hidden @ (~reached).astype(float)) == 0
+        kept = np.flatnonzero(reached)
+        return Known(
+            csr_array(rows[:, kept]), told, people[kept], others[kept],
+            csr_array(hidden[np.flatnonzero(whole)][:, kept]),
+            tuple(t for t, w in zip(withheld, whole, strict=True) if w),
+        )  # fmt: skip
 
 
 def _pieces(table: Remembered, quantity: str | None) -> _Pieces:
@@ -141,42 +229,16 @@ def _told(table: Remembered, quantity: str | None) -> Iterator[int]:
             yield place
 
 
-def _atoms(tables: Sequence[Remembered], pieces: Sequence[_Pieces]) -> Known:
-    """Everybody put together by the classes that they are in."""
-    dice = np.random.default_rng(0)
-    used = [n for n, piece in enumerate(pieces) if piece.rows.shape[0]]
-    length = max((tables[n].membership.numbers for n in used), default=0)
-    marks, counted, codes = np.zeros(length, np.uint64), np.zeros(length, bool), {}
-    for n in used:
-        patterns = _patterns(pieces[n], dice)
-        held = _codes(tables[n])
-        counted[: len(held)] |= tables[n].membership.counted[held]
-        codes[n] = held
-        marks[: len(held)] += patterns[held]
-    there = np.flatnonzero(marks)
-    _, first, atom = np.unique(marks[there], return_index=True, return_inverse=True)
-    people, others = (
-        np.bincount(atom.ravel(), weights=who[there], minlength=len(first)).astype(np.float64)
-        for who in (counted, ~counted)
-    )
-    columns = [_columns(codes[n], there[first]) for n in used]
-    empty = csr_array((len(first), 0))
-    rows = hstack([empty, *(pieces[n].rows.T.tocsr()[c] for n, c in zip(used, columns, strict=True))])
-    hidden = hstack([empty, *(pieces[n].hidden.T.tocsr()[c] for n, c in zip(used, columns, strict=True))])
-    told = tuple(Stated(n, *place) for n in used for place in pieces[n].told)
-    withheld = tuple(Stated(n, *place) for n in used for place in pieces[n].withheld)
-    return Known(csr_array(rows.T), told, people, others, csr_array(hidden.T), withheld)
-
-
-def _codes(table: Remembered) -> NDArray[np.int64]:
-    """Of each ledger number its class."""
+def _codes(table: Remembered, length: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Of each ledger number its class; a table may have been made when there were fewer."""
     blocks = [table.membership.block(n) for n in range(table.membership.blocks)]
-    return np.concatenate([np.zeros(0, np.int64), *blocks]).astype(np.int64)
+    codes = np.concatenate([np.zeros(0, np.uint8), *blocks])
+    return np.concatenate([codes, np.zeros(length - len(codes), codes.dtype)]) if len(codes) < length else codes
 
 
-def _columns(codes: NDArray[np.int64], people: NDArray[np.intp]) -> NDArray[np.int64]:
-    """The class of each of some people; a table may have been made when there were fewer."""
-    return np.where(people < len(codes), codes[np.minimum(people, len(codes) - 1)], 0)
+def _spread(cells: csr_array, classes: NDArray[np.unsignedinteger[Any]]) -> csr_array:
+    """Cells × classes as cells × atoms."""
+    return csr_array(csr_array(csr_array(cells.T)[classes]).T)
 
 
 def _patterns(piece: _Pieces, dice: np.random.Generator) -> NDArray[np.uint64]:
@@ -186,46 +248,22 @@ def _patterns(piece: _Pieces, dice: np.random.Generator) -> NDArray[np.uint64]:
     return np.asarray(cells.T @ drawn, np.uint64)
 
 
-def _once(held: Known) -> Known:
-    """Each set of people once, from the first table that told it."""
-    drawn = np.random.default_rng(1).integers(1, 1 << 62, held.rows.shape[1], dtype=np.uint64)
-    _, first = np.unique(held.rows.astype(np.uint64) @ drawn, return_index=True)
-    kept = np.zeros(len(held.told), bool)
-    kept[first] = True
-    return held.only(kept & (np.diff(held.rows.indptr) > 0))
-
-
-def _together(held: Known) -> Known:
-    """Atoms in the same equations are one; those in none are gone, and so are withheld cells that atoms cut across."""
-    drawn = np.random.default_rng(2).integers(1, 1 << 62, held.rows.shape[0], dtype=np.uint64)
-    marks = np.asarray(held.rows.astype(np.uint64).T @ drawn, np.uint64)
-    there = np.flatnonzero(marks)
-    _, first, atom = np.unique(marks[there], return_index=True, return_inverse=True)
-    people, others = (
-        np.bincount(atom.ravel(), weights=who[there], minlength=len(first)).astype(np.float64)
-        for who in (held.people, held.others)
-    )
-    rows = csr_array(held.rows.T.tocsr()[there[first]].T)
-    join = csr_array((np.ones(len(there)), (there, atom.ravel())), shape=(held.rows.shape[1], len(first)))
-    whole = np.bincount(atom.ravel(), minlength=len(first))
-    cells = csr_array(held.hidden @ join)
-    inside = np.asarray(cells.sum(axis=1)).ravel() == np.asarray(held.hidden.sum(axis=1)).ravel()
-    cells.data = np.where(cells.data == whole[cells.indices], 1.0, np.nan)
-    inside &= ~np.isnan(np.asarray(cells.sum(axis=1)).ravel())
-    withheld = tuple(t for t, i in zip(held.withheld, inside, strict=True) if i)
-    return Known(rows, held.told, people, others, csr_array(cells[np.flatnonzero(inside)]), withheld)
-
-
-def _alone(held: Known) -> Floats:
-    """How many people of each equation are in no other, and in no withheld cell."""
-    covered = np.diff(csr_array(held.rows.T).indptr) + np.diff(csr_array(held.hidden.T).indptr)
-    return np.asarray(held.rows @ (held.weight * (covered == 1)))
-
-
 def _touched(held: Known, *, first: int) -> Known | None:
     """The equations that share people with those of the new tables, from place `first`, over whatever others."""
-    if not len(held.told):
+    cells, atoms = held.rows.shape
+    links = held.rows.tocoo()
+    whole = csr_array((links.data, (links.coords[0], links.coords[1] + cells)), shape=(cells + atoms, cells + atoms))
+    _, part = connected_components(whole, directed=False)
+    kept = np.isin(part[:cells], np.unique(part[:cells][held.tables() >= first]))
+    if not kept.any():
         return None
-    _, part = connected_components(csr_array(held.rows @ held.rows.T), directed=False)
-    new = np.unique(part[held.tables() >= first])
-    return held.only(np.isin(part, new)) if len(new) else None
+    if kept.all():
+        return held
+    near = np.isin(part[cells:], np.unique(part[:cells][kept]))
+    inside = np.asarray(held.hidden @ (~near).astype(float)) == 0
+    return Known(
+        csr_array(held.rows[np.flatnonzero(kept)][:, np.flatnonzero(near)]),
+        tuple(t for t, k in zip(held.told, kept, strict=True) if k), held.people[near], held.others[near],
+        csr_array(held.hidden[np.flatnonzero(inside)][:, np.flatnonzero(near)]),
+        tuple(t for t, k in zip(held.withheld, inside, strict=True) if k),
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from integrated_data.model.output import Cell
 from integrated_data.output.attacker import Combination, combinations
-from integrated_data.output.equations import Stated, known, quantities
+from integrated_data.output.equations import Gathered, Stated, quantities
 from integrated_data.output.programs import BeyondBudgetError
 from integrated_data.output.remembered import Remembered
 from integrated_data.output.table import TOTAL, UNNAMED
@@ -73,8 +73,9 @@ def together(new: Sequence[Named], left: Sequence[Named], *, index: str, least: 
         raise BeyondBudgetError
     below = [least[request] for request, _ in tables]
     found: list[Joint] = []
+    gathered = Gathered(held, new=len(new))
     for quantity in quantities([table for _, table in new]):
-        equations = known(held, quantity=quantity, new=len(new), below=max(below))
+        equations = gathered.known(quantity, below=max(below))
         if equations is not None and len(np.unique(equations.tables())) > 1:
             given = combinations(equations, new=len(left), least=below, counts=quantity is None)
             found += [_joint(one, tables, index=index, quantity=quantity) for one in given]
