@@ -29,12 +29,18 @@ VISITS = people(
     *((n, 2020, 1) for n in range(60)), *((n, 2021, 1) for n in range(60)), (7, 2021, 2), columns="year kind"
 )
 
+#: Two in the north were born in the year itself, and do not work.
+AGES = repeated(
+    (25, ("N", "good", 30, 1)), (15, ("N", "bad", 61, 1)), (2, ("N", "good", 0, 0)), (20, ("N", "good", 44, 1)),
+    (25, ("S", "good", 18, 1)), (12, ("S", "bad", 70, 1)), columns="region health age works",
+)  # fmt: skip
+
 STRANGERS = people(*((n, 1) for n in range(40)), (None, 1), (None, 9), columns="pay")
 
 
 def table(engine: DuckDB, sql: str, *, project: int = 1) -> Remembered:
     """A query's table as the ledger remembers it, for a project whose keys are its own."""
-    tables = {"pay": PAY, "visits": VISITS, "strangers": STRANGERS}
+    tables = {"pay": PAY, "visits": VISITS, "strangers": STRANGERS, "ages": AGES}
     for name, held in tables.items():
         keys = pa.array([k and k * project for k in held["person_key"].to_pylist()], pa.uint64()).cast(
             pa.int64(), safe=False
@@ -84,6 +90,18 @@ def table(engine: DuckDB, sql: str, *, project: int = 1) -> Remembered:
                      "SELECT count(*) FROM strangers WHERE pay < 9", {()}, id="a row linked to nobody less"),
         pytest.param("SELECT avg(pay) FROM pay WHERE region = 'N'",
                      "SELECT count(*) FROM pay WHERE region = 'N'", set(), id="other figures of the same people"),
+        pytest.param("SELECT region, health, count(*) FROM ages GROUP BY region, health",
+                     "SELECT region, avg(age) FROM ages GROUP BY region", set(), id="ages of 0, and a count"),
+        pytest.param("SELECT region, count(*), sum(2021 - age) FROM ages GROUP BY region",
+                     "SELECT region, sum(CASE WHEN works = 1 THEN age END) FROM ages GROUP BY region", {"N"},
+                     id="a sum of some, and what is left of a number over all"),
+        pytest.param("SELECT region, avg(age) FROM ages GROUP BY region",
+                     "SELECT region, health, count(*) FROM ages GROUP BY region, health", set(),
+                     id="a count, and ages of 0"),
+        pytest.param("SELECT region, count(*) FROM ages GROUP BY region",
+                     "SELECT region, sum(works) FROM ages GROUP BY region", {"N"}, id="a sum that is a count"),
+        pytest.param("SELECT region, count(*) FROM ages WHERE age > 0 GROUP BY region",
+                     "SELECT region, avg(age) FROM ages GROUP BY region", {"N"}, id="a count without those of 0"),
     ],
 )  # fmt: skip
 def test_what_two_tables_give_away_together(engine: DuckDB, earlier: str, new: str, given: set[object]) -> None:

@@ -69,7 +69,7 @@ def _found(one: Remembered, other: Remembered, *, closest: Sequence[Near], below
             pairs.setdefault((close.level, close.other), []).append(close)
     found: dict[tuple[int, int], list[Leak]] = {}
     for together in pairs.values():
-        for leak in _exactly(one, other, closest=together):
+        for leak in _exactly(one, other, closest=together, below=below):
             found.setdefault((leak.mine, leak.cell), []).append(leak)
     return [leak for each in found.values() for leak in _leaks(each, below=below)]
 
@@ -80,24 +80,47 @@ def _leaks(found: list[Leak], *, below: int) -> Iterator[Leak]:
     yield from (leak for leak in found if leak.reveals or (leak.contributors and leak.apart < below))
 
 
-def _exactly(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
+def _exactly(one: Remembered, other: Remembered, *, closest: Sequence[Near], below: int) -> Iterator[Leak]:
     """For near cells of one figure and unions of another: how many people's part in the two differs.
 
     Where the two are of other people, that is known; where they are of the same, what they add is compared
     by prints, and person by person where those differ: each measure with each that it can be taken away from,
-    and the two that are nearest count, since a reader takes those.
+    and the two that are nearest count, since a reader takes those. Where one is of those who add an amount, and
+    the few others add nothing to it, the amounts tell: no count can be taken from a sum of ages.
     """
     shown = other.figures[closest[0].other].published
-    unlike = []
+    unlike, adding = [], []
     for close in closest:
         same = not close.apart and _alike(one, other, close=close)
-        if same or close.apart:
+        if close.apart and _nothing_added(one, other, close=close):
+            adding.append(close)
+        elif same or close.apart:
             hidden = sum(not shown[u] for u in close.union)
             yield Leak(close.level, close.cell, close.other, close.union, close.apart, close.apart, hidden)
         else:
             unlike.append(close)
     if unlike:
         yield from _by_person(one, other, closest=unlike)
+    for close in adding:  # each by itself: what most of a cell add is a factor of its own
+        yield from (leak for leak in _by_person(one, other, closest=[close], mixed=True) if leak.apart < below)
+
+
+def _nothing_added(one: Remembered, other: Remembered, *, close: Near) -> bool:
+    """Whether a cell and a union are of the same people but for those who add nothing to an amount of one of them.
+
+    And the other counts only: two sums may be of one column (x, and 2021 - x), whose count makes them alike.
+    """
+    mine, its = one.figures[close.level], other.figures[close.other]
+    if mine.others or its.others or _comparable(one, other, close=close):
+        return False
+    here = one.prints[_everybody(one, close.level)][close.cell, 0]
+    there = other.prints[_everybody(other, close.other)][list(close.union), 0].sum(dtype=np.uint64)
+    return bool(here == there)
+
+
+def _everybody(table: Remembered, figure: int) -> int:
+    """The figure of everybody in the cells of another figure: the last one before it."""
+    return max(n for n, held in enumerate(table.figures[: figure + 1]) if held.measure < 0)
 
 
 def _alike(one: Remembered, other: Remembered, *, close: Near) -> bool:
@@ -108,11 +131,12 @@ def _alike(one: Remembered, other: Remembered, *, close: Near) -> bool:
     return bool(mine[0] == theirs[0]) and all(mine[1 + i] == theirs[1 + j] for i, j in measures)
 
 
-def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -> Iterator[Leak]:
+def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near], mixed: bool = False) -> Iterator[Leak]:
+    """The people whose part differs, one by one. `mixed`: sums are held against counts too, which a sum may be."""
     disjoint = one.membership.disjoint[closest[0].level] and other.membership.disjoint[closest[0].other]
     if len(closest) > 1 and not disjoint:
         for close in closest:
-            yield from _by_person(one, other, closest=[close])
+            yield from _by_person(one, other, closest=[close], mixed=mixed)
         return
     mine = _Parts(one, closest[0].level, cells={c.cell: n for n, c in enumerate(closest)})
     theirs = _Parts(other, closest[0].other, cells={u: n for n, c in enumerate(closest) for u in c.union})
@@ -123,7 +147,7 @@ def _by_person(one: Remembered, other: Remembered, *, closest: Sequence[Near]) -
             _differ(mine.dense(ours, people), theirs.dense(others, people)),
             _differ(mine.loose(ours, len(closest)), theirs.loose(others, len(closest))),
         )
-        for ours, others in _comparable(one, other, close=closest[0])
+        for ours, others in _comparable(one, other, close=closest[0], mixed=mixed)
     ]
     unlike = unlike or [_Unlike(np.zeros(people, bool), np.zeros(len(closest), bool))]
     apart, loose = owner[0] != owner[1], mine.nobody(len(closest)) != theirs.nobody(len(closest))
@@ -206,17 +230,18 @@ def _differ(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(np.abs(one - other) > SAME * (np.abs(one) + np.abs(other)))
 
 
-def _comparable(one: Remembered, other: Remembered, *, close: Near) -> list[tuple[int, int]]:
+def _comparable(one: Remembered, other: Remembered, *, close: Near, mixed: bool = False) -> list[tuple[int, int]]:
     """Measures of the two that a reader can take away from each other: counts, and sums of any two columns.
 
-    Two columns may be alike but for a few people (what was claimed, what was paid).
+    Two columns may be alike but for a few people (what was claimed, what was paid). `mixed`: a sum and a count
+    may be as well (of a column that is 0 or 1).
     """
     mine, its = one.figures[close.level], other.figures[close.other]
     return [
         (i, j)
         for i in _told(mine, len(one.words))
         for j in _told(its, len(other.words))
-        if one.counts[i] == other.counts[j]
+        if mixed or one.counts[i] == other.counts[j]
     ]
 
 
