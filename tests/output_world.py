@@ -28,6 +28,8 @@ from tests.worlds import AGREEMENT
 
 AUTHOR, REVIEWERS = "ada", ("rita", "rob", "ruth")
 
+LEDGER_KEY = b"of the ledger of a drawn project"
+
 #: A project's keys look like this: spread over 63 bits.
 KEY = 4_611_686_018_427_387_904
 
@@ -56,7 +58,7 @@ class World:
     spread: int = 1
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.folder.parent / "ledger", b"of the ledger of a drawn project")
+        self.ledger = Ledger(self.folder.parent / "ledger", LEDGER_KEY)
         asked = tuple(DatasetRequest(name, tuple(t.column_names), ("person",)) for name, t in self.tables.items())
         project = Project(
             self.project, "Health and work", Purpose.RESEARCH, "University", self.author, self.team, asked,

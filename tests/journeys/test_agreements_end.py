@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from integrated_data.approve import accredit, apply
-from integrated_data.control import grants, projects
+from integrated_data.control import grants, outputs, projects, tables
 from integrated_data.control.store import Store, records
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Meaning
+from integrated_data.model.output import Ask
+from integrated_data.site import concerned
+from integrated_data.site.acting import Acting
 from integrated_data.site.agreeing import add, law_of, set_law
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import deliver_and_refresh
@@ -115,6 +119,28 @@ def test_loads_and_views_stop_when_a_framework_ends_and_go_on_when_it_is_extende
     assert day.deliver("c")["state"] == "published"
     assert decide_and_provision(day.site, "P-1", by="panel")[0].allowed
     assert day.granted() == 1
+
+
+def test_when_an_agreement_ends_the_outputs_that_used_its_dataset_are_named_once(day: Day) -> None:
+    day.agree(FRAMEWORK.format(ends="2026-06-30"))
+    day.agree(ANNEX)
+    day.deliver("a", "b")
+    for request, read in (("O-1", "sites"), ("O-2", "other"), ("O-3", "of_sites")):
+        asked = Ask("P-1", "ada", ("q",), "Sites by kind")
+        outputs.put_request(day.site.store, request, ask=asked, sha256="0" * 64, datasets=[read])
+    with day.site.store.engine.begin() as connection:
+        release = dict(connection.execute(sa.select(tables.release)).mappings().one())
+        made = release | {"id": 90, "dataset": "of_sites", "delivery": "D-90", "entry": {"derived_from": ["sites"]}}
+        connection.execute(sa.insert(tables.release).values(made))
+    assert concerned.tell(day.site.store, by="operator") == []
+    day.now = datetime(2026, 7, 1, tzinfo=UTC)
+    (told,) = concerned.tell(day.site.store, by="operator")
+    assert (told["dataset"], told["outputs"]) == ("sites", ["O-1", "O-3"])
+    assert told["reason"] == "agreement A-1 ended on 2026-06-30"
+    assert concerned.tell(day.site.store, by="operator") == [], "once"
+    assert [e["outputs"] for e in day.told("dataset.use_ended")] == [["O-1", "O-3"]]
+    listed = concerned.using(day.site.store, "sites", acting=Acting("owner", None, production=False))
+    assert [(o["request"], o["through"]) for o in listed] == [("O-1", ["sites"]), ("O-3", ["of_sites"])]
 
 
 def test_what_a_new_paper_changes_is_said(day: Day) -> None:

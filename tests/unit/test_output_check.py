@@ -291,7 +291,7 @@ def test_people_inside_see_which_cells_are_held_back_and_why(world: World) -> No
 
 
 def test_a_result_that_is_a_data_set_is_no_output(world: World) -> None:
-    with pytest.raises(OutputRefusal, match="more than 100,000 rows"):
+    with pytest.raises(OutputRefusal, match="more than 100,000 cells"):
         world.ask("SELECT a.pay, b.pay FROM lfs a, lfs b, gp c, gp d")
 
 

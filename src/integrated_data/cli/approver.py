@@ -65,17 +65,19 @@ def agreement_set_law(file: File, call: Call) -> None:
 @agreement.command("enforce")
 @taking
 def agreement_enforce(call: Call) -> None:
-    """Close grants whose agreement or project has ended and delete their copies; name what is past its retention."""
-    from integrated_data.site import agreeing
+    """Close grants whose agreement or project has ended; name what is past its retention, and outputs that used it."""
+    from integrated_data.site import agreeing, concerned
 
     with opened_store(call.home) as (places, store):
         closed = agreeing.close_ended(store, places.projects, by=call.actor)
         overdue = agreeing.past_retention(store)
+        told = concerned.tell(store, by=call.actor)
     if call.json:
-        shown.document({"closed": closed, "past_retention": overdue})
+        shown.document({"closed": closed, "past_retention": overdue, "use_ended": told})
         return
     shown.table(closed, title="Grants closed")
     shown.table(overdue, title="Past retention: their data may no longer be held")
+    shown.table(told, title="Outputs that used what may be used no more")
 
 
 @agreement.command("list")

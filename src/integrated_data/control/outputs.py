@@ -14,6 +14,7 @@ from integrated_data.control.store import Change, Store
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.output import (
+    ELSEWHERE,
     OUTPUT_MOVES,
     Ask,
     CheckReport,
@@ -42,7 +43,7 @@ class _Body:
     cells: int = 0
     withheld: int = 0
     similar: tuple[str, ...] = ()
-    seen: tuple[str, ...] = ()
+    compared: int = 0
     asked: int = 1
     brought: tuple[str, ...] = ()
 
@@ -115,7 +116,8 @@ def put_check(store: Store, report: CheckReport, *, actor: str, asked: str) -> N
         kept = _body(change.connection, report.request)
         body = replace(
             kept, lane=report.lane, findings=report.findings, signatures=report.signatures,
-            cells=report.cells, withheld=report.withheld, similar=report.similar, seen=report.seen,
+            cells=report.cells, withheld=report.withheld, similar=report.similar,
+            compared=_last(change.connection, report.seen),
         )  # fmt: skip
         _update(change, report.request, body=bodies.write(body), sha256=report.sha256)
 
@@ -181,7 +183,8 @@ def put_release(
         now = get_request(change.connection, request.id)
         if now.sha256 != request.sha256:
             raise OutputRefusal(f"Request {request.id} has changed since it was checked", next_step="Check it again")
-        guard(now, releases(change.connection))
+        gone = left(change.connection)
+        guard(replace(now, seen=tuple(r.request for r, n in gone if n <= now.compared)), [r for r, _ in gone])
         _move(change, request.id, to=OutputState.RELEASED)
         body = {
             "title": request.title, "project": request.project, "datasets": list(request.datasets),
@@ -190,7 +193,7 @@ def put_release(
         change.connection.execute(
             sa.insert(t.output_release).values(
                 request=request.id, sha256=request.sha256, state=OutputState.RELEASED.value, body=body,
-                at=change.at,
+                at=change.at, number=next_number(change.connection),
             )
         )  # fmt: skip
 
@@ -244,6 +247,35 @@ def history(connection: sa.Connection, request: str) -> tuple[Record, ...]:
             f"Request {request} has not been released", next_step=f"Release it: ids output release {request}"
         )
     return tuple(found[: left + 1])
+
+
+def left(connection: sa.Connection) -> list[tuple[Release, int]]:
+    """Everything that a request is compared with, tables from elsewhere too, in the order it came, and its number."""
+    own = connection.execute(sa.select(t.output_release))
+    found = [(_release(row), int(row.number)) for row in own]
+    for row in connection.execute(sa.select(t.ledger_import)):
+        signatures = tuple(bodies.read(Signature, s, what="import") for s in row.body["signatures"])
+        at = datetime.fromisoformat(row.at)
+        table = Release(
+            row.id, ELSEWHERE, row.body["title"], row.body["sha256"], OutputState.RELEASED,
+            tuple(row.body["datasets"]), signatures, at,
+        )  # fmt: skip
+        found.append((table, int(row.number)))
+    return sorted(found, key=lambda each: each[1])
+
+
+def next_number(connection: sa.Connection) -> int:
+    """The number of what leaves, or comes from elsewhere, next."""
+    lasts = (connection.execute(sa.select(sa.func.max(c))).scalar() for c in _NUMBERS)
+    return 1 + max(last or 0 for last in lasts)
+
+
+def _last(connection: sa.Connection, seen: Sequence[str]) -> int:
+    """The number of the last of some releases: what a request was compared with is all up to that."""
+    return max((number for release, number in left(connection) if release.request in set(seen)), default=0)
+
+
+_NUMBERS = (t.output_release.c.number, t.ledger_import.c.number)
 
 
 def _subject(request: str) -> str:

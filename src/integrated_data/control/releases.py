@@ -97,6 +97,18 @@ def derivations(connection: sa.Connection, datasets: Iterable[str]) -> dict[str,
     return found
 
 
+def derived_from(connection: sa.Connection, dataset: str) -> frozenset[str]:
+    """A dataset and everything that any release, current or not, was derived from it, in turn too."""
+    made: dict[str, set[str]] = {}
+    for row in connection.execute(sa.select(t.release.c.dataset, t.release.c.entry)):
+        made.setdefault(row.dataset, set()).update(row.entry.get("derived_from", ()))
+    found, ahead = set[str](), {dataset}
+    while ahead:
+        found |= ahead
+        ahead = {name for name, sources in made.items() if sources & ahead} - found
+    return frozenset(found)
+
+
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()

@@ -1,6 +1,7 @@
 """The control store's tables. Migrations live in `control/migrations`; a test compares the two.
 
-Those of sign-in are written in `control/sign_in_tables.py`, those of the lanes in `control/lane_tables.py`.
+Those of sign-in are written in `control/sign_in_tables.py`, those of the lanes in `control/lane_tables.py`, those
+of the ledger in `control/ledger_tables.py`.
 """
 
 from sqlalchemy import (
@@ -16,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from integrated_data.control import lane_tables, sign_in_tables
+from integrated_data.control import lane_tables, ledger_tables, sign_in_tables
 from integrated_data.control.metadata import METADATA as ALL
 
 METADATA = ALL
@@ -26,6 +27,8 @@ lane_setting, output_sample, output_comment = (
     lane_tables.lane_setting, lane_tables.output_sample, lane_tables.output_comment,
 )  # fmt: skip
 procedures, acceptance, attempt = sign_in_tables.procedures, sign_in_tables.acceptance, sign_in_tables.attempt
+ledger_import, ledger_retention = ledger_tables.ledger_import, ledger_tables.ledger_retention
+ledger_expiry = ledger_tables.ledger_expiry
 
 audit_event = Table(
     "audit_event", METADATA,
@@ -273,6 +276,7 @@ output_release = Table(
     Column("state", String(16), nullable=False),  # released, revoked
     Column("body", JSON, nullable=False),
     Column("at", String(32), nullable=False),
+    Column("number", Integer, nullable=False, index=True),  # in the order of leaving, whatever the clock says
 )  # fmt: skip
 
 review_set = Table(

@@ -12,6 +12,10 @@ from enum import StrEnum
 Value = str | int | float | None
 
 
+#: In place of a project: published, but not by this service.
+ELSEWHERE = "elsewhere"
+
+
 class Outcome(StrEnum):
     """What a rule says, mildest first."""
 
@@ -310,7 +314,8 @@ class Ask:
 class OutputRequest:
     """A request on record. `sha256`: of what was asked, and once checked of what would leave.
 
-    `similar`: earlier releases that people compare it with; `seen`: those that it was checked against.
+    `similar`: earlier releases that people compare it with; it was checked against those that had left up to
+    number `compared`, which are `seen` when it is about to leave.
     `asked`: how many times it has been asked for; it is in the files, so that votes start anew. `brought`: names
     of files that were made outside the service from the results of `queries`.
     """
@@ -331,6 +336,7 @@ class OutputRequest:
     cells: int = 0
     withheld: int = 0
     similar: tuple[str, ...] = ()
+    compared: int = 0
     seen: tuple[str, ...] = ()
     asked: int = 1
     brought: tuple[str, ...] = ()

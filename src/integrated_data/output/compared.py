@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from integrated_data.model.output import Cell, Finding, Outcome, Release, Signature
+from integrated_data.model.output import ELSEWHERE, Cell, Finding, Outcome, Release, Signature
 from integrated_data.output.check import Checked
 from integrated_data.output.history import Leak, leaks
 from integrated_data.output.ledger import Kept, Ledger
@@ -86,7 +86,9 @@ class _Names:
     def of(self, requests: Sequence[str]) -> str:
         """Some releases in words."""
         own = [f"release {r}" for r in requests if self.of_project.get(r) == self.project and r != self.request]
-        others = [r for r in requests if r != self.request and self.of_project.get(r) != self.project]
+        own += [f"table {r}, published elsewhere" for r in requests if self.of_project.get(r) == ELSEWHERE]
+        known = {self.project, ELSEWHERE}
+        others = [r for r in requests if r != self.request and self.of_project.get(r) not in known]
         if others:
             own.append("a release of another project" if len(others) == 1 else "releases of other projects")
         return " and ".join(own) or "another table of this request"
@@ -123,14 +125,11 @@ def compare(
     mine: dict[str, list[tuple[Signature, Remembered]]] = {}
     unnumbered = []
     for number, (one, signature) in enumerate(tables):
-        for unit, members in enumerate(one.members):
-            assert one.shape is not None
-            index = one.shape.unit_columns[unit].removesuffix("_key")
-            numbers = _numbers(ledger, project, index=index, members=members)
-            if numbers is None:
+        published = frozenset(row.cell for row in one.table.rows) - one.withheld
+        for index, unit, table in remembered_of(ledger, project, one=one, published=published):
+            if table is None:
                 unnumbered.append(index)
                 continue
-            table = remember(members, one.shape, numbers=numbers, people=ledger.people(index), published=one.published)
             ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
             mine.setdefault(index, []).append((replace(signature, keys=one.tells or signature.keys), table))
     left_with = {release.request for release in left.releases} - {request}
@@ -146,6 +145,21 @@ def compare(
         joint, beyond = _jointly(new, kept, request=request, left=left)
     numberless = tuple(dict.fromkeys(unnumbered))
     return Compared(tuple(given), tuple(joint), beyond, numberless, tuple(sorted(left_with)))
+
+
+def remembered_of(
+    ledger: Ledger, project: str, *, one: Checked, published: frozenset[Cell]
+) -> Iterator[tuple[str, int, Remembered | None]]:
+    """What the ledger remembers of a proven table of a project, by index and unit; None where it lacks somebody."""
+    for unit, members in enumerate(one.members):
+        assert one.shape is not None
+        index = one.shape.unit_columns[unit].removesuffix("_key")
+        numbers = _numbers(ledger, project, index=index, members=members)
+        if numbers is None:
+            yield index, unit, None
+        else:
+            people = ledger.people(index)
+            yield index, unit, remember(members, one.shape, numbers=numbers, people=people, published=published)
 
 
 def _jointly(

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from integrated_data.model.errors import OutputRefusal
-from integrated_data.model.output import Finding, Lane, Outcome, OutputRequest, Release, Signature
+from integrated_data.model.output import ELSEWHERE, Finding, Lane, Outcome, OutputRequest, Release, Signature
 from integrated_data.output.compared import Left, since
 from integrated_data.output.ledger import Ledger
 
@@ -37,7 +37,7 @@ def similar(
     return tuple(
         release.request
         for release in releases
-        if release.project == project
+        if release.project in (project, ELSEWHERE)
         and release.request != request
         and any(
             _resembles(one, other) and not (one.base and other.base and release.request in remembered)

@@ -17,7 +17,7 @@ import hmac
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,9 @@ from integrated_data.output.differencing import Codes, Membership
 from integrated_data.output.remembered import Added, Figure, Remembered, Told
 from integrated_data.output.sealing import Arrays, Seal
 
+#: The file that is locked while the ledger is open.
+LOCK = ".lock"
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -44,10 +47,13 @@ class Kept:
 
 
 class Ledger:
-    """The ledger under a folder. `key`: 32 bytes of the service's own keyring; identity keys are others."""
+    """The ledger under a folder. `key`: 32 bytes of the service's own keyring; identity keys are others.
 
-    def __init__(self, folder: Path, key: bytes) -> None:
-        self._folder, self._seal = folder, Seal((key,))
+    `earlier`: keys that files may still be sealed with, while they are changed.
+    """
+
+    def __init__(self, folder: Path, key: bytes, *, earlier: Sequence[bytes] = ()) -> None:
+        self._folder, self._seal = folder, Seal((key, *earlier))
         self._draws = hmac.new(key, b"draws", hashlib.sha256).digest()
 
     def draw(self, what: str) -> float:
@@ -150,6 +156,18 @@ class Ledger:
             target.rename(gone)
         place.rename(target)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def remove(self, request: str) -> int:
+        """Destroy what is kept of a request's tables; how many there were."""
+        gone = [*(self._folder / "tables").glob(f"*/{request}.*")]
+        for place in gone:
+            shutil.rmtree(place)
+        return len(gone)
+
+    def reseal(self, *beside: Path) -> int:
+        """Seal all with the key of today, and tables in folders `beside` the ledger; how many files were changed."""
+        files = [f for folder in (self._folder, *beside) for f in folder.rglob("*") if f.is_file() and f.name != LOCK]
+        return sum(self._seal.reseal(file) for file in files)
 
     def requests(self) -> frozenset[str]:
         """The requests whose tables are in the ledger."""

@@ -83,7 +83,7 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
     """
     with store.read() as connection:
         known = outputs.get_request(connection, request)
-        gone = tuple(outputs.releases(connection))
+        gone = tuple(release for release, _ in outputs.left(connection))
     states.check_move(request, known.state, to=OutputState.RELEASABLE)
     views, limits = views_of(store, known.project), held_to(store, known.datasets, project=known.project)
     place = requested.place(folder, request)
@@ -283,8 +283,25 @@ def _findings(checked: list[Checked], *compared: Finding | None) -> tuple[Findin
     return (*findings, *(f for f in compared if f is not None))
 
 
+def recheck(store: Store, run: Run, *, query: str) -> Checked:
+    """Run a logged query again and prove its shape; without its rules, for what it shows has left already."""
+    with store.read() as connection:
+        row = queries.get(connection, query)
+    if row["state"] != QueryState.DONE.value:
+        raise OutputRefusal(f"Query {query} has no result", next_step="Run it again until it is done")
+    project, sql = str(row["project"]), str(row["body"]["sql"])
+    views = views_of(store, project)
+    result = _result(run, sql, views=views, model=None)
+    return check_table(query, sql, result=result, views=views, run=run, limits=held_to(store, (), project=project))
+
+
 def _signature(checked: Checked, limits: ReleaseLimits, *, datasets: tuple[str, ...]) -> Signature:
     content = requested.digest({"": to_csv(checked.table, withheld=checked.withheld, limits=limits)})
+    return signature_of(checked, datasets=datasets, content=content)
+
+
+def signature_of(checked: Checked, *, datasets: tuple[str, ...], content: str) -> Signature:
+    """What is remembered of a table. `content`: the digest of what was published."""
     if checked.shape is None:
         return Signature(datasets, "", (earlier.UNKNOWN,), (), content)
     shape = checked.shape

@@ -101,31 +101,32 @@ class About:
 
 def who_used(store: Store, dataset: str, *, acting: Acting) -> list[questions.Use]:
     """Every use of a dataset, for an auditor or its owner; the question is written down."""
-    _check_asks(store, dataset, acting=acting)
-    _note(store, f"dataset/{dataset}", question="used", acting=acting)
+    check_asks(store, dataset, acting=acting)
+    note(store, f"dataset/{dataset}", question="used", acting=acting)
     with store.read() as connection:
         return questions.who_used(records(connection), dataset)
 
 
 def what_left(store: Store, about: About, *, acting: Acting) -> list[questions.Departure]:
     """Every output that left, for an auditor; those made from a dataset, for its owner. The question is on record."""
-    _check_asks(store, about.dataset, acting=acting)
+    check_asks(store, about.dataset, acting=acting)
     subject = (
         f"project/{about.project}" if about.project else f"dataset/{about.dataset}" if about.dataset else "outputs"
     )
-    _note(store, subject, question="left", acting=acting)
+    note(store, subject, question="left", acting=acting)
     with store.read() as connection:
         return questions.what_left(records(connection), project=about.project, dataset=about.dataset)
 
 
 def under_which_decision(store: Store, number: int, *, acting: Acting) -> Record | None:
     """The decision behind an audit record, for an auditor; the question is written down."""
-    _note(store, f"record/{number}", question="decision", acting=acting)
+    note(store, f"record/{number}", question="decision", acting=acting)
     with store.read() as connection:
         return questions.under_which_decision(records(connection), number)
 
 
-def _check_asks(store: Store, dataset: str | None, *, acting: Acting) -> None:
+def check_asks(store: Store, dataset: str | None, *, acting: Acting) -> None:
+    """Refuse a question about the use of a dataset to all but auditors and its owner."""
     if acting.signed_in is None:
         return
     with store.read() as connection:
@@ -134,5 +135,6 @@ def _check_asks(store: Store, dataset: str | None, *, acting: Acting) -> None:
     roles.check_sees_uses(acting.signed_in, organisation, owners=owners)
 
 
-def _note(store: Store, subject: str, *, question: str, acting: Acting) -> None:
+def note(store: Store, subject: str, *, question: str, acting: Acting) -> None:
+    """Write down that a question was asked."""
     store.record(Event("audit.asked", acting.actor, subject, {"question": question}))

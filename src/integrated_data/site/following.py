@@ -43,7 +43,7 @@ def follow(site: LoadingSite, index: str, *, version: int) -> dict[str, Any]:
         if became.change.nothing:
             return told
         with site.store.read() as connection:
-            left = {release.request: release for release in outputs.releases(connection)}
+            left = {release.request: release for release, _ in outputs.left(connection)}
         work = site.places.ledger / "followed"
         shutil.rmtree(work, ignore_errors=True)
         changed = _written(ledger, key, change=became.change, left=set(left), work=work)

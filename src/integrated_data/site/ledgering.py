@@ -19,20 +19,27 @@ from numpy.typing import NDArray
 
 from integrated_data.approve.keyed import Tokens
 from integrated_data.engine import Sealer
-from integrated_data.output.ledger import Ledger
+from integrated_data.output.ledger import LOCK, Ledger
 from integrated_data.output.request import UNITS
 from integrated_data.site.places import Places
 from integrated_data.site.service_keys import service_key
 
 Ids: TypeAlias = NDArray[np.int64]
 
+#: Names of the ledger's key, and of the one that takes its place.
+KEY, NEXT = "ledger", "ledger-next"
+
 
 @contextmanager
 def open_ledger(places: Places, *, alone: bool = False) -> Iterator[Ledger]:
     """The release ledger of an installation; `alone`: while nobody else has it open, to change what is in it."""
     places.ledger.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(places.ledger / ".lock", alone=alone):
-        yield Ledger(places.ledger, service_key(places, "ledger"))
+    with _locked(places.ledger / LOCK, alone=alone):
+        key = service_key(places, KEY)
+        if (places.service_keys / f"{NEXT}.key").exists():  # changing the key was cut short
+            yield Ledger(places.ledger, service_key(places, NEXT), earlier=(key,))
+        else:
+            yield Ledger(places.ledger, key)
 
 
 @dataclass(frozen=True)

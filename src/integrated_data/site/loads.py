@@ -16,6 +16,7 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
+from integrated_data.site import concerned
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
@@ -37,6 +38,7 @@ def deliver_and_refresh(
     Grants whose agreement has ended are closed first; a dataset whose agreements have all ended is refused.
     """
     close_ended(site.store, site.places.projects, by=site.actor)
+    concerned.tell(site.store, by=site.actor)
     check_loading(site.store, dataset, by=site.actor)
     outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
     return _told(site, outcome)
