@@ -33,6 +33,9 @@ NO_FLOOR = -1e6
 #: Pairs that are weighed at a time.
 CHUNK = 8_000_000
 
+#: Pairs, once for every key they share, that are counted together: more than memory holds are counted in turns.
+SLICE = 30_000_000
+
 #: Tables that are left behind.
 TABLES = (
     "moved_content", "moved_keys", "turned", "touched", "touched_content", "wanted", "keys", "chosen", "weighing",
@@ -180,18 +183,29 @@ def compare(engine: Engine, definition: MatchDefinition, *, basis: Basis, work: 
             f"FROM {name(held)} a JOIN {name(held)} b ON b.key = a.key WHERE a.mine AND b.record <> a.record "
             "AND (b.record > a.record OR NOT b.mine)",
         )
-    every = " UNION ALL ".join(f"SELECT record, entity FROM {name(table)}" for table in met)
-    engine.create(f"{work}_near", f"SELECT record, entity FROM ({every}) GROUP BY ALL HAVING count(*) >= {basis.least}")
-    engine.drop(*met)
     floor = float(np.log2(basis.among)) - REACH
+    slices, parts = sum(_count(engine, table) for table in met) // SLICE + 1, []
+    for number in range(slices):
+        every = " UNION ALL ".join(
+            f"SELECT record, entity FROM {name(table)} WHERE record % {slices} = {number}" for table in met
+        )
+        near = f"SELECT record, entity FROM ({every}) GROUP BY ALL HAVING count(*) >= {basis.least}"
+        engine.create(f"{work}_near", near)
+        parts += _chunked(engine, definition, basis=basis, floor=floor, slices=slices, work=work)
+    engine.drop(*met, f"{work}_near")
+    return _together(parts)
+
+
+def _chunked(
+    engine: Engine, definition: MatchDefinition, *, basis: Basis, floor: float, slices: int, work: str
+) -> list[pa.Table]:
+    """Weights of `<work>_near`, one slice of so many, a chunk of pairs at a time."""
     chunks, parts = _count(engine, f"{work}_near") // CHUNK + 1, []
     for chunk in range(chunks):
-        engine.create(
-            f"{work}_pairs", f"SELECT record, entity FROM {name(f'{work}_near')} WHERE record % {chunks} = {chunk}"
-        )
+        own = f"SELECT record, entity FROM {name(f'{work}_near')} WHERE (record // {slices}) % {chunks} = {chunk}"
+        engine.create(f"{work}_pairs", own)
         parts += _weighed(engine, definition, basis=basis, floor=floor, work=work)
-    engine.drop(f"{work}_near")
-    return _together(parts)
+    return parts
 
 
 def compare_these(
