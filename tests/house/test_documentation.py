@@ -190,3 +190,12 @@ def test_nothing_names_a_place_on_one_machine() -> None:
             if MACHINE.search(line)
         ]
     )
+
+
+def test_decisions_are_numbered_one_after_another() -> None:
+    """A page's number is that of its title, and no number is left out or given twice."""
+    found = sorted((ROOT / "decisions").glob("*.md"))
+    titled = [f"{path.name}: {number}" for number, path in enumerate(found, start=1)
+              if not path.name.startswith(f"{number:04d}-")
+              or not path.read_text(encoding="utf-8").startswith(f"# {number}. ")]  # fmt: skip
+    holds(titled)

@@ -103,6 +103,11 @@ def test_an_ordinary_model_leaves_at_once(estimate: Estimate, world: Modelling) 
     assert files["table.csv"].count("\n") == report.cells + 1
 
 
+def named(value: object) -> str:
+    """A parameter in a test's name, the same in every process."""
+    return " ".join(sorted(value)) if isinstance(value, set) else str(value)[:40]
+
+
 #: A category of few people who mostly work, made in the query.
 ODD = "CASE WHEN rare = 'rare' OR (age > 70 AND works = 1) THEN 'a' ELSE 'b' END AS odd"
 WIDE = "CASE WHEN age > 40 THEN age ELSE 0 END + age AS wide"
@@ -122,7 +127,7 @@ UNSAFE = [
 ]
 
 
-@pytest.mark.parametrize(("estimator", "formula", "sql", "expected", "lane"), UNSAFE, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("estimator", "formula", "sql", "expected", "lane"), UNSAFE, ids=named)
 def test_a_model_about_a_few_does_not(
     estimator: str, formula: str, sql: str, expected: set[str], lane: Lane, world: Modelling
 ) -> None:
@@ -147,7 +152,7 @@ DESIGNS = [
 
 
 @pytest.mark.parametrize("estimator", ["mean", "linear"])
-@pytest.mark.parametrize(("weights", "cluster", "sql", "lane", "expected"), DESIGNS, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(("weights", "cluster", "sql", "lane", "expected"), DESIGNS, ids=named)
 def test_sampling_units_are_many_and_a_datasets_own(
     estimator: str, weights: str, cluster: str, sql: str, lane: Lane, expected: set[str], world: Modelling
 ) -> None:
