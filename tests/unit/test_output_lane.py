@@ -281,10 +281,12 @@ def test_the_interval_is_clopper_and_pearsons(found: int, of: int, low: float, h
 
 def test_the_register_publishes_the_error_rate() -> None:
     told = lane.LaneErrors(400, 20, 1, 2, 0.05, 0.0013, 0.2487).told()
-    document = register.document([], [], releases=[], at=date(2026, 5, 1), lane=told)
+    document = register.document([], [], releases=[], at=date(2026, 5, 1), signing_key="", lane=told)
     assert document["automatic_lane"]["errors"] == 1
     page = register.page(document)
     assert "1 should not have (5.0%; 95 % interval 0.1% to 24.9%)" in page
     assert "None of them has been checked" in register.page(
-        register.document([], [], releases=[], at=date(2026, 5, 1), lane=lane.errors([], released=3).told())
+        register.document(
+            [], [], releases=[], at=date(2026, 5, 1), signing_key="", lane=lane.errors([], released=3).told()
+        )
     )
