@@ -79,7 +79,7 @@ def put_opt_out(store: Store, dataset: str, *, out: bool, by: str, reason: str) 
 def put_sample(store: Store, twin: OutputRequest, *, of: str, share: float) -> None:
     """Open the later check of a release: `twin` is the request that people see. A release has one at most."""
     body = bodies.write(twin)
-    own = {"id", "project", "person", "state", "sha256", "at"}
+    own = {"id", "project", "person", "state", "sha256", "at", "seen"}
     with store.change(Event("output.sampled", "service", f"output/{twin.id}", {"of": of, "share": share})) as change:
         change.connection.execute(
             sa.insert(t.output_sample).values(twin=twin.id, request=of, share=share, at=change.at)
