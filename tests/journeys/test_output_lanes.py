@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from integrated_data.access.gateway import Question
 from integrated_data.audit import chain
@@ -38,6 +40,9 @@ def site(store: Store, engine: DuckDB, tmp_path: Path) -> AnalysisSite:
     keys, numbers = TOKENS.of("person", people), people.astype(np.uint32)
     with open_ledger(places) as ledger:
         ledger.put_numbers("person", "P-1", keys=keys, numbers=numbers)
+    places.service_keys.mkdir(mode=0o700, exist_ok=True)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (places.service_keys / "signing.key").write_bytes(pem)  # what leaves is signed
     return AnalysisSite(places, place.store, place.gateway())
 
 
