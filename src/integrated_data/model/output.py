@@ -374,7 +374,8 @@ class Signature:
     """What is remembered of a released table, to compare later requests with it.
 
     `base`: digest of the rows it was computed from; `measures`: what was summed or counted, in
-    words; `keys`: what it was grouped by; `content`: digest of the published cells.
+    words; `keys`: what it was grouped by; `content`: digest of the published cells; `conditions`: what chose its
+    rows (see `output/chosen.py`), None where that is not known.
     """
 
     datasets: tuple[str, ...]
@@ -382,6 +383,7 @@ class Signature:
     measures: tuple[str, ...]
     keys: tuple[str, ...]
     content: str
+    conditions: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ its key says; a condition on groups tells how large a withheld one is; a name th
 group may carry anything.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ class Chosen:
 
     `filtered`: a condition, a join or a step chooses rows; `everybody`: the rows without the condition, empty
     where that cannot be told; `pinned`: keys that the condition gives one value; `made`: keys that are computed;
-    `stated`: texts that may name a group; `thresholded`: groups are left out by their size.
+    `stated`: texts that may name a group; `thresholded`: groups are left out by their size; `conditions`: what
+    chooses its rows, see `_conditions`.
     """
 
     filtered: bool = False
@@ -29,6 +31,7 @@ class Chosen:
     made: frozenset[int] = frozenset()
     stated: frozenset[str] = frozenset()
     thresholded: bool = False
+    conditions: tuple[tuple[str, str], ...] = ()
 
 
 #: Everybody, in groups that the data name.
@@ -42,6 +45,8 @@ def chosen(select: exp.Select, keys: Sequence[exp.Expr], *, known: Known) -> Cho
     steps = bool(known.bodies) or not isinstance(from_.this, exp.Table)
     pins = {_pinned(part) for part in conjuncts(where)}
     trees = (select, *known.bodies)
+    read = {table.name for tree in trees for table in tree.find_all(exp.Table)}
+    peopled = sorted(name for name in read & set(known.views) if not known.views[name].public)
     return Chosen(
         filtered=bool(where or joins or steps),
         everybody="" if joins or steps else text(from_.copy()).strip(),
@@ -49,6 +54,7 @@ def chosen(select: exp.Select, keys: Sequence[exp.Expr], *, known: Known) -> Cho
         made=frozenset(n for n, key in enumerate(keys) if not isinstance(key, exp.Column)),
         stated=frozenset(found for tree in trees for found in _stated(tree)),
         thresholded=select.args.get("having") is not None,
+        conditions=_conditions(trees, peopled),
     )
 
 
@@ -71,3 +77,24 @@ def _stated(tree: exp.Expr) -> list[str]:
         if literal.is_string and (chooses or falls or isinstance(parent, exp.Coalesce | exp.Tuple | exp.DPipe)):
             found.append(literal.name)
     return found
+
+
+def _conditions(trees: Sequence[exp.Expr], tables: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What chooses the rows of a query: of each condition the column that it gives one value, or "", and a digest.
+
+    `tables`: those with people behind them; being in another one is a condition too. Literals do not stay.
+    """
+    found = {("", f"in {table}") for table in tables}
+    for tree in trees:
+        for clause in (*tree.find_all(exp.Where), *tree.find_all(exp.Having)):
+            found.update(_condition(part) for part in conjuncts(clause))
+    return tuple(sorted((column, hashlib.sha256(words.encode()).hexdigest()[:16]) for column, words in found))
+
+
+def _condition(part: exp.Expr) -> tuple[str, str]:
+    plain = part.copy()
+    for column in plain.find_all(exp.Column):  # whatever a query calls its tables
+        column.set("table", None)
+    words = text(plain).casefold()
+    pinned = isinstance(plain, exp.EQ) and isinstance(plain.this, exp.Column)
+    return (plain.this.name.casefold() if pinned and isinstance(plain.expression, exp.Literal) else "", words)

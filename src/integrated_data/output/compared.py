@@ -1,7 +1,7 @@
 """The comparison of a request with everything that has left, across projects, and of its tables with each other."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from integrated_data.model.output import ELSEWHERE, Cell, Finding, Outcome, Release, Signature
+from integrated_data.model.output import ELSEWHERE, Cell, Finding, Lane, Outcome, OutputRequest, Release, Signature
 from integrated_data.output.check import Checked
 from integrated_data.output.history import Leak, leaks
-from integrated_data.output.ledger import Kept, Ledger
+from integrated_data.output.ledger import Kept, Ledger, number_of
 from integrated_data.output.members import Members
+from integrated_data.output.narrowed import otherwise, same_people
 from integrated_data.output.programs import BeyondBudgetError
 from integrated_data.output.remembered import NOBODY, Remembered, remember
 from integrated_data.output.together import NAMED, Joint, together
@@ -35,8 +36,17 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Cells of the request that are of the same people as cells that left with `request` under other conditions."""
+
+    request: str
+    index: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
 class Compared:
-    """What the comparison found: with one release each, and `joint` with several.
+    """What the comparison found: with one release each, `joint` with several, and `alike` under other conditions.
 
     `seen`: the releases that the request was compared with; `beyond`: more than the attacker can solve in time.
     """
@@ -46,6 +56,7 @@ class Compared:
     beyond: bool
     unnumbered: tuple[str, ...]
     seen: tuple[str, ...]
+    alike: tuple[Alike, ...] = ()
 
     def findings(self, project: str, left: "Left", *, request: str) -> list[Finding]:
         """What the check says; releases of other projects are not named: their reviewers know them."""
@@ -62,6 +73,12 @@ class Compared:
             )
             found.append(Finding("difference between releases", outcome, reason, len(cells)))
         found += [names.finding(joint) for joint in self.joint]
+        for alike in self.alike:
+            reason = (
+                f"The same people are in {names.of((alike.request,))} under other conditions, so that the two tell of "
+                "all of them that they meet both: people look"
+            )
+            found.append(Finding("class between releases", Outcome.REVIEW, reason, len(alike.cells)))
         if self.beyond:
             reason = "With this, more is known of these people than the attacker can try in time: people look"
             found.append(Finding("several releases", Outcome.REVIEW, reason))
@@ -72,7 +89,8 @@ class Compared:
 
     def told(self) -> list[dict[str, Any]]:
         """Everything found, for the reviewers inside."""
-        return [*(asdict(given) for given in self.given), *(asdict(joint) for joint in self.joint)]
+        found: tuple[Given | Joint | Alike, ...] = (*self.given, *self.joint, *self.alike)
+        return [asdict(one) for one in found]
 
 
 @dataclass(frozen=True)
@@ -138,13 +156,14 @@ def compare(
         *_among(mine, request=request, below=left.below),
         *(g for k in kept for _, table in mine[k.index] for g in _between(table, k, below=left.with_each[k.request])),
     ]
+    alike = tuple(_alike(mine, kept, request=request, chose=_chose(left)))
     joint: list[Joint] = []
     beyond = False
     if all(g.leak.reveals > 1 for g in given):  # else it does not leave anyway
         new = {index: [table for _, table in held] for index, held in mine.items()}
         joint, beyond = _jointly(new, kept, request=request, left=left)
     numberless = tuple(dict.fromkeys(unnumbered))
-    return Compared(tuple(given), tuple(joint), beyond, numberless, tuple(sorted(left_with)))
+    return Compared(tuple(given), tuple(joint), beyond, numberless, tuple(sorted(left_with)), alike)
 
 
 def remembered_of(
@@ -188,27 +207,33 @@ def adopt(ledger: Ledger, *, request: str, place: Path) -> int:
     return len(tables)
 
 
-def since(
-    ledger: Ledger, *, request: str, place: Path, left: Left, seen: Collection[str]
-) -> tuple[tuple[str, ...], bool]:
+def since(ledger: Ledger, *, request: OutputRequest, place: Path, left: Left) -> tuple[tuple[str, ...], bool]:
     """Releases that a checked request gives something away with, of those that left after its check.
 
-    `seen`: those that it was checked with. Also whether that is beyond the attacker.
+    Also whether that is beyond the attacker.
     """
-    unseen = {release.request for release in left.releases} - {request, *seen}
+    seen, signatures = request.seen, dict(enumerate(request.signatures))
+    unseen = {release.request for release in left.releases} - {request.id, *seen}
     if not unseen:
         return (), False
-    mine = {
-        folder.name: [ledger.read(table) for table in sorted(folder.glob(f"{request}.*"))] for folder in _folders(place)
+    signed = {
+        folder.name: [
+            (signatures[number_of(table)], ledger.read(table)) for table in sorted(folder.glob(f"{request.id}.*"))
+        ]
+        for folder in _folders(place)
     }
-    kept = [k for index in mine for k in ledger.tables(index, of={*seen, *unseen} - {request})]
+    mine = {index: [table for _, table in held] for index, held in signed.items()}
+    kept = [k for index in mine for k in ledger.tables(index, of={*seen, *unseen} - {request.id})]
     found = {
         k.request
         for k in kept
         if k.request in unseen
         and any(any(_between(table, k, below=left.with_each[k.request])) for table in mine[k.index])
     }
-    joint, beyond = _jointly(mine, kept, request=request, left=left)
+    if request.lane is Lane.AUTOMATIC:  # else people have looked
+        new = [k for k in kept if k.request in unseen]
+        found |= {a.request for a in _alike(signed, new, request=request.id, chose=_chose(left))} - {request.id}
+    joint, beyond = _jointly(mine, kept, request=request.id, left=left)
     found |= {other for one in joint for other in one.requests if unseen & set(one.requests)} & unseen
     return tuple(sorted(found)), beyond
 
@@ -247,6 +272,31 @@ def _among(
         for (signature, one), (other_signature, other) in combinations(held, 2):
             if not summed(signature, other_signature):
                 yield from _between(one, Kept(request, index, Path(), other), below=below)
+
+
+def _chose(left: Left) -> dict[tuple[str, int], Signature]:
+    """The signature of each table that has left, by request and number."""
+    return {(release.request, n): s for release in left.releases for n, s in enumerate(release.signatures)}
+
+
+def _alike(
+    tables: Mapping[str, Sequence[tuple[Signature, Remembered]]],
+    kept: Sequence[Kept],
+    *,
+    request: str,
+    chose: Mapping[tuple[str, int], Signature],
+) -> Iterator[Alike]:
+    """Cells of the same people as before, or as in another table of the request, chosen by other conditions.
+
+    `chose`: the signature of each table that has left, by request and number.
+    """
+    for index, held in tables.items():
+        own = [(request, signature, table) for signature, table in held]
+        earlier = [(k.request, chose[k.request, k.number], k.table) for k in kept if k.index == index]
+        pairs = [(one, other) for one in own for other in earlier]
+        for (_, signature, table), (source, other_signature, other) in [*pairs, *combinations(own, 2)]:
+            if otherwise(signature, other_signature) and (cells := same_people(table, other)):
+                yield Alike(source, index, tuple(cells))
 
 
 def summed(one: Signature, other: Signature) -> bool:

@@ -97,7 +97,7 @@ def guard(
     similar_to = similar(
         request.signatures, request.project, request=request.id, releases=new, remembered=ledger.requests()
     )
-    told, beyond = since(ledger, request=request.id, place=place, left=left_of(releases), seen=request.seen)
+    told, beyond = since(ledger, request=request, place=place, left=left_of(releases))
     unseen = sorted({*similar_to, *told})
     if beyond and not unseen and request.lane is Lane.AUTOMATIC:
         unseen = [release.request for release in new]

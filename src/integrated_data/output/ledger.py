@@ -45,6 +45,16 @@ class Kept:
     place: Path
     table: Remembered
 
+    @property
+    def number(self) -> int:
+        """Which table of its request it is, from 0."""
+        return number_of(self.place)
+
+
+def number_of(place: Path) -> int:
+    """The number in a table's name, `<request>.<number>-<unit>`."""
+    return int(place.name.rsplit(".", 1)[1].split("-")[0])
+
 
 class Ledger:
     """The ledger under a folder. `key`: 32 bytes of the service's own keyring; identity keys are others.

@@ -306,7 +306,8 @@ def signature_of(checked: Checked, *, datasets: tuple[str, ...], content: str) -
         return Signature(datasets, "", (earlier.UNKNOWN,), (), content)
     shape = checked.shape
     mark = f"{earlier.ROUNDED}{checked.rounded}" if checked.rounded else ""
-    return Signature(datasets, shape.base, tuple(m.words + mark for m in shape.measures), shape.keys, content)
+    words = tuple(m.words + mark for m in shape.measures)
+    return Signature(datasets, shape.base, words, shape.keys, content, shape.chosen.conditions)
 
 
 def _evidence(checked: Checked) -> dict[str, object]:

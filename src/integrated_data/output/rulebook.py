@@ -49,6 +49,11 @@ PRINCIPLES = (
         "ESSnet: disclosure by differencing; ABS: no difference of fewer than 10",
         lambda limits: f"by 0 or at least {limits.minimum_people} people", ("minimum_people",),
     ),
+    Principle(
+        "class between releases", Outcome.REVIEW,
+        "The same people under two conditions all meet both, which neither table says by itself.",
+        "Hundepool and others (2012): group disclosure",
+    ),
 )  # fmt: skip
 
 
