@@ -3,85 +3,30 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from integrated_data.approve.roles import ROLES
-from integrated_data.audit import chain
 from integrated_data.control import lanes, outputs, projects
-from integrated_data.control.store import Store, records
+from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.access import Person
 from integrated_data.model.agreement import Conditions
 from integrated_data.model.errors import OutputRefusal, RoleRefusal
 from integrated_data.model.lane import LaneRule, Verdict
-from integrated_data.model.output import Finding, Lane, Outcome, OutputRequest, OutputState, Vote
+from integrated_data.model.output import Finding, Lane, Outcome, OutputState, Vote
 from integrated_data.model.people import Action, Role
-from integrated_data.model.signing_in import SignedIn, SignInMethod
 from integrated_data.output import lane, register, release, review, sample
 from integrated_data.site import lanes as laning
-from integrated_data.site.acting import Acting
-from integrated_data.site.parser import DuckDBParser
-from tests.output_world import AUTHOR, REVIEWERS, World, repeated
-
-SAFE = "SELECT region, count(*) AS people FROM lfs GROUP BY region"
-DOUBTFUL = "SELECT region, stddev(pay) AS spread FROM lfs GROUP BY region ORDER BY region"
-RITA, ROB, RUTH = REVIEWERS
+from tests.output_desk import RITA, ROB, SAFE, acting, desk, drawn, events, now, rule, vote
+from tests.output_world import AUTHOR, World
 
 
 @pytest.fixture
 def world(engine: DuckDB, store: Store, tmp_path: Path) -> Iterator[World]:
-    parser = DuckDBParser()
-    lfs = repeated(
-        (20, ("N", 100)), (20, ("N", 90)), (5, ("N", 91)), (30, ("S", 120)), (25, ("S", 20)), columns="region pay"
-    )
-    yield World(store, engine, parser, tmp_path / "outputs", {"lfs": lfs})
-    parser.close()
-
-
-def now(world: World, request: str) -> OutputRequest:
-    with world.store.read() as connection:
-        return outputs.get_request(connection, request)
-
-
-def rule(world: World, **changed: float | bool) -> None:
-    made: LaneRule = replace(LaneRule(), **changed)  # type: ignore[arg-type]
-    lane.set_rule(world.store, made, by=RITA, reason="a trial")
-
-
-def events(world: World, action: str) -> list[chain.Record]:
-    with world.store.read() as connection:
-        return [r for r in records(connection) if r.action == action]
-
-
-def vote(world: World, asked: OutputRequest, reviewer: str, cast: Vote = Vote.APPROVE) -> OutputRequest:
-    return review.review(
-        world.store, request=asked.id, reviewer=reviewer, vote=cast, sha256=asked.sha256, reason="as read"
-    )
-
-
-def left(world: World) -> OutputRequest:
-    """A table that left by itself."""
-    asked = world.checked(SAFE)
-    release.release(world.store, request=asked.request, actor=AUTHOR, folder=world.folder, ledger=world.ledger)
-    return now(world, asked.request)
-
-
-def drawn(world: World) -> tuple[OutputRequest, OutputRequest]:
-    """A table that left by itself, and the request that checks it afterwards."""
-    rule(world, share=1.0)
-    gone = left(world)
-    assert sample.take(world.store, world.ledger, folder=world.folder) == 1
-    with world.store.read() as connection:
-        [one] = lanes.samples(connection)
-    return gone, now(world, one.twin)
-
-
-def acting(person: str, *roles: Role) -> Acting:
-    return Acting(person, SignedIn(person, roles, SignInMethod.NAMED, datetime.max), production=False)
+    yield from desk(engine, store, tmp_path)
 
 
 # -- the stop switch and the opt-out

@@ -16,37 +16,17 @@ from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Ask, Lane, OutputRequest, OutputState, Vote
 from integrated_data.model.people import Role
 from integrated_data.output import release, request, review, states
-from integrated_data.site.parser import DuckDBParser
-from tests.output_world import AUTHOR, REVIEWERS, World, repeated
-
-SAFE = "SELECT region, count(*) AS people FROM lfs GROUP BY region"
-DOUBTFUL = "SELECT region, stddev(pay) AS spread FROM lfs GROUP BY region ORDER BY region"
-RITA, ROB, RUTH = REVIEWERS
+from tests.output_desk import DOUBTFUL, RITA, ROB, RUTH, SAFE, desk, now, vote
+from tests.output_world import AUTHOR, World
 
 
 @pytest.fixture
 def world(engine: DuckDB, store: Store, tmp_path: Path) -> Iterator[World]:
-    parser = DuckDBParser()
-    lfs = repeated(
-        (20, ("N", 100)), (20, ("N", 90)), (5, ("N", 91)), (30, ("S", 120)), (25, ("S", 20)), columns="region pay"
-    )
-    yield World(store, engine, parser, tmp_path / "outputs", {"lfs": lfs})
-    parser.close()
-
-
-def now(world: World, request: str) -> OutputRequest:
-    with world.store.read() as connection:
-        return outputs.get_request(connection, request)
+    yield from desk(engine, store, tmp_path)
 
 
 def doubtful(world: World) -> OutputRequest:
     return now(world, world.checked(DOUBTFUL).request)
-
-
-def vote(world: World, asked: OutputRequest, reviewer: str, cast: Vote = Vote.APPROVE) -> OutputRequest:
-    return review.review(
-        world.store, request=asked.id, reviewer=reviewer, vote=cast, sha256=asked.sha256, reason="as read"
-    )
 
 
 def events(world: World) -> list[chain.Record]:

@@ -1,8 +1,7 @@
 """Output words: what an analyst asks to take out, what is known of each cell, what is decided.
 
-A *cell* is one row of a grouped table: one combination of keys. Every figure in a cell is
-published or withheld together. *People* are distinct units of protection (persons, or businesses
-where a dataset is about those), never rows.
+A *cell* is one row of a grouped table: one combination of keys. Every figure in a cell is published or withheld
+together. *People* are distinct units of protection (persons, or businesses where a dataset is about those), never rows.
 """
 
 from dataclasses import dataclass
@@ -373,9 +372,8 @@ class Review:
 class Signature:
     """What is remembered of a released table, to compare later requests with it.
 
-    `base`: digest of the rows it was computed from; `measures`: what was summed or counted, in
-    words; `keys`: what it was grouped by; `content`: digest of the published cells; `conditions`: what chose its
-    rows (see `output/chosen.py`), None where that is not known.
+    `base`: digest of its rows, `conditions`: what chose them (`output/chosen.py`; None: not known); `measures`: what
+    was summed or counted, in words; `keys`: what it was grouped by; `content`: digest of the published cells.
     """
 
     datasets: tuple[str, ...]
