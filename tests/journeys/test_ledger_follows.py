@@ -46,9 +46,10 @@ def test_releases_that_come_nearer_by_a_merge_are_reported(h: House) -> None:
     assert lane is Lane.AUTOMATIC, "ten people apart"
     h.next_version()
     (report,) = refresh_index(h.site, "demographic")
-    assert report["ledger"] | {"nearer": None} == {
-        "index": "demographic", "version": 4, "merged": 1, "split": 1, "tables": 2, "nearer": None,
+    assert report["ledger"] | {"nearer": None, "tables": None} == {
+        "index": "demographic", "version": 4, "merged": 1, "split": 1, "tables": None, "nearer": None,
     }  # fmt: skip
+    assert report["ledger"]["tables"] in (1, 2), "the second changes if it is its Roe whose number is given up"
     assert report["ledger"]["nearer"] == [{"releases": sorted([first, second]), "cells": 2}], "of each the one cell"
     entities, numbers = ledgering.known(h.site.places, h.site.sealer, index="person")
     assert len(numbers) == len(entities) == len(set(numbers)) + 1, "two entities, one person"

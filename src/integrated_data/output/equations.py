@@ -179,16 +179,7 @@ class Gathered:
         )
         told = tuple(Stated(n, *place) for n in used for place in pieces[n].told)
         withheld = tuple(Stated(n, *place) for n in used for place in pieces[n].withheld)
-        reached = np.bincount(rows.indices, minlength=len(first)) > 0
-        if reached.all():
-            return Known(rows, told, people, others, hidden, withheld)
-        whole = np.asarray(hidden @ (~reached).astype(float)) == 0
-        kept = np.flatnonzero(reached)
-        return Known(
-            csr_array(rows[:, kept]), told, people[kept], others[kept],
-            csr_array(hidden[np.flatnonzero(whole)][:, kept]),
-            tuple(t for t, w in zip(withheld, whole, strict=True) if w),
-        )  # fmt: skip
+        return _together(Known(rows, told, people, others, hidden, withheld))
 
 
 def _pieces(table: Remembered, quantity: str | None) -> _Pieces:
@@ -246,6 +237,24 @@ def _patterns(piece: _Pieces, dice: np.random.Generator) -> NDArray[np.uint64]:
     cells = csr_array(vstack([piece.rows, piece.hidden])).astype(np.uint64)
     drawn = dice.integers(1, 1 << 62, cells.shape[0], dtype=np.uint64)
     return np.asarray(cells.T @ drawn, np.uint64)
+
+
+def _together(held: Known) -> Known:
+    """Atoms in the same equations are one; those in none are gone, and so are withheld cells that atoms cut across."""
+    drawn = np.random.default_rng(2).integers(1, 1 << 62, held.rows.shape[0], dtype=np.uint64)
+    marks = np.asarray(held.rows.astype(np.uint64).T @ drawn, np.uint64)
+    _, first, atom = np.unique(marks, return_index=True, return_inverse=True)
+    join = csr_array((np.ones(len(marks)), (np.arange(len(marks)), atom.ravel())), shape=(len(marks), len(first)))
+    inside = csr_array(held.hidden @ join)
+    inside.data = (inside.data == np.bincount(atom.ravel())[inside.indices]).astype(np.float64)
+    whole = np.asarray(held.hidden.sum(axis=1) == inside @ join.sum(axis=0)).ravel()
+    told = np.flatnonzero(marks[first])
+    whole &= np.asarray(inside @ (marks[first] == 0).astype(np.float64)) == 0
+    return Known(
+        csr_array(held.rows[:, first[told]]), held.told, (held.people @ join)[told], (held.others @ join)[told],
+        csr_array(inside[np.flatnonzero(whole)][:, told]),
+        tuple(t for t, w in zip(held.withheld, whole, strict=True) if w),
+    )  # fmt: skip
 
 
 def _touched(held: Known, *, first: int) -> Known | None:

@@ -50,7 +50,8 @@ def follow(site: LoadingSite, index: str, *, version: int) -> dict[str, Any]:
         told["nearer"] = list(_nearer(site, ledger, key=key, left=left, changed=changed))
         for name, place in changed.items():
             ledger.adopt(place, index=key, name=name)
-        told["tables"] = len(changed) + _waiting(site, ledger, key=key, change=became.change, work=work)
+        waiting = _waiting(site, ledger, key=key, change=became.change, work=work)
+        told["tables"] = len(changed.keys() | waiting)
         ledger.renumber(key, became.change.now)
         ledgering.keep(site.places, site.sealer, index=key, entities=became.entities, numbers=became.numbers)
         shutil.rmtree(work, ignore_errors=True)
@@ -128,13 +129,13 @@ def _nearer(
     yield from ({"releases": list(pair), "cells": cells} for pair, cells in sorted(found.items()) if cells)
 
 
-def _waiting(site: LoadingSite, ledger: Ledger, *, key: str, change: Change, work: Path) -> int:
-    """Follow with the tables of requests that are checked and have not left; how many were changed."""
-    count = 0
+def _waiting(site: LoadingSite, ledger: Ledger, *, key: str, change: Change, work: Path) -> set[str]:
+    """Follow with the tables that lie beside requests, left or not; names of those that were changed."""
+    named = set()
     for place in sorted(site.places.outputs.glob(f"requests/*/ledger/{key}/[!.]*")):
         after = followed(ledger.read(place), change)
         if after is not None:
             ledger.write(work / "waiting" / place.name, after)
             ledger.exchange(work / "waiting" / place.name, place)
-            count += 1
-    return count
+            named.add(place.name)
+    return named
