@@ -226,7 +226,7 @@ def test_a_third_table_that_tells_of_one_person_with_the_others_does_not_leave(w
 
 
 def test_the_stricter_minimum_of_both_tables_counts(world: World) -> None:
-    ten = "SELECT region, count(*) AS n FROM lfs WHERE NOT (region = 'N' AND (sex = 'F' OR pay = 90)) GROUP BY region"
+    ten = "SELECT region, count(*) AS n FROM lfs WHERE region = 'N' AND NOT (sex = 'F' OR pay = 90) GROUP BY region"
     every = "SELECT region, count(*) AS n FROM lfs {} GROUP BY region"
     world.released(every.format(""))
     assert world.checked(ten).lane is Lane.AUTOMATIC, "ten people less, and ten are enough"

@@ -59,19 +59,25 @@ def test_what_left_after_the_check_is_compared_when_it_leaves(world: World) -> N
         release.release(world.store, request=two.request, actor=AUTHOR, folder=world.folder, ledger=world.ledger)
 
 
+YEAR_A, YEAR_B, WORKS, NORTH = ("1", "year", "year"), ("2", "year", "year"), ("3", "", "works"), ("4", "", "region")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ((("year", "a"),), (("year", "b"),), False),  # a panel seen twice
-        ((("year", "a"), ("", "c")), (("year", "b"),), True),
-        ((("year", "a"),), (), True),
+        ((YEAR_A,), (YEAR_B,), False),  # a panel seen twice
+        ((YEAR_A, WORKS), (YEAR_B,), True),
+        ((YEAR_A,), (), True),
+        ((NORTH,), (), False),  # by region, which the table shows
+        ((("5", "", "region", "works"),), (), True),
+        ((("6", ""),), (), True),  # of another dataset
         ((), (), False),
         (None, (), True),  # not known: other rows are chosen otherwise
     ],
 )
 def test_which_conditions_tell_more(
-    one: tuple[tuple[str, str], ...] | None, other: tuple[tuple[str, str], ...], expected: bool
+    one: tuple[tuple[str, ...], ...] | None, other: tuple[tuple[str, ...], ...], expected: bool
 ) -> None:
-    signed = [Signature(("lfs",), base, ("count",), ("region",), "", c) for base, c in (("x", one), ("y", other))]
+    signed = [Signature(("lfs",), base, ("count",), ("lfs.region",), "", c) for base, c in (("x", one), ("y", other))]
     assert otherwise(*signed) is expected
     assert otherwise(*reversed(signed)) is expected

@@ -381,7 +381,7 @@ class Signature:
     measures: tuple[str, ...]
     keys: tuple[str, ...]
     content: str
-    conditions: tuple[tuple[str, str], ...] | None = None
+    conditions: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

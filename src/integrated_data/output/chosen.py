@@ -31,7 +31,7 @@ class Chosen:
     made: frozenset[int] = frozenset()
     stated: frozenset[str] = frozenset()
     thresholded: bool = False
-    conditions: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[tuple[str, ...], ...] = ()
 
 
 #: Everybody, in groups that the data name.
@@ -79,22 +79,24 @@ def _stated(tree: exp.Expr) -> list[str]:
     return found
 
 
-def _conditions(trees: Sequence[exp.Expr], tables: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """What chooses the rows of a query: of each condition the column that it gives one value, or "", and a digest.
+def _conditions(trees: Sequence[exp.Expr], tables: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What chooses the rows of a query: of each condition a digest, the column that it gives one value, or "", and
+    the columns that it names.
 
     `tables`: those with people behind them; being in another one is a condition too. Literals do not stay.
     """
-    found = {("", f"in {table}") for table in tables}
+    found = {(f"in {table}", "") for table in tables}
     for tree in trees:
         for clause in (*tree.find_all(exp.Where), *tree.find_all(exp.Having)):
             found.update(_condition(part) for part in conjuncts(clause))
-    return tuple(sorted((column, hashlib.sha256(words.encode()).hexdigest()[:16]) for column, words in found))
+    return tuple(sorted((hashlib.sha256(words.encode()).hexdigest()[:16], *names) for words, *names in found))
 
 
-def _condition(part: exp.Expr) -> tuple[str, str]:
+def _condition(part: exp.Expr) -> tuple[str, ...]:
     plain = part.copy()
     for column in plain.find_all(exp.Column):  # whatever a query calls its tables
         column.set("table", None)
-    words = text(plain).casefold()
     pinned = isinstance(plain, exp.EQ) and isinstance(plain.this, exp.Column)
-    return (plain.this.name.casefold() if pinned and isinstance(plain.expression, exp.Literal) else "", words)
+    of = plain.this.name.casefold() if pinned and isinstance(plain.expression, exp.Literal) else ""
+    named = sorted({column.name.casefold() for column in plain.find_all(exp.Column)})
+    return (text(plain).casefold(), of, *named)

@@ -15,15 +15,27 @@ from integrated_data.output.remembered import Remembered
 def otherwise(one: Signature, other: Signature) -> bool:
     """Whether two tables choose their rows otherwise, so that cells of the same people tell more than each alone.
 
-    One column given one value in each (this year, last year) is a panel seen twice: neither is narrower. Where it
-    is not known how one of them chooses, other rows are chosen otherwise.
+    One column given one value in each (this year, last year) is a panel seen twice: neither is narrower. Nor is a
+    condition on keys alone, since the table shows by itself how they are spread. Where it is not known how one of
+    them chooses, other rows are chosen otherwise.
     """
     if not set(one.datasets) & set(other.datasets):
         return False
     if one.conditions is None or other.conditions is None:
         return one.base != other.base
-    both = {column for column, _ in one.conditions} & {column for column, _ in other.conditions} - {""}
-    return any(column not in both for column, _ in set(one.conditions) ^ set(other.conditions))
+    mine, theirs = ({c[1] for c in signature.conditions or ()} for signature in (one, other))
+    shown = {_column(key) for key in (*one.keys, *other.keys)}
+    for _, pinned, *named in set(one.conditions) ^ set(other.conditions):
+        panel = pinned and pinned in mine & theirs
+        if not panel and not (named and shown.issuperset(named)):
+            return True
+    return False
+
+
+def _column(key: str) -> str:
+    """The column that a key is, whatever a query calls its table; nothing for one that is computed."""
+    name = key.rpartition(".")[2].strip('"').casefold()
+    return name if name.isidentifier() else ""
 
 
 def same_people(one: Remembered, other: Remembered) -> list[Cell]:
