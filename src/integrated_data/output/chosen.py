@@ -85,7 +85,7 @@ def _conditions(trees: Sequence[exp.Expr], tables: Sequence[str]) -> tuple[tuple
 
     `tables`: those with people behind them; being in another one is a condition too. Literals do not stay.
     """
-    found = {(f"in {table}", "") for table in tables}
+    found: set[tuple[str, ...]] = {(f"in {table}", "") for table in tables}
     for tree in trees:
         for clause in (*tree.find_all(exp.Where), *tree.find_all(exp.Having)):
             found.update(_condition(part) for part in conjuncts(clause))
