@@ -6,6 +6,7 @@ from integrated_data.model.output import (
     CellEvidence,
     Close,
     MeasureEvidence,
+    QuantileEvidence,
     ReleaseLimits,
     View,
 )
@@ -36,12 +37,14 @@ def measure(said: dict[str, str]) -> MeasureEvidence:
 def cell(statement: str) -> tuple[CellEvidence, int]:
     first, *rest = (words(part) for part in statement.split(";"))
     people = int(first["people"])
-    measures = tuple(measure(said) for said in rest if "apart" not in said)
+    measures = tuple(measure(said) for said in rest if "apart" not in said and "lower" not in said)
+    ordered = tuple(QuantileEvidence(**{k: int(v) for k, v in said.items()}) for said in rest if "lower" in said)
     close = tuple(
         Close(0, 1, int(said["apart"]), int(said.get("counted", said["apart"]))) for said in rest if "apart" in said
     )
     contributors = int(first.get("contributors", people))
-    return CellEvidence(people, contributors, contributors, measures, close), int(first.get("parameters", 0))
+    known = CellEvidence(people, contributors, contributors, measures, close, quantiles=ordered)
+    return known, int(first.get("parameters", 0))
 
 
 @pytest.mark.parametrize("drawn", CELLS, ids=lambda d: d.statement)
@@ -63,4 +66,5 @@ def made_of(sql: str, views: dict[str, View]) -> str:
     except Unproven as unproven:
         return f"{unproven.outcome.value}: {unproven.rule}"
     said = f"keys {', '.join(shape.key_names) or 'none'}; {' + '.join(m.words for m in shape.measures)}"
+    said += "".join(f"; quantile {q.share}{' discrete' if q.discrete else ''} of {q.sql}" for q in shape.quantiles)
     return said + (f"; levels {len(shape.sets)}" if len(shape.sets) > 1 else "")

@@ -190,7 +190,7 @@ class OutputColumn:
     """One column of an output. `key`: which key it shows; `plain`: the measure that it simply states.
 
     `measures`: every measure behind a figure. `count`: a whole number of rows or people; `constant`:
-    a value that the query itself states.
+    a value that the query itself states; `quantile`: which quantile of the query it is.
     """
 
     name: str
@@ -200,6 +200,7 @@ class OutputColumn:
     plain: int | None = None
     count: bool = False
     constant: bool = False
+    quantile: int | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +250,24 @@ class Part:
 
 
 @dataclass(frozen=True)
+class QuantileEvidence:
+    """What is behind one quantile of a cell, whose rows are put in order of a value.
+
+    `lower`, `upper`: accepted people with at most and at least the quantile; `others`: with another value.
+    `before`, `after`: rows of the very same value on either side of its place, less than nought where another
+    value stands there. `most`: rows of one person at most; `unsure`: rows of nobody who is accepted.
+    """
+
+    lower: int
+    upper: int
+    others: int
+    before: int
+    after: int
+    most: int = 1
+    unsure: int = 0
+
+
+@dataclass(frozen=True)
 class CellEvidence:
     """What is behind one cell. `people`: distinct accepted units; `contributors`: with the unmatched.
 
@@ -264,6 +283,7 @@ class CellEvidence:
     close: tuple[Close, ...] = ()
     parts: tuple[Part, ...] = ()
     families: tuple[tuple[int, ...], ...] = ()
+    quantiles: tuple[QuantileEvidence, ...] = ()
 
 
 @dataclass(frozen=True)

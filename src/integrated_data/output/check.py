@@ -21,6 +21,7 @@ from integrated_data.output import table as tabular
 from integrated_data.output.estimators import prove_estimate, recognise
 from integrated_data.output.evidence import evidence
 from integrated_data.output.members import Members
+from integrated_data.output.quantiles import with_quantiles
 from integrated_data.output.rules import Rule, broken
 from integrated_data.output.shape import Shape, prove
 from integrated_data.output.table import Table
@@ -94,15 +95,20 @@ def check_proven(
     query: str, shape: Shape, *, result: pa.Table, views: Mapping[str, View], run: Run, limits: ReleaseLimits
 ) -> Checked:
     """The same for a result whose shape is known."""
-    table, held = tabular.of_shape(result, shape), []
+    table, held, behind = tabular.of_shape(result, shape), [], []
     for unit in range(len(shape.units)):
         try:
             members = membership.read(run(membership.members_sql(shape, unit=unit, views=views)), shape)
+            known = with_quantiles(
+                evidence(members, shape, limits=limits), table, shape=shape, unit=unit, views=views, run=run
+            )
         except QueryRefusal:
             drawn, broke = Drawn(tabular.of_result(result)), Unproven("Its evidence could not be computed")
             return unproven(query, drawn, limits=limits, unproven=broke)
+        except Unproven as broke:
+            return unproven(query, Drawn(tabular.of_result(result)), limits=limits, unproven=broke)
         held.append(members)
-    behind = [_with_empty(evidence(members, shape, limits=limits), table, shape=shape) for members in held]
+        behind.append(_with_empty(known, table, shape=shape))
     check_same_data(table, behind)
     drawn = Drawn(table, tuple(behind), sample=shape.sample, chosen=shape.chosen)
     drawn = replace(drawn, hierarchy=_hierarchy(shape, told(drawn), run=run))

@@ -21,10 +21,16 @@ from integrated_data.output.tree import Unproven, text
 
 #: Aggregates that show the value of one person or of a few (see rule `extremes`).
 EXTREMES = (
-    exp.Min, exp.Max, exp.Quantile, exp.PercentileCont, exp.PercentileDisc, exp.Median, exp.Mode, exp.ArgMax,
-    exp.ArgMin, exp.First, exp.Last, exp.FirstValue, exp.LastValue, exp.AnyValue, exp.ApproxQuantile,
-    exp.ArrayAgg, exp.GroupConcat, exp.ArrayConcatAgg, exp.ApproxTopK, exp.NthValue,
+    exp.Min, exp.Max, exp.Mode, exp.ArgMax, exp.ArgMin, exp.First, exp.Last, exp.FirstValue, exp.LastValue,
+    exp.AnyValue, exp.ArrayAgg, exp.GroupConcat, exp.ArrayConcatAgg, exp.ApproxTopK, exp.NthValue,
 )  # fmt: skip
+
+#: Medians and other quantiles, which `output/quantiles.py` looks behind.
+QUANTILES = (exp.Median, exp.Quantile, exp.PercentileCont, exp.PercentileDisc)
+
+#: What may be done to an amount before its rows are put in order: it stays one amount of one row.
+ROUNDED = (exp.Round, exp.Floor, exp.Ceil, exp.Paren, exp.Neg, exp.Cast)
+SCALED = (exp.Mul, exp.Div, exp.IntDiv, exp.Add, exp.Sub)
 
 PREDICATES = (exp.Predicate, exp.And, exp.Or, exp.Not, exp.Boolean)
 PASSED_THROUGH = (exp.Paren, exp.Neg)
@@ -67,6 +73,15 @@ ROW = Measure("1", Amounts.ROWS, "count(*)")
 
 
 @dataclass(frozen=True)
+class Quantile:
+    """One quantile. `sql`: the value that a row is put in order by, null where it is left out; `share`: 0 < p < 1."""
+
+    sql: str
+    share: float
+    discrete: bool = False
+
+
+@dataclass(frozen=True)
 class _Traced:
     """What an argument is made of: base columns, whether a condition keeps or drops it, see `Measure.made`."""
 
@@ -100,7 +115,41 @@ def measures_of(aggregate: exp.AggFunc, joined: Joined) -> tuple[Measure, ...]:
         case exp.Avg():
             base = _present([aggregate.this], kept)
             return (_measure(aggregate.this, joined, kept=kept), base)
+        case exp.Median() | exp.Quantile() | exp.PercentileCont() | exp.PercentileDisc():
+            quantile_of(aggregate, joined)
+            return (_present([aggregate.this], kept),)
     raise Unproven(f"{aggregate.sql_name().lower()} is not a sum, a count or a mean")
+
+
+def quantile_of(aggregate: exp.AggFunc, joined: Joined) -> Quantile:
+    """The quantile that an aggregate is, of one amount as it is or rounded row by row; else `Unproven`."""
+    if type(aggregate) not in QUANTILES:  # an approximate one is a kind of quantile to the parser
+        raise Unproven("A quantile of it is approximate, so who is behind it cannot be told", rule="quantiles")
+    share = exp.Literal.number("0.5") if isinstance(aggregate, exp.Median) else (
+        aggregate.args.get("quantile") or aggregate.args.get("expression")
+    )  # fmt: skip
+    if not isinstance(share, exp.Literal) or share.is_string or not 0 < float(share.name) < 1:
+        raise Unproven("The share of a quantile of it is no number between 0 and 1", rule="quantiles")
+    if len(set(_trace(_unrounded(aggregate.this), joined.sources).columns)) != 1:
+        raise Unproven("A quantile of it is not of one column", rule="quantiles")
+    kept = aggregate.parent.args["expression"].this if isinstance(aggregate.parent, exp.Filter) else None
+    value = aggregate.this if kept is None else _where(aggregate.this, kept)
+    return Quantile(text(value), float(share.name), isinstance(aggregate, exp.Quantile | exp.PercentileDisc))
+
+
+def _unrounded(node: exp.Expr) -> exp.Expr:
+    """The amount below what rounds or scales it by stated numbers."""
+    while True:
+        if isinstance(node, SCALED) and isinstance(node.expression, exp.Literal):
+            node = node.this
+        elif isinstance(node, SCALED) and isinstance(node.this, exp.Literal):
+            node = node.expression
+        elif isinstance(node, ROUNDED) and not any(
+            part.find(exp.Column) for name, part in node.args.items() if name != "this" and isinstance(part, exp.Expr)
+        ):
+            node = node.this
+        else:
+            return node
 
 
 def _count(count: exp.Count, joined: Joined, *, kept: exp.Expr | None) -> Measure:

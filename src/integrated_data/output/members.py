@@ -158,7 +158,7 @@ def _groups_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
         if measure.kind is Amounts.AMOUNT:
             low, high, flag = (f"lo{n}", f"hi{n}", f"fl{n}") if many else (f"m{n}", f"m{n}", f"m{n} = 0 OR m{n} = 1")
             columns.append(f"min({low}) AS l{n}, max({high}) AS h{n}, bool_and({flag}) AS i{n}")
-    provisional = _provisional_sql(shape, unit=unit, views=views)
+    provisional = provisional_sql(shape, unit=unit, views=views)
     joined = ""
     if provisional:
         columns.append("list(q.unit IS NULL) AS sure")
@@ -166,7 +166,7 @@ def _groups_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     return f"SELECT {', '.join(columns)} FROM __person AS p{joined} GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}"
 
 
-def _provisional_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
+def provisional_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     """Those whose every link in the tables is provisional; empty where no table tells.
 
     A provisional entity (seen in deliveries only) may be somebody who is counted already under another

@@ -29,8 +29,8 @@ PRINCIPLES = (
         "Handbook: outputs whose making is not understood are not safe",
     ),
     Principle(
-        "extremes", Outcome.REFUSE, "A largest, smallest or middle value is what one person or a few are worth.",
-        "ESSnet: maxima, minima and percentiles are unsafe",
+        "extremes", Outcome.REFUSE, "A largest or smallest value, or any picked one, is what one person is worth.",
+        "ESSnet: maxima and minima are unsafe",
     ),
     Principle(
         "secondary suppression", Outcome.WITHHOLD, "Withheld cells must not follow from totals.",

@@ -96,6 +96,21 @@ def degrees_of_freedom(cell: CellEvidence, limits: ReleaseLimits, *, parameters:
     return parameters > 0 and cell.people - parameters < limits.degrees_of_freedom
 
 
+def tail(cell: CellEvidence, limits: ReleaseLimits) -> bool:
+    """A quantile with fewer people than the minimum on one side of it: as good as the largest or the smallest."""
+    return any(min(q.lower, q.upper) < limits.minimum_people for q in cell.quantiles)
+
+
+def quantiles(cell: CellEvidence, limits: ReleaseLimits) -> bool:
+    """A quantile that fewer people than the minimum could move, or that all but a few people have."""
+    if minimum_people(cell, limits) or tail(cell, limits):  # withheld anyway
+        return False
+    return any(
+        min(q.before, q.after) < q.unsure + q.most * limits.minimum_people or q.others < limits.minimum_people
+        for q in cell.quantiles
+    )
+
+
 def negative_amounts(cell: CellEvidence, limits: ReleaseLimits) -> bool:  # noqa: ARG001 - rules share a shape
     """Amounts below zero: shares of a total mean little, so people look."""
     return any(m.negative for m in cell.measures)
@@ -151,6 +166,20 @@ CELL_RULES = (
         "p-ratio", p_ratio, lambda limits: f"the others make up at least {limits.p_ratio:.0%} of the largest",
         "The second-largest contributor can take its own value off the total and so estimate the largest.",
         "Hundepool (p % rule); ACRO: 0.10", limits=("p_ratio",),
+    ),
+    Rule(
+        "tail", tail, lambda limits: f"at least {limits.minimum_people} people on either side of a quantile",
+        "A quantile near the end of the order is as good as the largest or the smallest value.",
+        "ESSnet and Handbook: percentiles near the maximum or minimum are unsafe", limits=("minimum_people",),
+    ),
+    Rule(
+        "quantiles", quantiles,
+        lambda limits: f"the rows of {limits.minimum_people} people with the same value on either side, and "
+        f"{limits.minimum_people} people with another",
+        "A median is the amount of one person or two, unless so many share it that no few of them could move it: round "
+        "the amounts before they are put in order (output/quantiles.py proves it).",
+        "Handbook and ESSnet: percentiles; ONS: rounded, with people on both sides",
+        limits=("minimum_people",),
     ),
     Rule(
         "negative amounts", negative_amounts, lambda _: "no amount below zero, or people look",

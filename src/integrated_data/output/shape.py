@@ -14,7 +14,16 @@ from sqlglot import exp
 
 from integrated_data.model.output import Outcome, OutputColumn, Role, View
 from integrated_data.output.chosen import ANYBODY, Chosen, chosen
-from integrated_data.output.measures import EXTREMES, Amounts, Measure, check_together, measures_of
+from integrated_data.output.measures import (
+    EXTREMES,
+    QUANTILES,
+    Amounts,
+    Measure,
+    Quantile,
+    check_together,
+    measures_of,
+    quantile_of,
+)
 from integrated_data.output.people import Groups, Joined, Known, Rows, Source, joined_of, named
 from integrated_data.output.tree import (
     Unproven,
@@ -44,7 +53,8 @@ class Shape:
     class; `result`: the query as it is run for the output, a column `__total_<key>` (1: summed
     over) for each key added where there is more than one level; `parameters`: parameters
     estimated in each cell where the output states an interval, else 0; `sample`: whether the rows
-    are a survey's, so that a zero is a zero of the sample; `chosen`: how it chooses rows and names groups.
+    are a survey's, so that a zero is a zero of the sample; `chosen`: how it chooses rows and names groups;
+    `quantiles`: those that it shows.
     """
 
     tables: tuple[str, ...]
@@ -60,6 +70,7 @@ class Shape:
     parameters: int = 0
     sample: bool = False
     chosen: Chosen = ANYBODY
+    quantiles: tuple[Quantile, ...] = ()
 
     @property
     def base(self) -> str:
@@ -75,7 +86,7 @@ class Shape:
     @property
     def counted(self) -> tuple[int, ...]:
         """Counts that a reader knows: stated, left over from a figure whose others are, or in a share."""
-        figures = [set(c.measures) for c in self.columns if c.role is Role.FIGURE]
+        figures = [set(c.measures) for c in self.columns if c.role is Role.FIGURE and c.quantile is None]
         counts = {n for n, m in enumerate(self.measures) if m.counts}
         told = {c.plain for c in self.columns if c.plain is not None}
         while more := {n for f in figures for n in f - told if len(f - told) == 1}:
@@ -106,6 +117,7 @@ class Figures:
 
     joined: Joined
     measures: list[Measure] = field(default_factory=list)
+    quantiles: list[Quantile] = field(default_factory=list)
 
     def numbers(self, expression: exp.Expr) -> tuple[int, ...]:
         """Places of the measures behind an expression, added to the list where they are new."""
@@ -166,7 +178,7 @@ def _grouped(select: exp.Select, known: Known, *, result: exp.Select, tables: tu
         rows=text(rows).removeprefix("SELECT").strip(),
         units=tuple(text(joined.unit(n)) for n in classes),
         unit_columns=tuple(_unit_column(joined, n) for n in classes), result=text(result),
-        chosen=chosen(select, keys, known=known),
+        chosen=chosen(select, keys, known=known), quantiles=tuple(figures.quantiles),
     )  # fmt: skip
 
 
@@ -187,11 +199,23 @@ def _unit_column(joined: Joined, number: int) -> str:
 
 def _check_extremes(select: exp.Select) -> None:
     for aggregate in aggregates(select):
-        if isinstance(aggregate, EXTREMES):
+        if isinstance(aggregate, EXTREMES) or _reaches_end(aggregate):
             raise Unproven(
                 f"{aggregate.sql_name().lower()} shows what one person or a few are worth",
                 rule="extremes", outcome=Outcome.REFUSE,
             )  # fmt: skip
+        if isinstance(aggregate, QUANTILES) and any(c.name.endswith("_key") for c in aggregate.find_all(exp.Column)):
+            raise Unproven("A quantile of it is somebody's key", rule="identifiers", outcome=Outcome.REFUSE)
+
+
+def _reaches_end(aggregate: exp.AggFunc) -> bool:
+    """Whether it is a quantile that is the smallest or the largest value, or has one among its shares."""
+    if not isinstance(aggregate, QUANTILES):
+        return False
+    last = "this" if isinstance(aggregate.parent, exp.WithinGroup) else "expression"
+    share = aggregate.args.get("quantile") or aggregate.args.get(last)
+    literals = share.find_all(exp.Literal) if isinstance(share, exp.Expr) else ()
+    return any(not literal.is_string and not 0 < float(literal.name) < 1 for literal in literals)
 
 
 def _check_having(select: exp.Select, joined: Joined) -> None:
@@ -260,6 +284,8 @@ def _column(projection: exp.Expr, keys: list[str], *, figures: Figures) -> Outpu
     if not numbers:
         raise Unproven("A column of it is neither a key nor a figure")
     bare = value.this if isinstance(value, exp.Filter) else value
+    if any(value.find_all(*QUANTILES)):
+        return _quantile(name, bare, numbers=numbers, figures=figures)
     kinds = {figures.measures[n].kind for n in numbers}
     whole = isinstance(bare, exp.Count | exp.CountIf | exp.Sum)
     distinct = isinstance(bare, exp.Count) and isinstance(bare.this, exp.Distinct)
@@ -267,6 +293,16 @@ def _column(projection: exp.Expr, keys: list[str], *, figures: Figures) -> Outpu
         name, Role.FIGURE, measures=numbers, plain=numbers[0] if whole and not distinct else None,
         count=whole and kinds <= {Amounts.ROWS, Amounts.PRESENT, Amounts.INDICATOR},
     )  # fmt: skip
+
+
+def _quantile(name: str, bare: exp.Expr, *, numbers: tuple[int, ...], figures: Figures) -> OutputColumn:
+    if not isinstance(bare, QUANTILES):
+        raise Unproven("It computes with a quantile: round or scale the amounts inside it", rule="quantiles")
+    assert isinstance(bare, exp.AggFunc)
+    found = quantile_of(bare, figures.joined)
+    if found not in figures.quantiles:
+        figures.quantiles.append(found)
+    return OutputColumn(name, Role.FIGURE, measures=numbers, quantile=figures.quantiles.index(found))
 
 
 def _check_figure(node: exp.Expr) -> None:
@@ -328,6 +364,8 @@ def _again(projection: exp.Expr, held: Mapping[str, OutputColumn]) -> OutputColu
     behind = [held[c.name] for c in value.find_all(exp.Column) if c.name in held]
     if not behind or any(c.role is not Role.FIGURE for c in behind):
         raise Unproven("A column of it is neither a key nor a figure")
+    if any(c.quantile is not None for c in behind):
+        raise Unproven("It computes with a quantile: round or scale the amounts inside it", rule="quantiles")
     _check_rearranged(value)
     numbers = tuple(dict.fromkeys(n for c in behind for n in c.measures))
     return OutputColumn(name, Role.FIGURE, measures=numbers)

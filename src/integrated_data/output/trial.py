@@ -42,6 +42,8 @@ def regrouped(
     except Unproven:
         return None
     place = checked.shape.keys.index(key)
+    if shape.quantiles:  # not known from the people of the merged cells
+        return None
     if len(shape.keys) != len(checked.shape.keys) or shape.sets != checked.shape.sets:
         return None
     members = [_merged(held, place, names=names) for held in checked.members]
