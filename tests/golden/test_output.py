@@ -2,14 +2,8 @@
 
 import pytest
 
-from integrated_data.model.output import (
-    CellEvidence,
-    Close,
-    MeasureEvidence,
-    QuantileEvidence,
-    ReleaseLimits,
-    View,
-)
+from integrated_data.model.evidence import CellEvidence, Close, MeasureEvidence, QuantileEvidence
+from integrated_data.model.output import ReleaseLimits, View
 from integrated_data.output.check import shape_of
 from integrated_data.output.rules import broken
 from integrated_data.output.tree import Unproven

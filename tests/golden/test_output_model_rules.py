@@ -2,7 +2,8 @@
 
 import pytest
 
-from integrated_data.model.output import Cell, CellEvidence, MeasureEvidence, Outcome, ReleaseLimits
+from integrated_data.model.evidence import CellEvidence, MeasureEvidence
+from integrated_data.model.output import Cell, Outcome, ReleaseLimits
 from integrated_data.output.model_rules import MODEL_RULES, Model, model_findings
 from tests.access_side import Golden, goldens
 

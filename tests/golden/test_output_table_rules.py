@@ -2,7 +2,8 @@
 
 import pytest
 
-from integrated_data.model.output import Cell, CellEvidence, Outcome, OutputColumn, ReleaseLimits, Role
+from integrated_data.model.evidence import CellEvidence
+from integrated_data.model.output import Cell, Outcome, OutputColumn, ReleaseLimits, Role
 from integrated_data.output.chosen import Chosen
 from integrated_data.output.limits import strictest
 from integrated_data.output.rulebook import limit_rows, rule_rows

@@ -7,7 +7,8 @@ import pytest
 
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.output import Cell, CellEvidence, Part, ReleaseLimits, View
+from integrated_data.model.evidence import CellEvidence, Part
+from integrated_data.model.output import Cell, ReleaseLimits, View
 from integrated_data.output.check import shape_of
 from integrated_data.output.evidence import evidence as evidence_of
 from integrated_data.output.members import MANY_ROWS, members_sql, read

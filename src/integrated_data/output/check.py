@@ -8,14 +8,8 @@ import pyarrow as pa
 
 from integrated_data.model.errors import OutputRefusal, QueryRefusal
 from integrated_data.model.estimate import Estimate, Fit
-from integrated_data.model.output import (
-    Cell,
-    CellEvidence,
-    Finding,
-    MeasureEvidence,
-    ReleaseLimits,
-    View,
-)
+from integrated_data.model.evidence import CellEvidence, MeasureEvidence
+from integrated_data.model.output import Cell, Finding, ReleaseLimits, View
 from integrated_data.output import members as membership
 from integrated_data.output import table as tabular
 from integrated_data.output.estimators import prove_estimate, recognise

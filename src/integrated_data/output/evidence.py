@@ -11,15 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from integrated_data.model.output import (
-    MOST_TOP,
-    Cell,
-    CellEvidence,
-    Close,
-    MeasureEvidence,
-    Part,
-    ReleaseLimits,
-)
+from integrated_data.model.evidence import CellEvidence, Close, MeasureEvidence, Part
+from integrated_data.model.output import MOST_TOP, Cell, ReleaseLimits
 from integrated_data.output.measures import Amounts
 from integrated_data.output.members import Members
 from integrated_data.output.shape import Shape

@@ -10,7 +10,8 @@ confidentiality (2007): linear regressions are safe but for few degrees of freed
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from integrated_data.model.output import Cell, CellEvidence, Finding, Outcome, ReleaseLimits
+from integrated_data.model.evidence import CellEvidence
+from integrated_data.model.output import Cell, Finding, Outcome, ReleaseLimits
 from integrated_data.output.rules import broken
 
 #: Leverages above these: one to be looked at, and one to be avoided (Huber).

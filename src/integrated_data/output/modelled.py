@@ -17,7 +17,8 @@ from sqlglot.errors import SqlglotError
 
 from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.estimate import METADATA, Estimate, Estimator, Fit
-from integrated_data.model.output import Cell, CellEvidence, OutputColumn, ReleaseLimits, Role, View
+from integrated_data.model.evidence import CellEvidence
+from integrated_data.model.output import Cell, OutputColumn, ReleaseLimits, Role, View
 from integrated_data.output import members as membership
 from integrated_data.output.check import Checked, Run, check_proven, check_same_data, unproven
 from integrated_data.output.evidence import evidence

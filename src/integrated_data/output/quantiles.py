@@ -28,7 +28,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from integrated_data.model.output import Cell, CellEvidence, QuantileEvidence, View
+from integrated_data.model.evidence import CellEvidence, QuantileEvidence
+from integrated_data.model.output import Cell, View
 from integrated_data.output.measures import Quantile
 from integrated_data.output.members import provisional_sql
 from integrated_data.output.shape import Shape

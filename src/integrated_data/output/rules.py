@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from integrated_data.model.output import CellEvidence, MeasureEvidence, Outcome, ReleaseLimits
+from integrated_data.model.evidence import CellEvidence, MeasureEvidence
+from integrated_data.model.output import Outcome, ReleaseLimits
 
 
 @dataclass(frozen=True)

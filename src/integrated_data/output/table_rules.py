@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from integrated_data.model.output import Cell, CellEvidence, Finding, Outcome, ReleaseLimits, Role
+from integrated_data.model.evidence import CellEvidence
+from integrated_data.model.output import Cell, Finding, Outcome, ReleaseLimits, Role
 from integrated_data.output.chosen import ANYBODY, Chosen
 from integrated_data.output.table import Table, has_keys
 from integrated_data.output.wording import is_plain, names_somebody
