@@ -12,6 +12,7 @@ import cedarpy
 
 from integrated_data.model.access import AccessRequest, Person, World
 from integrated_data.model.agreement import Agreement
+from integrated_data.model.freezing import Frozen
 from tests.worlds import DATASETS, DAY, LAW
 
 POLICY = """
@@ -62,6 +63,8 @@ when {
 
 forbid (principal, action == Action::"use", resource) when { principal.suspended };
 forbid (principal, action == Action::"use", resource) when { resource.suspended };
+forbid (principal, action == Action::"use", resource) when { context.frozen.people.contains(principal) };
+forbid (principal, action == Action::"use", resource) when { context.frozen.datasets.contains(resource.dataset) };
 """
 POLICIES = cedarpy.PolicySet.from_str(POLICY)
 
@@ -134,6 +137,10 @@ def allows(request: AccessRequest, world: World) -> bool:
     context: dict[str, Any] = {
         "project": reference("Project", request.project), "day": day(DAY), "purpose": request.purpose.value,
         "keys": list(request.keys),
+        "frozen": {
+            "people": [reference("Person", f.subject) for f in world.frozen if f.kind is Frozen.PERSON],
+            "datasets": [f.subject for f in world.frozen if f.kind is Frozen.DATASET],
+        },
     }  # fmt: skip
     if any(p.id == request.project and p.request(used) for p in world.projects):
         context["application"] = reference("Application", f"{request.project}/{used}")

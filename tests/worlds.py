@@ -14,6 +14,7 @@ from integrated_data.model.access import (
     World,
 )
 from integrated_data.model.agreement import Agreement, Conditions, Law, LegalGateway, Licence, Purpose, Standing
+from integrated_data.model.freezing import Freeze, Frozen
 from integrated_data.model.shaping import Coarsening
 
 DAY = date(2026, 6, 15)
@@ -96,7 +97,14 @@ def random_case(dice: random.Random) -> tuple[AccessRequest, World]:
     if dice.random() < 0.03:
         people.pop(dice.choice(sorted(people)))
     projects = () if dice.random() < 0.03 else (project,)
-    return request, World(LAW, tuple(agreements), tuple(people.values()), projects, derived)
+    frozen = _frozen(dice) if dice.random() < 0.1 else ()
+    return request, World(LAW, tuple(agreements), tuple(people.values()), projects, derived, frozen)
+
+
+def _frozen(dice: random.Random) -> tuple[Freeze, ...]:
+    if dice.random() < 0.5:
+        return (Freeze(1, Frozen.PERSON, dice.choice(PEOPLE), "desk", "Lost", AT),)
+    return (Freeze(1, Frozen.DATASET, dice.choice(DATASETS), "desk", "Wrong", AT),)
 
 
 def _near(dice: random.Random) -> date:

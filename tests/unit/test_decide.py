@@ -34,7 +34,7 @@ def test_what_holds_is_allowed_with_every_reason_and_a_last_day() -> None:
     assert decision.allowed
     assert decision.agreements == ("A-1",)
     assert decision.until == date(2026, 11, 30)  # the project ends first
-    assert decision.policy_version == "4/Testland 1"
+    assert decision.policy_version == "5/Testland 1"
     others = {Rule.AGREEMENT, Rule.DERIVATION, Rule.LICENSED, Rule.COARSENED, Rule.APPROVER, Rule.APPROVALS}
     assert {r.rule for r in decision.reasons_for} == set(Rule) - others
 

@@ -12,6 +12,8 @@ def why_not(facts: Admission, *, production: bool) -> str:
         return "not on record"
     if facts.person.suspended:
         return "suspended"
+    if facts.frozen:
+        return "frozen"
     if not facts.person.roles:
         return "no role"
     if facts.organisation is None:

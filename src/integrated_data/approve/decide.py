@@ -14,10 +14,11 @@ from integrated_data.approve.findings import About, Case
 from integrated_data.approve.permit import agreements_for
 from integrated_data.model.access import AccessRequest, Decision, Project, ProjectState, Reason, Rule, World
 from integrated_data.model.agreement import Agreement, Conditions
+from integrated_data.model.freezing import Frozen
 from integrated_data.model.shaping import strictest
 
 #: Changes whenever a rule is added, removed or means something else.
-POLICY = "4"
+POLICY = "5"
 
 
 def decide(request: AccessRequest, world: World, *, at: datetime) -> Decision:
@@ -66,6 +67,12 @@ def _person_active(case: Case) -> Reason | None:
     if case.person.suspended:
         return about.fails("The person's access is suspended", "Lift the suspension of the person")
     return about.holds("The person is not suspended")
+
+
+def _person_not_frozen(case: Case) -> Reason:
+    about = About(Rule.PERSON_NOT_FROZEN, f"person {case.request.person}")
+    freeze = case.world.freeze(Frozen.PERSON, case.request.person)
+    return about.holds("The person is not frozen") if freeze is None else about.fails(freeze.told, freeze.change)
 
 
 def _project_known(case: Case) -> Reason:
@@ -131,6 +138,15 @@ def _dataset_applied_for(case: Case) -> Reason | None:
     return about.holds(f"Project {case.project.id} applied for the dataset")
 
 
+def _dataset_not_frozen(case: Case) -> Reason:
+    dataset = case.request.dataset or ""
+    about = About(Rule.DATASET_NOT_FROZEN, f"dataset {dataset}")
+    freeze = case.world.freeze(Frozen.DATASET, dataset, *case.world.origins(dataset)) if case.world.frozen else None
+    if freeze is None:
+        return about.holds("Neither the dataset nor what it is derived from is frozen")
+    return about.fails(freeze.told, freeze.change)
+
+
 def _columns_applied_for(case: Case) -> Reason | None:
     applied = case.project.request(case.request.dataset or "") if case.project is not None else None
     if case.project is None or applied is None:
@@ -148,11 +164,12 @@ _Rules = tuple[Callable[[Case], Reason | None], ...]
 
 #: Asked of every request, in order.
 RULES: _Rules = (
-    _person_known, _person_active, _project_known, _project_approved, _project_in_date, _on_team, _purpose,
+    _person_known, _person_active, _person_not_frozen, _project_known, _project_approved, _project_in_date, _on_team,
+    _purpose,
 )  # fmt: skip
 
 #: Asked of every request that names a dataset.
-DATASET_RULES: _Rules = (_dataset_applied_for, _columns_applied_for)
+DATASET_RULES: _Rules = (_dataset_applied_for, _dataset_not_frozen, _columns_applied_for)
 
 
 def decide_project(project: Project, world: World, *, at: datetime) -> Decision:

@@ -20,7 +20,7 @@ from integrated_data.approve import keyed
 from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, without_key
 from integrated_data.approve.coarsen import check_shape, column_sql, rows_sql
 from integrated_data.approve.keyed import SHOWN, Tokens
-from integrated_data.control import bodies, grants, projects
+from integrated_data.control import bodies, freezes, grants, projects
 from integrated_data.control.store import Store
 from integrated_data.engine import Engine
 from integrated_data.model.access import DatasetRequest, Grant, Project, ProjectState
@@ -106,6 +106,8 @@ def provision_all(
         held = {order.project: grants.active(connection, project=order.project) for order in orders}
         for order in orders:
             check_approved(projects.get_project(connection, order.project), order.request)
+            what = f"Nothing is provisioned for project {order.project}"
+            freezes.check(connection, what, datasets=(order.request.dataset,))
     opening, first = Lock(), not any(held.values())
 
     def make(order: Order) -> tuple[Grant, bool]:

@@ -39,6 +39,9 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.VERIFY: frozenset({_R, _P, _W}),
     Action.AUDIT: frozenset({_R}),
     Action.SEE_USES: frozenset({_R, _S, _W}),
+    Action.FREEZE: frozenset({_W, _P, _R}),  # whose, `approve/freezing.py` says
+    Action.THAW: frozenset({_W, _P}),
+    Action.SEE_FREEZES: frozenset({_W, _P, _C, _R}),
     Action.OPERATE: frozenset(),
 }
 
@@ -47,8 +50,11 @@ OF_PROJECT: frozenset[Action] = frozenset({Action.LOOK, Action.QUERY, Action.REQ
 
 #: What the account that runs the service may do on its machine in production, without a person's token.
 OPERATOR: frozenset[Action] = frozenset(
-    {Action.OPERATE, Action.ADMINISTER, Action.OWN_ACCOUNT, Action.VERIFY, Action.LOOK}
-)
+    {
+        Action.OPERATE, Action.ADMINISTER, Action.OWN_ACCOUNT, Action.VERIFY, Action.LOOK, Action.FREEZE,
+        Action.SEE_FREEZES,
+    }
+)  # fmt: skip
 
 
 def check_may(who: SignedIn, action: Action) -> None:

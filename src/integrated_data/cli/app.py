@@ -15,6 +15,7 @@ from integrated_data.cli import (
     auditor,
     checker,
     dissemination,
+    freezer,
     identity,
     ledger,
     operator,
@@ -48,6 +49,7 @@ for role in (
     dissemination,
     ledger,
     auditor,
+    freezer,
     shell,
     operator,
 ):

@@ -31,6 +31,9 @@ ACTIONS: Mapping[str, Action | None] = {
     "contract check": None,
     "contract infer": None,
     "deliver": Action.DELIVER,
+    "freeze dataset": Action.FREEZE,
+    "freeze list": Action.SEE_FREEZES,
+    "freeze person": Action.FREEZE,
     "ledger change-key": Action.OPERATE,
     "ledger expire": Action.OPERATE,
     "ledger keep": Action.OPERATE,
@@ -117,4 +120,6 @@ ACTIONS: Mapping[str, Action | None] = {
     "serve": Action.OPERATE,
     "shell": None,
     "sign-in": None,
+    "thaw dataset": Action.THAW,
+    "thaw person": Action.THAW,
 }

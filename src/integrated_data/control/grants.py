@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from integrated_data.control import bodies
+from integrated_data.control import bodies, freezes
 from integrated_data.control import tables as t
 from integrated_data.control.store import Store
 from integrated_data.model.access import Grant, GrantState
@@ -17,6 +17,8 @@ def activate(store: Store, first: Grant, *more: Grant, by: str) -> tuple[Grant, 
     with store.change(Event("grant.provisioned", by, f"project/{first.project}", _facts(first))) as change:
         if more:
             change.note(with_it=[_facts(grant) for grant in more])
+        datasets = [grant.dataset for grant in (first, *more)]
+        freezes.check(change.connection, f"Nothing is provisioned for project {first.project}", datasets=datasets)
         replaced: list[Grant] = []
         for grant in (first, *more):
             old = _active(change.connection, project=grant.project, dataset=grant.dataset)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from integrated_data.audit.chain import Record
-from integrated_data.control import bodies
+from integrated_data.control import bodies, freezes
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
 from integrated_data.model.errors import OutputRefusal
@@ -56,6 +56,7 @@ def put_request(store: Store, request: str, *, ask: Ask, sha256: str, datasets: 
     brought = tuple(sorted(file.name for file in ask.brought))
     body = _Body(ask.title, ask.purpose, ask.queries, tuple(facts["datasets"]), brought=brought)
     with store.change(Event("output.requested", ask.person, _subject(request), facts)) as change:
+        _check_not_frozen(change, request, datasets=body.datasets, person=ask.person)
         known = _find(change.connection, request)
         if known is not None:
             _move(change, request, to=OutputState.REQUESTED)
@@ -185,6 +186,7 @@ def put_release(
             raise OutputRefusal(f"Request {request.id} has changed since it was checked", next_step="Check it again")
         gone = left(change.connection)
         guard(replace(now, seen=tuple(r.request for r, n in gone if n <= now.compared)), [r for r, _ in gone])
+        _check_not_frozen(change, request.id, datasets=now.datasets, person=now.person)
         _move(change, request.id, to=OutputState.RELEASED)
         body = {
             "title": request.title, "project": request.project, "datasets": list(request.datasets),
@@ -276,6 +278,9 @@ def _last(connection: sa.Connection, seen: Sequence[str]) -> int:
 
 
 _NUMBERS = (t.output_release.c.number, t.ledger_import.c.number)
+def _check_not_frozen(change: Change, request: str, *, datasets: Sequence[str], person: str) -> None:
+    what = f"Nothing of request {request} leaves now"
+    freezes.check(change.connection, what, datasets=datasets, people=(person,), refused=OutputRefusal)
 
 
 def _subject(request: str) -> str:

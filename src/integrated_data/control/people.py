@@ -11,6 +11,7 @@ from integrated_data.control.store import Store
 from integrated_data.model.access import Person
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
+from integrated_data.model.freezing import Frozen
 from integrated_data.model.people import Organisation
 from integrated_data.model.signing_in import Admission, OperatingProcedures
 
@@ -73,7 +74,7 @@ def admission(connection: sa.Connection, person: str) -> Admission:
     row = connection.execute(_ADMISSION, {"person": person}).one()
     known = None if row.known is None else bodies.read(Person, row.known, what="person")
     organisation = None if row.its is None else bodies.read(Organisation, row.its, what="organisation")
-    return Admission(known, organisation, row.version, row.accepted is not None)
+    return Admission(known, organisation, row.version, row.accepted is not None, row.frozen is not None)
 
 
 def _admission() -> sa.Select[Any]:
@@ -81,9 +82,13 @@ def _admission() -> sa.Select[Any]:
     newest = sa.select(t.procedures.c.version).order_by(t.procedures.c.number.desc()).limit(1).subquery()
     of_it = t.organisation.c.name == t.person.c.body["organisation"].as_string()
     accepted = (t.acceptance.c.person == asked.c.person) & (t.acceptance.c.version == newest.c.version)
+    f = t.freeze.c
+    frozen = sa.select(f.number).where(
+        f.kind == Frozen.PERSON.value, f.subject == asked.c.person, f.thawed_at.is_(None)
+    )
     return sa.select(
         t.person.c.body.label("known"), t.organisation.c.body.label("its"), newest.c.version,
-        t.acceptance.c.at.label("accepted"),
+        t.acceptance.c.at.label("accepted"), frozen.limit(1).correlate(asked).scalar_subquery().label("frozen"),
     ).select_from(
         asked.outerjoin(t.person, t.person.c.id == asked.c.person).outerjoin(t.organisation, of_it)
         .outerjoin(newest, sa.true()).outerjoin(t.acceptance, accepted)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from integrated_data.control import bodies, frameworks, releases
+from integrated_data.control import bodies, frameworks, freezes, releases
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
 from integrated_data.model.access import PROJECT_MOVES, Decision, Person, Project, ProjectState, World
@@ -138,7 +138,8 @@ def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> 
     agreed = tuple(_read_agreements(connection, bearing))
     rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
     known = tuple(bodies.read(Person, b, what="person") for b in rows)
-    return World(law, agreed, known, tuple(found), tuple(sorted(derived.items())))
+    frozen = freezes.standing(connection)
+    return World(law, agreed, known, tuple(found), tuple(sorted(derived.items())), frozen)
 
 
 def with_person(connection: sa.Connection, facts: World, *, person: str) -> World:

@@ -51,6 +51,12 @@ def end(store: Store, query: str, *, state: QueryState, body: dict[str, Any]) ->
         )
 
 
+def running(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Queries that run now, oldest first; one whose gateway died is among them."""
+    found = sa.select(t.query).where(t.query.c.state == QueryState.RUNNING.value).order_by(t.query.c.at)
+    return [dict(row) for row in connection.execute(found).mappings()]
+
+
 def get(connection: sa.Connection, query: str) -> dict[str, Any]:
     """One query: id, project, person, state, body, at; refuses when there is none."""
     row = connection.execute(sa.select(t.query).where(t.query.c.id == query)).mappings().first()

@@ -343,3 +343,16 @@ output_edition = Table(
     Column("body", JSON, nullable=False),  # releases it is about, reason, uncertainty
     Column("at", String(32), nullable=False),
 )  # fmt: skip
+
+freeze = Table(
+    "freeze", METADATA,  # stands while nobody thawed it
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),  # dataset, person
+    Column("subject", String(128), nullable=False, index=True),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("thawed_by", String(128), nullable=True),
+    Column("thawed_at", String(32), nullable=True),
+    Column("thaw_reason", Text, nullable=True),
+)  # fmt: skip

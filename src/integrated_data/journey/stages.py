@@ -10,7 +10,7 @@ from integrated_data.acquire.infer import infer
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
-from integrated_data.control import deliveries, releases
+from integrated_data.control import deliveries, freezes, releases
 from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
@@ -19,6 +19,7 @@ from integrated_data.journey import checking, linking
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import LoadState, Tally
+from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind
 from integrated_data.publish.catalogue import Published, entry
 from integrated_data.validate import judge
@@ -172,6 +173,8 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         made["rows"] += base.rows
 
     def write(change: Change) -> None:
+        what = f"Dataset {contract.dataset} is not published"
+        freezes.check(change.connection, what, datasets=(contract.dataset,), refused=DeliveryRefusal)
         release = releases.name_snapshot(
             change, dataset=contract.dataset, delivery=load.delivery.id, snapshot=snapshot, entry=made
         )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from integrated_data.model.agreement import Agreement, Conditions, Law, Purpose, Standing
 from integrated_data.model.approval import Risk
+from integrated_data.model.freezing import Freeze, Frozen
 from integrated_data.model.output import ReleaseLimits
 from integrated_data.model.people import Role
 from integrated_data.model.shaping import Coarsening, RowFilter, Window
@@ -156,7 +157,8 @@ class AccessRequest:
 class World:
     """The facts a decision rests on; what is not here does not exist.
 
-    `derived`: datasets that the service makes, each with the datasets it makes them from.
+    `derived`: datasets that the service makes, each with the datasets it makes them from. `frozen`: what
+    nothing is done with now.
     """
 
     law: Law
@@ -164,6 +166,7 @@ class World:
     people: tuple[Person, ...] = ()
     projects: tuple[Project, ...] = ()
     derived: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    frozen: tuple[Freeze, ...] = ()
 
     def origins(self, dataset: str) -> tuple[str, ...]:
         """Everything a dataset is derived from, near or far, each once; none for one that is delivered."""
@@ -187,6 +190,10 @@ class World:
     def agreements_on(self, dataset: str) -> tuple[Agreement, ...]:
         """Agreements on a dataset, in the order on record."""
         return self._agreements.get(dataset, ())
+
+    def freeze(self, kind: Frozen, *subjects: str) -> Freeze | None:
+        """The first freeze that stands on one of these, or None."""
+        return next((f for f in self.frozen if f.kind is kind and f.subject in subjects), None)
 
     @cached_property
     def _people(self) -> dict[str, Person]:
@@ -213,12 +220,14 @@ class Rule(StrEnum):
 
     PERSON_KNOWN = "person known"
     PERSON_ACTIVE = "person not suspended"
+    PERSON_NOT_FROZEN = "person not frozen"
     PROJECT_KNOWN = "project known"
     PROJECT_APPROVED = "project approved"
     PROJECT_IN_DATE = "project in date"
     ON_TEAM = "person on the team"
     PURPOSE = "purpose is the project's"
     DATASET_APPLIED_FOR = "dataset applied for"
+    DATASET_NOT_FROZEN = "dataset not frozen"
     COARSENED = "values can be coarsened as agreed"
     COLUMNS_APPLIED_FOR = "columns applied for"
     DERIVATION = "dataset not derived from itself"

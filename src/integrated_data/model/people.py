@@ -42,6 +42,9 @@ class Action(StrEnum):
     VERIFY = "verify the audit chain"
     AUDIT = "ask who did what"
     SEE_USES = "see every use of data"
+    FREEZE = "freeze datasets and people"
+    THAW = "thaw what is frozen"
+    SEE_FREEZES = "see what is frozen"
     OPERATE = "run the installation"
 
 

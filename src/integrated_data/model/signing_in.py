@@ -72,3 +72,4 @@ class Admission:
     organisation: Organisation | None
     procedures: str | None
     accepted: bool
+    frozen: bool = False

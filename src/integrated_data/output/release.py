@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from integrated_data.control import lanes, outputs
+from integrated_data.control import freezes, lanes, outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Lane, OutputRequest, OutputState, Release
@@ -66,6 +66,9 @@ def fetch(store: Store, *, request: str, actor: str, folder: Path) -> dict[str, 
     """The released files, for somebody who copies them out; who did is on record, for the day it is revoked."""
     with store.read() as connection:
         known = outputs.get_request(connection, request)
+        what = f"Request {request} is not copied out now"
+        people = (known.person, actor)
+        freezes.check(connection, what, datasets=known.datasets, people=people, refused=OutputRefusal)
     if known.state is not OutputState.RELEASED:
         raise OutputRefusal(
             f"Request {request} is {known.state.value.replace('_', ' ')}, not released",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.approve import agree, provision
-from integrated_data.control import bodies, frameworks, grants, projects
+from integrated_data.control import bodies, frameworks, freezes, grants, projects
 from integrated_data.control.store import Store
 from integrated_data.model.access import ProjectState
 from integrated_data.model.agreement import Agreement, Annex, Framework, Law
@@ -74,12 +74,17 @@ def _notes(made: Agreement, others: list[Agreement], *, today: date) -> list[str
 
 
 def check_loading(store: Store, dataset: str, *, by: str) -> None:
-    """Refuse to load a dataset, before a byte of it is taken, when every agreement on it has ended or is suspended.
+    """Refuse to load a dataset, before a byte of it is taken.
 
-    A dataset on which nobody agreed yet may be loaded: nothing of it can be used.
+    That is when it or who acts is frozen, or every agreement on it has ended or is suspended. A dataset on which nobody
+    agreed yet may be loaded: nothing of it can be used.
     """
     with store.read() as connection:
         agreed = projects.agreements(connection, dataset)
+        freeze = freezes.against(connection, datasets=(dataset,), people=(by,))
+    if freeze is not None:
+        store.record(Event("delivery.stopped", by, f"dataset/{dataset}", {"reason": freeze.told}))
+        raise DeliveryRefusal(f"Nothing of dataset {dataset} is loaded", why=freeze.told, next_step=freeze.change)
     reason = agree.loading_stopped(agreed, store.now().date())
     if reason:
         store.record(Event("delivery.stopped", by, f"dataset/{dataset}", {"reason": reason}))

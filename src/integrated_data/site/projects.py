@@ -6,7 +6,7 @@ from typing import Any
 from integrated_data.approve import apply, provision
 from integrated_data.approve.coarsen import check_shape
 from integrated_data.approve.permit import coarsening
-from integrated_data.control import grants, projects, releases
+from integrated_data.control import freezes, grants, projects, releases
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.journey import resolving
 from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, ProjectState, Rule
@@ -26,6 +26,7 @@ def decide_and_provision(
     What cannot be provisioned is not decided: a project is approved with its views or not at all.
     """
     if not refuse:
+        _check_not_frozen(site, project)
         _check_published(site, project)
     decision = apply.decide(site.store, project, law=law_of(site.places), by=by, refuse=refuse)
     if any(reason.rule is Rule.APPROVALS for reason in decision.reasons_against):
@@ -38,6 +39,19 @@ def decide_and_provision(
     if approved.is_programme:
         return decision, []
     return decision, [cost(grant) for grant in provision_project(site, approved, requests=approved.datasets, by=by)]
+
+
+def _check_not_frozen(site: LoadingSite, project: str) -> None:
+    """Refuse to decide while a dataset or a member is frozen: a refusal would take away what others hold."""
+    with site.store.read() as connection:
+        asking = projects.get_project(connection, project)
+        datasets = [r.dataset for r in asking.datasets]
+        freezes.check(connection, f"Project {project} is not decided now", datasets=datasets, people=asking.team)
+
+
+def _frozen(site: LoadingSite, dataset: str) -> bool:
+    with site.store.read() as connection:
+        return freezes.against(connection, datasets=(dataset,)) is not None
 
 
 def _check_published(site: LoadingSite, project: str) -> None:
@@ -105,6 +119,8 @@ def refresh(site: LoadingSite, dataset: str, *, by: str) -> list[dict[str, Any]]
         renewals = provision.renewals(site.store, dataset, release=release.id)
         held = [(projects.get_project(connection, project), request) for project, request in renewals]
     done: list[dict[str, Any]] = []
+    if held and _frozen(site, dataset):
+        return [{"project": p.id, "dataset": dataset, "kept": "the dataset is frozen"} for p, _ in held]
     for project, request in held:
         order = _order(site, project, request=request, generation=generation_of(site, project.id))
         if resolving.kept_back(site.seats, project, found=order.answers):
@@ -127,7 +143,7 @@ def reshape(site: LoadingSite, *, by: str) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for grant in held:
         project, request = known[grant.project], known[grant.project].request(grant.dataset)
-        if project.state is not ProjectState.APPROVED or request is None:
+        if project.state is not ProjectState.APPROVED or request is None or _frozen(site, grant.dataset):
             continue
         asked = _coarsening(site, project, dataset=grant.dataset)
         if {c: rule for c, rule in asked.items() if c in request.columns} != grant.coarsen:

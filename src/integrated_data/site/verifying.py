@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from integrated_data.control import freezes, outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import OutputState
@@ -14,7 +15,11 @@ from integrated_data.site.places import Places, signing_key
 
 
 def crate(places: Places, store: Store, *, request: str) -> Path:
-    """The signed archive of a release: a Five Safes RO-Crate that anybody can verify."""
+    """The signed archive of a release: a Five Safes RO-Crate that anybody can verify; refused while it is frozen."""
+    with store.read() as connection:
+        known = outputs.get_request(connection, request)
+        what = f"Request {request} is not copied out now"
+        freezes.check(connection, what, datasets=known.datasets, people=(known.person,), refused=OutputRefusal)
     return crates.crate(store, request=request, folder=places.outputs, key=signing_key(places))
 
 
