@@ -6,14 +6,18 @@ a project or an output that the facts do not name. A table's name in SQL is its 
 underscores for hyphens.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from integrated_data.audit.chain import Record
 
 #: Events by which something of a dataset was read, asked to leave or left.
 USES = ("query.done", "query.failed", "output.requested", "output.released")
+
+#: What the owner of a dataset sees: uses, queries whose end is not on record, and copies of files that left.
+SEEN = (*USES, "query.started", "output.fetched")
 
 #: Events that decide whether a project may go on.
 DECISIONS = ("project.approved", "project.refused", "project.closed")
@@ -34,6 +38,27 @@ class Use:
     subject: str
     datasets: tuple[str, ...]
     decision: int | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One use as the owner of the data sees it: `datasets` and `columns` (as `dataset.column`) of theirs alone.
+
+    `rows`: how many came out, None where that is not known; `queries`: their ids; `decision`: as of a `Use`;
+    `agreements`: those that permitted it.
+    """
+
+    number: int
+    at: str
+    action: str
+    actor: str
+    project: str
+    datasets: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: int | None
+    queries: tuple[str, ...]
+    decision: int | None
+    agreements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +102,29 @@ def uses(records: Iterable[Record]) -> list[Use]:
     return found
 
 
+def seen_by_owner(
+    records: Iterable[Record], datasets: Iterable[str], *, since: date | None = None, until: date | None = None
+) -> list[Seen]:
+    """Every use of some datasets, oldest first; from one day to another (UTC), of which both count.
+
+    What a request or a release holds is told by its queries. A query that began and whose end is not on record
+    counts too: how many rows it gave is not known.
+    """
+    own = {_sql_name(d): d for d in datasets}
+    story, found = _Story(), dict[int, Seen]()
+    for record in records:
+        story.goes_on(record)
+        begun = story.ended(record)
+        if begun is not None:
+            found.pop(begun, None)
+        if record.action in SEEN:
+            seen = story.seen(record, own)
+            if seen.datasets:
+                found[seen.number] = seen
+    first, last = str(since or ""), str(until or "9999")
+    return [seen for seen in found.values() if first <= seen.at[:10] <= last]
+
+
 def what_left(records: Iterable[Record], *, dataset: str | None = None, project: str | None = None) -> list[Departure]:
     """Every output that left, of a dataset, of a project or of all, oldest first."""
     decided: dict[str, int] = {}
@@ -112,6 +160,54 @@ def under_which_decision(records: Iterable[Record], number: int) -> Record | Non
         if record.action in DECISIONS:
             seen[_project(record)] = record
     return None
+
+
+@dataclass
+class _Story:
+    """What was written so far that later records lean on: decisions, what queries read, what outputs hold."""
+
+    decided: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def goes_on(self, record: Record) -> None:
+        """Take in one record."""
+        if record.action in DECISIONS:
+            self.decided[_project(record)] = record.number
+        elif record.action.startswith("query."):
+            self.asked[str(record.facts.get("query"))] = record.facts
+        elif record.action in ("output.requested", "output.released"):
+            self.outputs[record.subject] = record.facts
+
+    def ended(self, record: Record) -> int | None:
+        """The number of the record with which a query began that ends with this one."""
+        query = str(record.facts.get("query"))
+        if record.action == "query.started":
+            self.begun[query] = record.number
+            return None
+        return self.begun.pop(query, None) if record.action.startswith("query.") else None
+
+    def seen(self, record: Record, own: Mapping[str, str]) -> Seen:
+        """A use as the owner of some datasets sees it; it may name none of them."""
+        facts = self.outputs.get(record.subject, record.facts)
+        queries = tuple(map(str, facts.get("queries") or ([facts["query"]] if "query" in facts else [])))
+        reads = [self.asked[q] for q in queries if q in self.asked]
+        columns = {
+            f"{own[_sql_name(view)]}.{column}"
+            for read in reads
+            for view, named in (read.get("columns") or {}).items()
+            if _sql_name(view) in own
+            for column in named
+        }
+        agreements = {a for read in reads for a in (read.get("decision") or {}).get("agreements", ())}
+        project = str(facts["project"]) if "project" in facts else _project(record)
+        return Seen(
+            record.number, record.at, record.action, record.actor, project,
+            tuple(own[_sql_name(d)] for d in _datasets(dict(facts)) if _sql_name(d) in own),
+            tuple(sorted(columns)), record.facts.get("rows"), queries, self.decided.get(project),
+            tuple(sorted(agreements)),
+        )  # fmt: skip
 
 
 def _departure(record: Record, votes: dict[str, str], *, decided: dict[str, int]) -> Departure:

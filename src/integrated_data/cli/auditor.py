@@ -1,5 +1,7 @@
 """What an auditor does: verify the chain, ask who did what."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +43,35 @@ def used(
     with opened_store(call.home) as (_, store):
         found = auditing.who_used(store, dataset, acting=call.acting)
     shown.table([vars(use) for use in found], title=f"Uses of {dataset}", json_out=call.json)
+
+
+@dataclass(frozen=True)
+class Period:
+    """From which day to which; both count (UTC)."""
+
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC).")] = None
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC).")] = None
+
+
+@audit.command()
+@taking
+def uses(
+    *,
+    organisation: Annotated[str | None, typer.Option(help="Whose data; else of who asks.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="One of their datasets; else all.")] = None,
+    period: Period,
+    call: Call,
+) -> None:
+    """Every use of an organisation's data, for its own people: who, what SQL, columns, rows, when, which decision."""
+    since, until = (day.date() if day is not None else None for day in (period.since, period.until))
+    asked = auditing.OwnerQuestion(organisation, dataset, since, until)
+    with opened_store(call.home) as (_, store):
+        found = auditing.uses_of_owner(store, asked, acting=call.acting)
+    if call.json:
+        shown.table(found, title="Uses", json_out=True)
+        return
+    rows = [{k: "; ".join(v) if isinstance(v, (list, tuple)) else v for k, v in one.items()} for one in found]
+    shown.table(rows, title="Uses of the organisation's data")
 
 
 @audit.command()

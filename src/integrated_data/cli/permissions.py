@@ -15,6 +15,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "agreement show": Action.SEE_PROJECTS,
     "audit verify": Action.VERIFY,
     "audit used": Action.SEE_USES,
+    "audit uses": Action.SEE_USES,
     "audit left": Action.SEE_USES,
     "audit decision": Action.AUDIT,
     "bench": None,

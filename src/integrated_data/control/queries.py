@@ -1,5 +1,6 @@
 """What the store knows of queries: who asked what, under which decision, and what became of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,6 +56,14 @@ def running(connection: sa.Connection) -> list[dict[str, Any]]:
     """Queries that run now, oldest first; one whose gateway died is among them."""
     found = sa.select(t.query).where(t.query.c.state == QueryState.RUNNING.value).order_by(t.query.c.at)
     return [dict(row) for row in connection.execute(found).mappings()]
+
+
+def texts(connection: sa.Connection, wanted: Iterable[str]) -> dict[str, str]:
+    """The SQL of queries, by their ids; those that are not on record are left out."""
+    found = sa.select(t.query.c.id, t.query.c.body["sql"].as_string().label("sql"))
+    ids = sorted(set(wanted))
+    parts = [ids[at : at + 500] for at in range(0, len(ids), 500)]
+    return {row.id: row.sql for part in parts for row in connection.execute(found.where(t.query.c.id.in_(part)))}
 
 
 def get(connection: sa.Connection, query: str) -> dict[str, Any]:

@@ -109,6 +109,15 @@ def derived_from(connection: sa.Connection, dataset: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def reach(connection: sa.Connection, datasets: Iterable[str]) -> set[str]:
+    """Some datasets, and everything that is derived from one of them, near or far."""
+    made = {r.dataset: set(r.entry.get("derived_from", ())) for r in all_current(connection)}
+    found = set(datasets)
+    while more := {d for d, of in made.items() if of & found} - found:
+        found |= more
+    return found
+
+
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()

@@ -3,15 +3,16 @@
 import json
 import os
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from integrated_data.approve import roles
 from integrated_data.audit import heads as signed_heads
 from integrated_data.audit import questions
 from integrated_data.audit.chain import Record
-from integrated_data.control import heads, projects
+from integrated_data.control import heads, projects, queries, releases
 from integrated_data.control.store import Store, records
-from integrated_data.model.errors import AuditRefusal
+from integrated_data.model.errors import AbsentRefusal, AuditRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.output import crates
 from integrated_data.output import release as releasing
@@ -105,6 +106,45 @@ def who_used(store: Store, dataset: str, *, acting: Acting) -> list[questions.Us
     note(store, f"dataset/{dataset}", question="used", acting=acting)
     with store.read() as connection:
         return questions.who_used(records(connection), dataset)
+
+
+@dataclass(frozen=True)
+class OwnerQuestion:
+    """Whose data a question is about (None: of who asks), one dataset or all, and from which day to which."""
+
+    organisation: str | None = None
+    dataset: str | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+def uses_of_owner(store: Store, asked: OwnerQuestion, *, acting: Acting) -> list[dict[str, Any]]:
+    """Every use of an organisation's data, with the SQL, for its own people and auditors; the question is on record.
+
+    What the service derives from their data is theirs too. Queries may read others' data beside theirs: of those
+    the text tells, the columns do not.
+    """
+    with store.read() as connection:
+        own = None if acting.signed_in is None else projects.get_person(connection, acting.actor).organisation
+        owner = asked.organisation or own
+        if owner is None:
+            raise UsageRefusal("It is not said whose data is meant", next_step="Add --organisation NAME")
+        if acting.signed_in is not None:
+            roles.check_sees_uses(acting.signed_in, own or "", owners={owner})
+        theirs = {a.dataset for a in projects.agreements(connection) if a.owner == owner}
+        theirs |= {r.dataset for r in releases.all_current(connection) if r.entry["owner"] == owner}
+        theirs = releases.reach(connection, theirs)
+    wanted = theirs if asked.dataset is None else theirs & {asked.dataset}
+    if not wanted:
+        raise AbsentRefusal(
+            f"{owner} owns no such dataset" if asked.dataset else f"{owner} owns no dataset",
+            next_step="See who owns what: ids catalogue search",
+        )
+    _note(store, f"organisation/{owner}", question="uses", acting=acting)
+    with store.read() as connection:
+        seen = questions.seen_by_owner(records(connection), wanted, since=asked.since, until=asked.until)
+        texts = queries.texts(connection, (q for one in seen for q in one.queries))
+    return [{**vars(one), "sql": [texts[q] for q in one.queries if q in texts]} for one in seen]
 
 
 def what_left(store: Store, about: About, *, acting: Acting) -> list[questions.Departure]:

@@ -97,7 +97,7 @@ def _same(other: Person, known: Person) -> bool:
 
 
 def _of_dataset(connection: sa.Connection, dataset: str) -> dict[str, Any]:
-    reach = _reach(connection, dataset)
+    reach = releases.reach(connection, (dataset,))
     views = {(g.project, g.view): g.dataset for g in grants.active(connection)}
     named = {d.replace("-", "_").lower() for d in reach}
 
@@ -165,15 +165,6 @@ def _output(request: OutputRequest) -> dict[str, Any]:
     return {
         "output": request.id, "project": request.project, "person": request.person, "state": request.state.value,
     }  # fmt: skip
-
-
-def _reach(connection: sa.Connection, dataset: str) -> set[str]:
-    """A dataset, and everything that is derived from it, near or far."""
-    made = {r.dataset: set(r.entry.get("derived_from", ())) for r in releases.all_current(connection)}
-    reach = {dataset}
-    while more := {d for d, of in made.items() if of & reach} - reach:
-        reach |= more
-    return reach
 
 
 def _stopped(store: Store, running: list[str]) -> list[str]:
