@@ -278,6 +278,8 @@ def _last(connection: sa.Connection, seen: Sequence[str]) -> int:
 
 
 _NUMBERS = (t.output_release.c.number, t.ledger_import.c.number)
+
+
 def _check_not_frozen(change: Change, request: str, *, datasets: Sequence[str], person: str) -> None:
     what = f"Nothing of request {request} leaves now"
     freezes.check(change.connection, what, datasets=datasets, people=(person,), refused=OutputRefusal)

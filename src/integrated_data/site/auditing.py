@@ -140,7 +140,7 @@ def uses_of_owner(store: Store, asked: OwnerQuestion, *, acting: Acting) -> list
             f"{owner} owns no such dataset" if asked.dataset else f"{owner} owns no dataset",
             next_step="See who owns what: ids catalogue search",
         )
-    _note(store, f"organisation/{owner}", question="uses", acting=acting)
+    note(store, f"organisation/{owner}", question="uses", acting=acting)
     with store.read() as connection:
         seen = questions.seen_by_owner(records(connection), wanted, since=asked.since, until=asked.until)
         texts = queries.texts(connection, (q for one in seen for q in one.queries))
