@@ -59,7 +59,7 @@ def test_what_runs_stops_and_who_and_what_is_affected_is_on_record(made: House, 
     store = made.place.store
     with open_http(made) as url, made.client(url) as ada:
         query = running(made, ada)
-        told = freeze(store, kind, name, reason="A leak is suspected", acting=DESK)
+        told = freeze(store, kind, name=name, reason="A leak is suspected", acting=DESK)
         with store.read() as connection:
             kept = queries.get(connection, query)
             events = list(records(connection))
@@ -76,7 +76,7 @@ def test_what_runs_stops_and_who_and_what_is_affected_is_on_record(made: House, 
 
 def test_a_frozen_dataset_is_refused_and_others_are_not_until_it_is_thawed(made: House) -> None:
     place = made.place
-    freeze(place.store, Frozen.DATASET, "pay", reason="Wrong year", acting=DESK)
+    freeze(place.store, Frozen.DATASET, name="pay", reason="Wrong year", acting=DESK)
     refused = place.ask("SELECT sum(income) AS n FROM pay").refusal
     assert "Dataset pay is frozen since 2026-06-15 12:00 UTC (freeze 1)" in str(refused)
     assert "ids thaw dataset pay" in str(refused)
@@ -86,14 +86,14 @@ def test_a_frozen_dataset_is_refused_and_others_are_not_until_it_is_thawed(made:
     with pytest.raises(AgreementRefusal, match="Nothing is provisioned for project P-1"):
         place.provision("P-1", pay)
     with pytest.raises(AgreementRefusal, match="frozen already"):
-        freeze(place.store, Frozen.DATASET, "pay", reason="Again", acting=DESK)
-    thaw(place.store, Frozen.DATASET, "pay", reason="Right after all", acting=DESK)
+        freeze(place.store, Frozen.DATASET, name="pay", reason="Again", acting=DESK)
+    thaw(place.store, Frozen.DATASET, name="pay", reason="Right after all", acting=DESK)
     assert place.ask("SELECT sum(income) AS n FROM pay").refusal is None
     with place.store.read() as connection:
         (past,) = freezes.history(connection)
     assert (past["thawed_by"], past["thaw_reason"]) == ("system:desk", "Right after all")
     with pytest.raises(AgreementRefusal, match="is not frozen"):
-        thaw(place.store, Frozen.DATASET, "pay", reason="Again", acting=DESK)
+        thaw(place.store, Frozen.DATASET, name="pay", reason="Again", acting=DESK)
 
 
 def test_a_frozen_person_is_out_under_every_account_and_comes_in_again(made: House) -> None:
@@ -104,20 +104,20 @@ def test_a_frozen_person_is_out_under_every_account_and_comes_in_again(made: Hou
     with open_http(made) as url, made.client(url) as ada, made.client(url, "ben", project="P-2") as other:
         asked = {"sql": "SELECT count(*) AS n FROM pay"}
         assert ada.post("/v1/queries", json=asked).status_code == 200
-        told = freeze(store, Frozen.PERSON, "ada", reason="Account lost", acting=DESK)
+        told = freeze(store, Frozen.PERSON, name="ada", reason="Account lost", acting=DESK)
         assert told["accounts"] == ["ada", "ben"]
         assert {who.post("/v1/queries", json=asked).status_code for who in (ada, other)} == {401}
         assert "access of ada is frozen" in str(made.place.ask("SELECT 1 AS n FROM pay").refusal)
-        thaw(store, Frozen.PERSON, "ada", reason="Account safe", acting=DESK)
+        thaw(store, Frozen.PERSON, name="ada", reason="Account safe", acting=DESK)
         assert {who.post("/v1/queries", json=asked).status_code for who in (ada, other)} == {200}
 
 
 @pytest.mark.parametrize(("kind", "what"), [(Frozen.DATASET, "dataset"), (Frozen.PERSON, "person")])
 def test_a_slip_in_the_name_does_not_look_like_a_freeze(made: House, kind: Frozen, what: str) -> None:
     with pytest.raises(AgreementRefusal, match=f"There is no {what} nobody"):
-        freeze(made.place.store, kind, "nobody", reason="Haste", acting=DESK)
+        freeze(made.place.store, kind, name="nobody", reason="Haste", acting=DESK)
     with pytest.raises(AgreementRefusal, match="No reason"):
-        freeze(made.place.store, Frozen.DATASET, "pay", reason=" ", acting=DESK)
+        freeze(made.place.store, Frozen.DATASET, name="pay", reason=" ", acting=DESK)
 
 
 def test_loads_and_decisions_are_refused_and_nothing_is_taken_away(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_loads_and_decisions_are_refused_and_nothing_is_taken_away(tmp_path: Pat
         project = PROJECT.replace("ends: 2027-12-31", f"ends: {until}")
         projects.add_project(site.store, apply.read_project(project), by="ada")
         assert decide_and_provision(site, "P-1", by="panel")[0].allowed
-        freeze(site.store, Frozen.DATASET, "sites", reason="Wrong year", acting=DESK)
+        freeze(site.store, Frozen.DATASET, name="sites", reason="Wrong year", acting=DESK)
         landed = sorted(service.places.landed.iterdir())
         with pytest.raises(DeliveryRefusal, match="Dataset sites is frozen"):
             day.deliver("c")
@@ -143,7 +143,7 @@ def test_loads_and_decisions_are_refused_and_nothing_is_taken_away(tmp_path: Pat
         with site.store.read() as connection:
             assert projects.get_project(connection, "P-1").state is ProjectState.APPROVED
         assert day.granted() == 1
-        thaw(site.store, Frozen.DATASET, "sites", reason="Right after all", acting=DESK)
+        thaw(site.store, Frozen.DATASET, name="sites", reason="Right after all", acting=DESK)
         assert day.deliver("c")["state"] == "published"
 
 
@@ -156,7 +156,7 @@ def test_outputs_do_not_leave_nor_are_they_copied_out(engine: DuckDB, store: Sto
     world.leave(first)
     release.fetch(store, request=first.request, actor="ada", folder=world.folder)
     second = world.checked("SELECT region, count(*) AS people FROM lfs WHERE pay > 50 GROUP BY region")
-    told = freeze(store, Frozen.DATASET, "lfs", reason="Wrong year", acting=DESK)
+    told = freeze(store, Frozen.DATASET, name="lfs", reason="Wrong year", acting=DESK)
     assert [o["output"] for o in told["pending_outputs"]] == [second.request]
     (left,) = told["released_outputs"]
     assert (left["output"], left["copied_out_by"]) == (first.request, ["ada"])

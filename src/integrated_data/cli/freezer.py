@@ -65,7 +65,7 @@ def _freeze(kind: Frozen, name: str, *, reason: str, call: Call) -> None:
     from integrated_data.site.freezing import freeze as freeze_now
 
     with opened_store(call.home) as (_, store):
-        told = freeze_now(store, kind, name, reason=reason, acting=call.acting)
+        told = freeze_now(store, kind, name=name, reason=reason, acting=call.acting)
     if call.json:
         shown.document(told)
         return
@@ -79,7 +79,7 @@ def _thaw(kind: Frozen, name: str, *, reason: str, call: Call) -> None:
     from integrated_data.site.freezing import thaw as thaw_now
 
     with opened_store(call.home) as (_, store):
-        told = thaw_now(store, kind, name, reason=reason, acting=call.acting)
+        told = thaw_now(store, kind, name=name, reason=reason, acting=call.acting)
     shown.facts(told, title="Thawed", json_out=call.json)
 
 

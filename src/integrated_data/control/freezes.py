@@ -35,7 +35,7 @@ def history(connection: sa.Connection) -> list[dict[str, Any]]:
 
 
 def put(
-    store: Store, kind: Frozen, subjects: Sequence[str], *, by: str, reason: str, affected: Affected
+    store: Store, kind: Frozen, *, subjects: Sequence[str], by: str, reason: str, affected: Affected
 ) -> dict[str, Any]:
     """Freeze the first of `subjects`, and the others with it (another account of the same human being).
 
@@ -59,7 +59,7 @@ def put(
     return told
 
 
-def lift(store: Store, kind: Frozen, subjects: Sequence[str], *, by: str, reason: str) -> None:
+def lift(store: Store, kind: Frozen, *, subjects: Sequence[str], by: str, reason: str) -> None:
     """Thaw the first of `subjects`, and the others with it; refuses when it is not frozen."""
     subject = subjects[0]
     facts = {"reason": reason, "with_it": list(subjects[1:])}

@@ -97,25 +97,16 @@ def derivations(connection: sa.Connection, datasets: Iterable[str]) -> dict[str,
     return found
 
 
-def derived_from(connection: sa.Connection, dataset: str) -> frozenset[str]:
-    """A dataset and everything that any release, current or not, was derived from it, in turn too."""
+def derived_from(connection: sa.Connection, datasets: Iterable[str]) -> frozenset[str]:
+    """Some datasets and everything of which any release, current or not, was derived from them, in turn too."""
     made: dict[str, set[str]] = {}
     for row in connection.execute(sa.select(t.release.c.dataset, t.release.c.entry)):
         made.setdefault(row.dataset, set()).update(row.entry.get("derived_from", ()))
-    found, ahead = set[str](), {dataset}
+    found, ahead = set[str](), set(datasets)
     while ahead:
         found |= ahead
         ahead = {name for name, sources in made.items() if sources & ahead} - found
     return frozenset(found)
-
-
-def reach(connection: sa.Connection, datasets: Iterable[str]) -> set[str]:
-    """Some datasets, and everything that is derived from one of them, near or far."""
-    made = {r.dataset: set(r.entry.get("derived_from", ())) for r in all_current(connection)}
-    found = set(datasets)
-    while more := {d for d, of in made.items() if of & found} - found:
-        found |= more
-    return found
 
 
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:

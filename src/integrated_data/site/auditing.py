@@ -131,9 +131,9 @@ def uses_of_owner(store: Store, asked: OwnerQuestion, *, acting: Acting) -> list
             raise UsageRefusal("It is not said whose data is meant", next_step="Add --organisation NAME")
         if acting.signed_in is not None:
             roles.check_sees_uses(acting.signed_in, own or "", owners={owner})
-        theirs = {a.dataset for a in projects.agreements(connection) if a.owner == owner}
-        theirs |= {r.dataset for r in releases.all_current(connection) if r.entry["owner"] == owner}
-        theirs = releases.reach(connection, theirs)
+        named = {a.dataset for a in projects.agreements(connection) if a.owner == owner}
+        named |= {r.dataset for r in releases.all_current(connection) if r.entry["owner"] == owner}
+        theirs = releases.derived_from(connection, named)
     wanted = theirs if asked.dataset is None else theirs & {asked.dataset}
     if not wanted:
         raise AbsentRefusal(

@@ -54,7 +54,7 @@ def _over(agreement: Agreement, *, ended: bool) -> str:
 
 
 def _using(connection: sa.Connection, dataset: str) -> list[dict[str, Any]]:
-    derived = releases.derived_from(connection, dataset)
+    derived = releases.derived_from(connection, (dataset,))
     found = []
     for request in outputs.requests(connection):
         through = sorted(derived & set(request.datasets))

@@ -37,7 +37,7 @@ class Subject:
     owners: frozenset[str]
 
 
-def freeze(store: Store, kind: Frozen, name: str, *, reason: str, acting: Acting) -> dict[str, Any]:
+def freeze(store: Store, kind: Frozen, *, name: str, reason: str, acting: Acting) -> dict[str, Any]:
     """Freeze a dataset or a person's access; returns who and what is affected, and which queries it stopped.
 
     From then on it is refused in queries, loads, provisioning and releases. Queries that run stop within
@@ -53,12 +53,12 @@ def freeze(store: Store, kind: Frozen, name: str, *, reason: str, acting: Acting
     def affected(connection: sa.Connection) -> dict[str, Any]:
         return _of_dataset(connection, name) if kind is Frozen.DATASET else _of_people(connection, subject.names)
 
-    told = freezes.put(store, kind, subject.names, by=acting.actor, reason=reason, affected=affected)
+    told = freezes.put(store, kind, subjects=subject.names, by=acting.actor, reason=reason, affected=affected)
     running = _stopped(store, [q["query"] for q in told["running_queries"]])
     return {"frozen": f"{kind.value} {name}", **told, "still_running": running}
 
 
-def thaw(store: Store, kind: Frozen, name: str, *, reason: str, acting: Acting) -> dict[str, Any]:
+def thaw(store: Store, kind: Frozen, *, name: str, reason: str, acting: Acting) -> dict[str, Any]:
     """Let a frozen dataset or person go on."""
     with store.read() as connection:
         subject = _subject(connection, kind, name=name)
@@ -66,7 +66,7 @@ def thaw(store: Store, kind: Frozen, name: str, *, reason: str, acting: Acting) 
             organisation = projects.get_person(connection, acting.actor).organisation
             freezing.check_may_thaw(acting.signed_in, organisation, kind=kind, owners=subject.owners)
     _check_reason(reason)
-    freezes.lift(store, kind, subject.names, by=acting.actor, reason=reason)
+    freezes.lift(store, kind, subjects=subject.names, by=acting.actor, reason=reason)
     return {"thawed": f"{kind.value} {name}"}
 
 
@@ -97,7 +97,7 @@ def _same(other: Person, known: Person) -> bool:
 
 
 def _of_dataset(connection: sa.Connection, dataset: str) -> dict[str, Any]:
-    reach = releases.reach(connection, (dataset,))
+    reach = releases.derived_from(connection, (dataset,))
     views = {(g.project, g.view): g.dataset for g in grants.active(connection)}
     named = {d.replace("-", "_").lower() for d in reach}
 
