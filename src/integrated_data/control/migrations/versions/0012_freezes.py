@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy import Integer, String, Text
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0009"
 
 
 def upgrade() -> None:
