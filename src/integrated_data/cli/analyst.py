@@ -11,7 +11,9 @@ from integrated_data.cli.call import Call, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
 from integrated_data.control import jobs, releases
+from integrated_data.model.errors import ContractRefusal, UsageRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
+from integrated_data.publish.exports.about import Format
 
 if TYPE_CHECKING:
     from integrated_data.access.gateway import Answer, Question
@@ -164,11 +166,60 @@ def _made(event: dict[str, Any]) -> dict[str, Any]:
 
 @catalogue.command("export")
 @taking
-def catalogue_export(out: Annotated[Path, typer.Argument(help="A .json file to write.")], call: Call) -> None:
-    """Write the whole catalogue as one JSON document."""
+def catalogue_export(
+    out: Annotated[Path, typer.Argument(help="A .json file to write; a folder for croissant.")],
+    *,
+    form: Annotated[Format, typer.Option("--format", help="plain: entries as they are; else metadata alone.")] = (
+        Format.PLAIN
+    ),
+    about: Annotated[Path | None, typer.Option(help="YAML of what the service does not know by itself.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="The UK exchange model's LinkML file; an export that breaks it is not written.")
+    ] = None,
+    call: Call,
+) -> None:
+    """Write the whole catalogue: as it is, or for catalogues elsewhere."""
+    if form is Format.PLAIN:
+        if about or schema:
+            raise UsageRefusal("Entries as they are take no more files", next_step="Name a --format, such as dcat")
+        _export_plain(out, call=call)
+        return
+    if about is None:
+        raise UsageRefusal(
+            f"The {form} export needs addresses that the service does not know",
+            next_step="Write them in a file like examples/catalogue.yaml and give it with --about",
+        )
+    from integrated_data.site import cataloguing
+
+    told = cataloguing.read_about(about.read_text(encoding="utf-8"))
+    with opened_store(call.home) as (places, store):
+        found = cataloguing.notices(places, store)
+    written = cataloguing.export(form, out, found=found, about=told, schema=schema)
+    shown.facts({"datasets": len(found), "written": [str(place) for place in written]}, json_out=call.json)
+
+
+def _export_plain(out: Path, *, call: Call) -> None:
     import json as plain
 
     with opened_store(call.home) as (_, store), store.read() as connection:
         entries = [dict(r.entry, release=r.id, published=r.at) for r in releases.all_current(connection)]
     out.write_text(plain.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     shown.facts({"datasets": len(entries), "written": str(out)}, json_out=call.json)
+
+
+@catalogue.command("check")
+@taking
+def catalogue_check(
+    file: Annotated[Path, typer.Argument(help="Metadata in JSON or YAML: one resource or a list.")],
+    schema: Annotated[Path, typer.Argument(help="A LinkML schema, such as the UK exchange model's.")],
+    *,
+    call: Call,
+) -> None:
+    """Check metadata, anybody's, against a LinkML schema."""
+    from integrated_data.publish.exports import linkml
+    from integrated_data.site import cataloguing
+
+    found = cataloguing.problems(cataloguing.load(file), linkml.read(schema))
+    if found:
+        raise ContractRefusal(f"{file.name} breaks the schema: {'; '.join(found)}", next_step="Correct it")
+    shown.facts({"valid": True}, json_out=call.json)

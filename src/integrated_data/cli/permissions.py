@@ -25,6 +25,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "init": None,
     "specimen": None,
     "version": None,
+    "catalogue check": None,
     "catalogue export": Action.LOOK,
     "catalogue search": Action.LOOK,
     "catalogue show": Action.LOOK,
