@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from integrated_data.access.functions import AGGREGATES, FUNCTIONS, TABLE_FUNCTIONS, WINDOWS, words
 from integrated_data.access.views import View, lower
 from integrated_data.model.errors import QueryRefusal
+from integrated_data.model.query import SCRATCH
 
 LONGEST = 200_000  # characters
 
@@ -181,7 +182,8 @@ def _examine(sql: str, views: Mapping[str, View], *, parser: Parser) -> Checked:
 def _unreadable(tree: Mapping[str, Any], sql: str) -> _Stopped:
     message = str(tree.get("error_message", ""))
     if tree.get("error_type") == "not implemented" or "needs a SELECT" in message or "SELECT INTO" in message:
-        next_step = "Write SELECT, or for PIVOT name the values with IN"
+        next_step = "Write SELECT (for PIVOT name the values with IN), or to keep rows for a while: "
+        next_step += f"CREATE TABLE {SCRATCH}.NAME AS SELECT …, later DROP TABLE {SCRATCH}.NAME"
         return _stop(Gate.NOT_SELECT, "Only SELECT statements may run", next_step=next_step)
     if "depth" in message or "memory exhausted" in message:
         return _stop(Gate.DEPTH, "The query is nested too deeply", next_step="Break it up with WITH")
@@ -312,16 +314,17 @@ class _Walk:
 
     def _table(self, part: dict[str, Any], scope: frozenset[str]) -> None:
         name = str(part.get("table_name", ""))
-        plain = lower(name)
-        if part.get("catalog_name") or part.get("schema_name", "main") != "main" or not plain:
-            full = ".".join(str(part[k]) for k in ("catalog_name", "schema_name", "table_name") if part.get(k))
+        plain, schema = lower(name), str(part.get("schema_name", ""))
+        kept = lower(schema) == SCRATCH
+        full = ".".join(str(part[k]) for k in ("catalog_name", "schema_name", "table_name") if part.get(k))
+        if part.get("catalog_name") or not (kept or schema in ("", "main")) or not plain:
             raise self._no_table(full)
-        if plain in scope and not part.get("schema_name"):
+        if plain in scope and not schema:
             return
-        view = self.views.get(plain)
-        if view is None:
-            raise self._no_table(name)
-        self.read[plain] = view
+        view = self.views.get(f"{SCRATCH}.{plain}" if kept else plain)
+        if view is None or lower(view.name).startswith(f"{SCRATCH}.") != kept:
+            raise self._no_table(full if kept else name)
+        self.read[lower(view.name)] = view
         self.called |= {plain, lower(str(part.get("alias") or plain))}
         self.everything |= bool(part.get("column_name_alias"))
 

@@ -8,17 +8,18 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from integrated_data.access import receipts, views
+from integrated_data.access import receipts, scratch, views
+from integrated_data.access.digests import digest
 from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
 from integrated_data.access.running import Job, QueryFailure, Rows, Worker, refusal
+from integrated_data.access.shelf import Shelf
 from integrated_data.access.watch import watched
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
@@ -26,12 +27,10 @@ from integrated_data.model.access import AccessRequest, Decision, Project, Query
 from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
 from integrated_data.model.estimate import Fit
-from integrated_data.model.query import Kept, QueryLimits
-from integrated_data.model.shaping import as_coarse
+from integrated_data.model.query import Failure, Kept, QueryLimits
 from integrated_data.vocabulary import formula
 
-#: Rows of a result that are put under one digest.
-PART = 131_072
+T = TypeVar("T")
 
 
 class Decide(Protocol):
@@ -74,6 +73,7 @@ class Gateway:
     """The door between a project's people and what was provisioned for them.
 
     `besides`: what else must hold while a query runs, such as the sign-in it was asked under: None, or why not.
+    `shelf`: where projects' scratch tables are kept; None where there are none.
     """
 
     store: Store
@@ -84,6 +84,7 @@ class Gateway:
     key: Ed25519PrivateKey = field(repr=False)
     limits: QueryLimits = field(default_factory=QueryLimits)
     besides: Callable[[], Refusal | None] = field(default=lambda: None, repr=False)
+    shelf: Shelf | None = None
 
     def query(self, question: Question) -> pa.Table:
         """The rows a question asks for; raises the refusal."""
@@ -102,7 +103,7 @@ class Gateway:
         (`new_query()`), where somebody must know it before it is answered.
         """
         asked = _asked(question, query)
-        return self._answer(asked, lambda job: self._run(asked, job, started=started))
+        return self._answer(asked, lambda job: self._fulfil(asked, job, started=started))
 
     def still(self, question: Question) -> Refusal | None:
         """Whether a question that was let through would be now: None, or why not. Nothing is written down."""
@@ -117,7 +118,8 @@ class Gateway:
         found = self._standing(_asked(Question(person, project, "")))
         if isinstance(found, Refusal):
             raise found
-        return tuple(found.granted[name] for name in sorted(found.granted))
+        kept = [table.view() for table in self._kept(project, at=found.at).values()]
+        return (*(found.granted[name] for name in sorted(found.granted)), *kept)
 
     def repeat(self, question: Question, *, kept: Sequence[Kept]) -> tuple[Answer, tuple[pa.Table, ...]]:
         """One question, decided and checked once, then run as it is and once for each of `kept`.
@@ -151,6 +153,9 @@ class Gateway:
             asked.known["rule"] = "withdrawn" if asked.withdrawn else failure.failure.value
             why = asked.withdrawn or refusal(failure, self.limits)
             return self._close(asked, QueryState.FAILED, refused=why)
+        except Refusal as refused:
+            asked.known["rule"] = "scratch"
+            return self._close(asked, QueryState.FAILED, refused=refused)
         except BaseException:
             self._close(asked, QueryState.FAILED, refused=QueryRefusal("The gateway stopped"))
             raise
@@ -158,34 +163,51 @@ class Gateway:
 
     def _allow(self, asked: "_Asked") -> Job | Refusal:
         """Decide and check; notes on `asked` what was found."""
-        standing = self._standing(asked)
-        if isinstance(standing, Refusal):
-            return standing
+        try:
+            standing = self._standing(asked)
+            return standing if isinstance(standing, Refusal) else self._checked(asked, standing)
+        except Refusal as refused:
+            return refused
+
+    def _checked(self, asked: "_Asked", standing: "_Standing") -> Job | Refusal:
         question, project, granted = asked.question, standing.project, standing.granted
         unread = None if question.fit is None else formula.objection(question.fit.estimate.formula)
         if unread is not None:
             asked.known["rule"] = "formula"
             return unread
-        checked = may_query(question.sql, granted, parser=self.parser)
+        wish = None if self.shelf is None else asked.wish
+        if wish is not None:
+            scratch.check_wish(wish, granted, alone=question.fit is None and "runs" not in asked.known)
+            if wish.select is None:
+                return Job(question.sql, (), self.limits)
+        select = question.sql if wish is None else asked.select
+        kept = self._kept(project.id, at=standing.at)
+        nameable = {views.lower(v.name): v for v in (*(t.view() for t in kept.values()), *granted.values())}
+        checked = may_query(select, nameable, parser=self.parser)
         if isinstance(checked, Objection):
             asked.known |= {"rule": checked.gate.value, "named": checked.named}
             return checked.refusal()
-        asked.reads(checked)
-        read = [granted[views.lower(name)] for name in checked.tables]
+        asked.reads(checked, columns=scratch.through(checked.columns, granted, tables=kept), kept=kept)
+        read = [granted[views.lower(name)] for name in asked.columns]
         for view in read:
-            payload, keys = view.asked(checked.columns[view.name])
+            payload, keys = view.asked(asked.columns[view.name])
             request = AccessRequest(question.person, project.id, project.purpose, view.dataset, payload, keys)
             asked.note(self.decide(request, standing.world, at=standing.at))
         if not all(d.allowed for d in asked.decisions):
             return asked.against(project.id)
-        finer = _finer(read, asked.decisions[-len(read) :] if read else [])
+        finer = views.finer(read, asked.decisions[-len(read) :] if read else [])
         if finer:
             return AgreementRefusal(
                 f"View {', '.join(finer)} is finer than its agreements let it be now",
                 why="They were changed since it was made",
                 next_step=f"Have it made anew: ids project decide {project.id}",
             )
-        return Job(question.sql, tuple(read), self.limits, fit=question.fit)
+        asked.origins = tuple(scratch.Origin(v.name, v.place, asked.columns[v.name]) for v in read)
+        return Job(select, tuple(nameable[views.lower(n)] for n in checked.tables), self.limits, fit=question.fit)
+
+    def _kept(self, project: str, *, at: datetime) -> Mapping[str, scratch.Table]:
+        """The scratch tables of a project."""
+        return {} if self.shelf is None else self.shelf.tables(project, at=at)
 
     def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
         """Who asks in which project: whether they may query it at all, and what it may name."""
@@ -211,7 +233,33 @@ class Gateway:
             )
         return _Standing(project, granted, world, now)
 
+    def _fulfil(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None) -> pa.Table:
+        """Run a job; where it is about a scratch table, make or drop that and tell of it."""
+        wish, shelf, project, at = asked.wish, self.shelf, asked.question.project, self.store.now()
+        if wish is None or shelf is None:
+            return self._run(asked, job, started=started)
+        if wish.select is None:
+            asked.known["dropped"] = wish.name
+            return scratch.told(shelf.drop(project, wish.name, at=at))
+        left, place = shelf.check_new(project, wish.name, at=at), shelf.place(project, wish.name)
+        try:
+            written = self._watched(asked, replace(job, keep=left), read=lambda r: r.write(place), started=started)
+        except QueryFailure as failure:
+            raise shelf.full(project, at=at) if failure.failure is Failure.QUOTA else failure from None
+        new = scratch.Table(
+            wish.name, written.columns, "", asked.origins, asked.made, asked.question.person, written.rows, 0, at, at
+        )
+        made = shelf.put(project, new, rows=place)
+        asked.known["made"] = wish.name
+        return scratch.told(made)
+
     def _run(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None = None) -> pa.Table:
+        """Run one job and give its rows."""
+        return self._watched(asked, job, read=_whole, started=started)
+
+    def _watched(
+        self, asked: "_Asked", job: Job, *, read: Callable[[Rows], T], started: Callable[[Rows], None] | None
+    ) -> T:
         """Run one job under watch: when access is withdrawn, it stops."""
         rows = self.worker.start(job)
         try:
@@ -220,7 +268,7 @@ class Gateway:
             waited = time.perf_counter() - asked.begun
             with watched(rows, lambda: self.still(asked.question), waited=waited) as watch:
                 try:
-                    return pa.Table.from_batches(list(rows), schema=rows.schema)
+                    return read(rows)
                 finally:
                     asked.withdrawn = watch.withdrawn
         finally:
@@ -254,12 +302,7 @@ class Gateway:
         body |= {"told": told, "signature": signature}
         if state is QueryState.REFUSED:
             queries.begin(
-                self.store,
-                asked.query,
-                project=question.project,
-                person=question.person,
-                state=state,
-                body=body,
+                self.store, asked.query, project=question.project, person=question.person, state=state, body=body
             )
         else:
             queries.end(self.store, asked.query, state=state, body=body)
@@ -288,9 +331,13 @@ class _Asked:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
     withdrawn: Refusal | None = None
+    origins: tuple[scratch.Origin, ...] = ()
+    made: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         sql = self.question.sql
+        self.wish = scratch.wish(sql)
+        self.select = sql if self.wish is None or self.wish.select is None else self.wish.select
         self.known |= {"sql": sql[:LONGEST], "sql_sha256": hashlib.sha256(sql.encode(errors="replace")).hexdigest()}
         if self.question.fit is not None:
             told = self.question.fit.estimate.told()
@@ -307,13 +354,18 @@ class _Asked:
         }  # fmt: skip
         return decision.allowed
 
-    def reads(self, checked: Checked) -> None:
-        """Keep what the query reads."""
-        self.columns = checked.columns
-        self.known |= {
-            "tables": list(checked.tables),
-            "columns": {k: list(v) for k, v in checked.columns.items()},
-        }
+    def reads(
+        self, checked: Checked, *, columns: Mapping[str, tuple[str, ...]], kept: Mapping[str, scratch.Table]
+    ) -> None:
+        """Keep what the query reads: columns of views, through scratch tables too, and how those were made."""
+        self.columns = columns
+        self.known |= {"tables": list(columns), "columns": {k: list(v) for k, v in columns.items()}}
+        self.made = scratch.definition(self.select, checked.tables, tables=kept)
+        behind = scratch.made_from(checked.tables, tables=kept)
+        if behind and "runs" in self.known:
+            raise scratch.no_links_behind(behind)
+        if behind:
+            self.known["scratch"] = behind
 
     def against(self, project: str) -> AgreementRefusal:
         """Every reason against, as one refusal."""
@@ -326,10 +378,8 @@ class _Asked:
         )
 
 
-def _finer(read: Sequence[views.View], decisions: Sequence[Decision]) -> list[str]:
-    """Views that show their values less coarsely than the decision on them asks."""
-    pairs = zip(read, decisions, strict=True)
-    return [v.name for v, decided in pairs if not as_coarse(v.coarsen, decided.coarsen, columns=v.columns)]
+def _whole(rows: Rows) -> pa.Table:
+    return pa.Table.from_batches(list(rows), rows.schema)
 
 
 def _asked(question: Question, query: str | None = None) -> _Asked:
@@ -339,45 +389,6 @@ def _asked(question: Question, query: str | None = None) -> _Asked:
 def new_query() -> str:
     """An id for a query: opaque, random, never used before."""
     return uuid.uuid4().hex[:16]
-
-
-def digest(table: pa.Table) -> str:
-    """SHA-256 of what was answered, without keeping it: over the digests of its parts of 131,072 rows.
-
-    Each part is an Arrow IPC stream in one batch, so that however the rows came in batches, the digest
-    is the same, and it takes little memory.
-    """
-    parts = range(0, max(1, table.num_rows), PART)
-    with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda at: _part(table.slice(at, PART)), parts)
-        return hashlib.sha256(b"".join(found)).hexdigest()
-
-
-def _part(rows: pa.Table) -> bytes:
-    sink = _Digest()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), rows.schema) as writer:
-        for batch in rows.combine_chunks().to_batches():
-            writer.write_batch(batch)
-    return sink.hash.digest()
-
-
-class _Digest:
-    """A file that keeps nothing but the digest of what is written to it."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.hash = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        return len(data)
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def _plain(name: str) -> str:

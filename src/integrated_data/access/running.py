@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -15,13 +16,25 @@ from integrated_data.model.query import Failure, Kept, QueryLimits
 @dataclass(frozen=True)
 class Job:
     """One query to run: text that passed the gate, the views it reads, what it may use, which links of
-    the views it keeps (None: all), and which model is fitted over its rows (None: the rows are given)."""
+    the views it keeps (None: all), and which model is fitted over its rows (None: the rows are given).
+
+    `keep`: its rows are to be kept as a Parquet file of at most so many bytes (None: they are given).
+    """
 
     sql: str
     views: tuple[View, ...]
     limits: QueryLimits
     kept: Kept | None = None
     fit: Fit | None = None
+    keep: int | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that were written to a file: how many, and the names of their columns."""
+
+    rows: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,10 @@ class Rows(Protocol):
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Batches of the result; waits for it, and raises QueryFailure where there is none."""
+        ...
+
+    def write(self, place: Path) -> Written:
+        """Rows of a job that keeps them, as a file; waits for it, and raises QueryFailure where there is none."""
         ...
 
     def progress(self) -> Progress:
@@ -116,6 +133,14 @@ _TOLD: dict[Failure, _Told] = {
     Failure.ROWS: lambda _, most: (f"The result has more than {most.rows:,} rows", "Aggregate, or add LIMIT"),
     Failure.RESULT: lambda _, most: (
         f"The result is larger than {_size(most.result)}", "Aggregate, take fewer columns, or add LIMIT",
+    ),
+    Failure.QUOTA: lambda *_: (
+        "The table is larger than the scratch space that is left for the project",
+        "Keep fewer rows or columns, or drop a table: DROP TABLE scratch.NAME",
+    ),
+    Failure.HEADINGS: lambda *_: (
+        "Each column of a scratch table needs a name of its own, of up to 128 characters, and a table has up to "
+        "1,000 columns", "Name them: SELECT … AS NAME",
     ),
     Failure.TYPE: lambda *_: (
         "The query gives a function a value of a type it does not take", "Cast it, with TRY_CAST",

@@ -1,11 +1,11 @@
 """Views: what a project's queries may name, drawn from its active grants and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from integrated_data.model.access import Grant
-from integrated_data.model.shaping import Coarsening
+from integrated_data.model.access import Decision, Grant
+from integrated_data.model.shaping import Coarsening, as_coarse
 
 _LOWER = {ord(c): ord(c) + 32 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
@@ -16,6 +16,7 @@ LINK = ("_key", "_link_probability", "_link_method")
 class View:
     """One relation a query may read. `place` is its file under the projects folder.
 
+    A scratch table is called with its schema, and is of no dataset: what it rests on stands behind it.
     `coarsen`: how its values were coarsened when it was made.
     """
 
@@ -43,3 +44,9 @@ def of_grants(grants: Iterable[Grant]) -> Mapping[str, View]:
     """Views by lower-case name; a name in another schema, or of another project, is not among them."""
     views = (View(g.view, g.dataset, g.columns, g.keys, g.place, g.coarsen) for g in grants)
     return MappingProxyType({lower(v.name): v for v in views})
+
+
+def finer(read: Sequence[View], decisions: Sequence[Decision]) -> list[str]:
+    """Views that show their values less coarsely than the decision on them asks."""
+    pairs = zip(read, decisions, strict=True)
+    return [v.name for v, decided in pairs if not as_coarse(v.coarsen, decided.coarsen, columns=v.columns)]

@@ -25,6 +25,7 @@ from integrated_data.control.store import Store
 from integrated_data.engine import Engine
 from integrated_data.model.access import DatasetRequest, Grant, Project, ProjectState
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.query import SCRATCH
 from integrated_data.model.shaping import Coarsening
 from integrated_data.vocabulary import sql
 from integrated_data.vocabulary.marks import ROW
@@ -228,7 +229,8 @@ def sweep(store: Store, folder: Path) -> int:
     """Delete what lies under `folder` and no active grant names, as a crash leaves it; returns how many."""
     with store.read() as connection:
         named = {folder / g.place for g in grants.active(connection)}
-    stray = [p for p in folder.rglob("*") if p.is_file() and p not in named]
+    kept = set(folder.glob(f"*/{SCRATCH}/*"))  # the projects' own tables, which have a sweep of their own
+    stray = [p for p in folder.rglob("*") if p.is_file() and p not in named and p not in kept]
     for place in stray:
         place.unlink(missing_ok=True)
     for empty in sorted((p for p in folder.rglob("*") if p.is_dir() and not any(p.iterdir())), reverse=True):

@@ -32,10 +32,13 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(catalogue, name="catalogue")
     app.command()(taking(query))
     app.command()(taking(estimate))
+    app.command()(taking(scratch))
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over the project's views.")],
+    sql: Annotated[
+        str, typer.Argument(help="One SELECT over the project's views, or CREATE or DROP TABLE scratch.NAME.")
+    ],
     project: Project,
     *,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
@@ -75,6 +78,20 @@ def estimate(
     with opened_analysis(call.home) as site:
         answer = site.gateway.ask(Question(call.actor, project, sql, Fit(asked)))
     _show(answer, out=None, json_out=call.json)
+
+
+def scratch(project: Project, call: Call) -> None:
+    """List a project's scratch tables: who made them from what, how large they are, until when they are kept."""
+    with opened_analysis(call.home) as site:
+        site.gateway.tables(call.actor, project)  # refuses who may not query the project now
+        assert site.gateway.shelf is not None
+        held = site.gateway.shelf.tables(project, at=site.store.now()).values()
+    rows = [
+        {"table": f"scratch.{t.name}", "by": t.person, "from": ", ".join(o.view for o in t.origins), "rows": t.rows,
+         "bytes": t.bytes, "until": t.until.date().isoformat()}
+        for t in held
+    ]  # fmt: skip
+    shown.table(rows, title="Scratch tables", json_out=call.json)
 
 
 def _show(answer: "Answer", *, out: Path | None, json_out: bool) -> None:

@@ -65,19 +65,24 @@ def agreement_set_law(file: File, call: Call) -> None:
 @agreement.command("enforce")
 @taking
 def agreement_enforce(call: Call) -> None:
-    """Close grants whose agreement or project has ended; name what is past its retention, and outputs that used it."""
-    from integrated_data.site import agreeing, concerned
+    """Close grants whose agreement or project has ended; name what is past its retention, and outputs that used it.
+
+    Scratch tables that are past their day, or were made from copies that are gone, are deleted.
+    """
+    from integrated_data.site import agreeing, concerned, scratching
 
     with opened_store(call.home) as (places, store):
         closed = agreeing.close_ended(store, places.projects, by=call.actor)
         overdue = agreeing.past_retention(store)
         told = concerned.tell(store, by=call.actor)
+        swept = scratching.sweep(places, store, by=call.actor)
     if call.json:
-        shown.document({"closed": closed, "past_retention": overdue, "use_ended": told})
+        shown.document({"closed": closed, "past_retention": overdue, "use_ended": told, "scratch_deleted": swept})
         return
     shown.table(closed, title="Grants closed")
     shown.table(overdue, title="Past retention: their data may no longer be held")
     shown.table(told, title="Outputs that used what may be used no more")
+    shown.table(swept, title="Scratch tables deleted")
 
 
 @agreement.command("list")

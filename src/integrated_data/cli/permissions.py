@@ -119,6 +119,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "review next": Action.REVIEW_LINKS,
     "review progress": Action.REVIEW_LINKS,
     "review sample": Action.REVIEW_LINKS,
+    "scratch": Action.QUERY,
     "serve": Action.OPERATE,
     "shell": None,
     "sign-in": None,

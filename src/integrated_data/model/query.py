@@ -6,6 +6,9 @@ Apart from the words of access, so that a worker starts without them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: The schema of a project's own tables, and its folder among the project's copies.
+SCRATCH = "scratch"
+
 
 @dataclass(frozen=True)
 class QueryLimits:
@@ -27,6 +30,8 @@ class Failure(StrEnum):
     SCRATCH = "scratch"
     ROWS = "rows"
     RESULT = "result"
+    QUOTA = "quota"  # a scratch table takes more than is left for the project
+    HEADINGS = "headings"  # columns of a scratch table without names of their own
     NAME = "name"  # a column, table or function that is not there
     GROUPING = "grouping"
     TYPE = "type"

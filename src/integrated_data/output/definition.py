@@ -15,6 +15,7 @@ from integrated_data.model.dissemination import Definition, DefinitionState, Tab
 from integrated_data.model.errors import OutputRefusal, UsageRefusal
 from integrated_data.model.output import OutputState
 from integrated_data.output import wording
+from integrated_data.output.derived import text_of
 from integrated_data.output.review import check_checker
 
 #: The longest text of a footnote or summary, and the most footnotes.
@@ -45,7 +46,7 @@ def define(store: Store, *, request: str, name: str, words: Words | None, by: st
             next_step="Define an output of tables, and ask for the rest again when its data change",
         )
     check_name(name)
-    texts = tuple(str(body["sql"]) for body in asked)
+    texts = tuple(text_of(body, query=query) for query, body in zip(known.queries, asked, strict=True))
     chosen = _complete(words or Words(known.title), tables=len(texts))
     check_words(chosen, tables=len(texts))
     made = Definition(name, known.project, by, request, texts, chosen)

@@ -19,6 +19,7 @@ from integrated_data.model.output import Lane, Outcome, OutputRequest, OutputSta
 from integrated_data.output import quality, requested
 from integrated_data.output.check import Checked
 from integrated_data.output.definition import check_approved
+from integrated_data.output.derived import text_of
 from integrated_data.output.formats import writing
 from integrated_data.output.formats.publication import Grid, Publication, Sheet, sheet
 from integrated_data.output.lane import for_reviewers
@@ -104,7 +105,7 @@ def files(
             return {}
         definition = editions.definition(connection, edition.definition)
         organisation = projects.get_project(connection, request.project).organisation
-        texts = tuple(str(queries.get(connection, query)["body"]["sql"]) for query in request.queries)
+        texts = tuple(text_of(queries.get(connection, query)["body"], query=query) for query in request.queries)
     check_approved(definition)
     if (texts, request.title) != (definition.queries, definition.words.title):
         raise OutputRefusal(

@@ -31,7 +31,7 @@ from integrated_data.model.output import (
     View,
 )
 from integrated_data.model.proposal import Form
-from integrated_data.output import earlier, editions, lane, package, requested, states, wording
+from integrated_data.output import derived, earlier, editions, lane, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
@@ -199,7 +199,7 @@ def texts(store: Store, ask: Ask) -> Mapping[str, str]:
                 raise OutputRefusal(f"Query {query} is not of project {ask.project}", next_step="Name its own queries")
             if row["state"] != QueryState.DONE.value:
                 raise OutputRefusal(f"Query {query} has no result", next_step="Run it again until it is done")
-            found[query] = str(row["body"]["sql"])
+            found[query] = derived.text_of(row["body"], query=query)
     return found
 
 
@@ -289,7 +289,7 @@ def recheck(store: Store, run: Run, *, query: str) -> Checked:
         row = queries.get(connection, query)
     if row["state"] != QueryState.DONE.value:
         raise OutputRefusal(f"Query {query} has no result", next_step="Run it again until it is done")
-    project, sql = str(row["project"]), str(row["body"]["sql"])
+    project, sql = str(row["project"]), derived.text_of(row["body"], query=query)
     views = views_of(store, project)
     result = _result(run, sql, views=views, model=None)
     return check_table(query, sql, result=result, views=views, run=run, limits=held_to(store, (), project=project))

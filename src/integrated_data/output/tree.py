@@ -45,6 +45,7 @@ def parsed(sql: str, views: Mapping[str, View]) -> exp.Query:
         raise Unproven("It is not one SELECT")
     tree = statements[0]
     check_names(tree, OWN)
+    _check_schemas(tree)
     if isinstance(tree, exp.Select):
         tree.set("expressions", [_named(projection) for projection in tree.expressions])
     schema: dict[str, object] = {view: dict.fromkeys(shape.columns, "UNKNOWN") for view, shape in views.items()}
@@ -54,6 +55,12 @@ def parsed(sql: str, views: Mapping[str, View]) -> exp.Query:
         raise Unproven("The check cannot tell which table each column belongs to") from None
     assert isinstance(qualified, exp.Query)
     return qualified
+
+
+def _check_schemas(tree: exp.Expr) -> None:
+    """Refuse a table of another schema: it would be taken for the view of that name."""
+    if any(table.db.lower() not in ("", "main") or table.catalog for table in tree.find_all(exp.Table)):
+        raise Unproven("It reads a table whose making the check cannot follow")
 
 
 def check_names(tree: exp.Expr, *beginnings: str) -> None:
@@ -80,6 +87,8 @@ def tables(sql: str) -> tuple[str, ...]:
     except SqlglotError:
         raise Unproven("The check cannot read this query") from None
     trees = [s for s in statements if s is not None]
+    for tree in trees:
+        _check_schemas(tree)
     made = {cte.alias_or_name.lower() for tree in trees for cte in tree.find_all(exp.CTE)}
     read = {table.name.lower() for tree in trees for table in tree.find_all(exp.Table)}
     return tuple(sorted(read - made - {""}))

@@ -1,6 +1,6 @@
 """What Flight SQL clients ask about a service beside its rows: catalogues, schemas, tables, abilities.
 
-A project is a catalogue with one schema, `main`. Shapes of the tables: Apache Arrow, FlightSql.proto.
+A project is a catalogue with two schemas, `main` and `scratch`. Shapes of the tables: Apache Arrow, FlightSql.proto.
 """
 
 import re
@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from integrated_data import __version__
 from integrated_data.access.views import View
+from integrated_data.model.query import SCRATCH
 from integrated_data.serving import wire
 from integrated_data.serving.desk import Desk
 
-SCHEMA, KIND = "main", "TABLE"
+SCHEMAS, KIND = ("main", SCRATCH), "TABLE"
 
 Message = Mapping[int, list[wire.Value]]
 
@@ -48,27 +49,35 @@ def _catalogs(_: Message, asker: Asker) -> pa.Table:
 
 
 def _schemas(message: Message, asker: Asker) -> pa.Table:
-    fits = wire.text(message, 1) in (None, asker.project) and _like(wire.text(message, 2), SCHEMA)
-    rows = [{"catalog_name": asker.project, "db_schema_name": SCHEMA}] if fits else []
+    fits = wire.text(message, 1) in (None, asker.project)
+    found = [schema for schema in SCHEMAS if fits and _like(wire.text(message, 2), schema)]
+    rows = [{"catalog_name": asker.project, "db_schema_name": schema} for schema in found]
     return _table([_field("catalog_name", null=True), _field("db_schema_name")], rows)
 
 
 def _tables(message: Message, asker: Asker) -> pa.Table:
-    fits = wire.text(message, 1) in (None, asker.project) and _like(wire.text(message, 2), SCHEMA)
+    fits = wire.text(message, 1) in (None, asker.project)
     kinds, pattern = wire.texts(message, 4), wire.text(message, 3)
     fits = fits and (not kinds or KIND in kinds)
     views = asker.desk.site.gateway.tables(asker.person, asker.project) if fits else ()
     with_schema = bool(wire.numbers(message, 5)[-1:] == [1])
     rows = [
         {
-            "catalog_name": asker.project, "db_schema_name": SCHEMA, "table_name": view.name, "table_type": KIND,
+            "catalog_name": asker.project, "db_schema_name": schema, "table_name": name, "table_type": KIND,
             **({"table_schema": _schema_of(asker.desk, view)} if with_schema else {}),
         }
-        for view in views if _like(pattern, view.name)
+        for view, schema, name in ((view, *_named(view)) for view in views)
+        if _like(pattern, name) and _like(wire.text(message, 2), schema)
     ]  # fmt: skip
     fields = [_field("catalog_name", null=True), _field("db_schema_name", null=True), _field("table_name"),
               _field("table_type")]  # fmt: skip
     return _table([*fields, _field("table_schema", pa.binary())] if with_schema else fields, rows)
+
+
+def _named(view: View) -> tuple[str, str]:
+    """Schema and name of a view."""
+    schema, dot, name = view.name.rpartition(".")
+    return (schema, name) if dot and schema == SCRATCH else (SCHEMAS[0], view.name)
 
 
 def _schema_of(desk: Desk, view: View) -> bytes:

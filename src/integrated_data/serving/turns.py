@@ -8,10 +8,11 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
-from integrated_data.access.running import Job, Progress, QueryFailure, Rows, Worker
+from integrated_data.access.running import Job, Progress, QueryFailure, Rows, Worker, Written
 from integrated_data.model.errors import BusyRefusal
 from integrated_data.model.query import Failure
 
@@ -137,6 +138,12 @@ class _TurnRows:
         finally:
             self.turns.done(self.ticket)
         yield from self.rows
+
+    def write(self, place: Path) -> Written:
+        try:
+            return self.rows.write(place)
+        finally:
+            self.turns.done(self.ticket)
 
     def progress(self) -> Progress:
         return self.rows.progress()

@@ -12,6 +12,7 @@ from integrated_data.site.parser import DuckDBParser
 from integrated_data.site.places import Places, open_store, signing_key
 from integrated_data.site.running import ProcessWorker
 from integrated_data.site.sandbox import choose
+from integrated_data.site.scratching import shelf_of
 from integrated_data.site.settings import Settings
 
 
@@ -31,7 +32,8 @@ def open_analysis(places: Places, settings: Settings) -> Iterator[AnalysisSite]:
     store = open_store(places)
     parser = DuckDBParser()
     worker = ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
-    gateway = Gateway(store, law_of(places), decide, parser, worker, signing_key(places))
+    shelf = shelf_of(places, settings)
+    gateway = Gateway(store, law_of(places), decide, parser, worker, signing_key(places), shelf=shelf)
     try:
         yield AnalysisSite(places, store, gateway)
     finally:

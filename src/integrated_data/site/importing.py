@@ -13,6 +13,7 @@ from integrated_data.output import earlier, imported, requested
 from integrated_data.output import request as requests
 from integrated_data.output.check import Checked
 from integrated_data.output.compared import FOLDER, adopt, remembered_of
+from integrated_data.output.derived import text_of
 from integrated_data.output.ledger import Ledger
 from integrated_data.site.analysis import AnalysisSite
 from integrated_data.site.ledgering import open_ledger
@@ -66,7 +67,11 @@ def _proof(
     project = str(row["project"])
     checked = requests.recheck(site.store, runner(site, project, person=str(row["person"])), query=brought.query)
     read = _known(
-        site, (*brought.datasets, *requests.datasets_of(str(row["body"]["sql"]), site.store, project=project))
+        site,
+        (
+            *brought.datasets,
+            *requests.datasets_of(text_of(row["body"], query=brought.query), site.store, project=project),
+        ),
     )
     cells = imported.cells_published(checked, file, rounding=brought.rounding) if checked.shape else "It is not proven"
     if isinstance(cells, str):

@@ -8,7 +8,7 @@ identified/   landed/ deliveries/ indexes/               sealed; loading side on
 definitions/                                             own indexes, a file each
 law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
-projects/     <project>/<dataset>-<release>/             what was provisioned
+projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
 outputs/      requests/ released/
 ledger/       who is behind every released cell, by number, sealed under a key of the service's own
 scratch/                                                 spill (encrypted) and work in progress

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from integrated_data.access.shelf import Shelf
 from integrated_data.approve import apply, provision
 from integrated_data.approve.coarsen import check_shape
 from integrated_data.approve.permit import coarsening
@@ -33,6 +34,7 @@ def decide_and_provision(
         return decision, []  # nothing of it is granted yet, and nothing that was is taken away
     if not decision.allowed:
         provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was refused")
+        Shelf(site.places.projects).destroy(project)
         return decision, []
     with site.store.read() as connection:
         approved = projects.get_project(connection, project)
@@ -169,6 +171,7 @@ def rotate_keys(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
     old = generation_of(site, project)
     requests = [r for r in found.datasets if r.dataset in held]
     made = _provision(site, found, requests=requests, generation=old + 1, by=by)
+    Shelf(site.places.projects).destroy(project)  # its tables hold the old tokens
     facts = {"old": site.vault.destroy_project_key(project, generation=old), "grants": len(made)}
     facts["new"] = site.vault.project_fingerprint(project, generation=old + 1)
     site.store.record(Event("project.key_rotated", by, f"project/{project}", facts))
@@ -176,18 +179,21 @@ def rotate_keys(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
 
 
 def close(site: LoadingSite, project: str, *, by: str) -> dict[str, Any]:
-    """Close a project: delete its copies and destroy its key; returns how many, and the key's fingerprint.
+    """Close a project: delete its copies and tables, destroy its key; returns how many, and the key's fingerprint.
 
     The fingerprint, which is on record with the grants that were made with the key, proves which key was
     destroyed; without it what was written with its tokens elsewhere means nothing any more.
     """
     projects.close_project(site.store, project, by=by)
     removed = provision.revoke(site.store, project, folder=site.places.projects, by=by, reason="the project was closed")
+    scratch = Shelf(site.places.projects).destroy(project)
     fingerprint = site.vault.destroy_project_key(project)
     with ledgering.open_ledger(site.places, alone=True) as ledger:
         ledger.forget(project)
     left = sum(1 for place in (site.places.projects / project).rglob("*") if place.is_file())
-    facts = {"fingerprint": fingerprint, "grants_removed": removed, "files_left": left}
+    facts = {
+        "fingerprint": fingerprint, "grants_removed": removed, "scratch_tables_removed": scratch, "files_left": left,
+    }  # fmt: skip
     site.store.record(Event("project.key_destroyed", by, f"project/{project}", facts))
     return {"project": project, **facts}
 

@@ -19,12 +19,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from integrated_data.access.running import Job, Progress, QueryFailure
-from integrated_data.model.query import Failure
+from integrated_data.access.running import Job, Progress, QueryFailure, Written
+from integrated_data.model.query import SCRATCH, Failure
 from integrated_data.site.sandbox import Isolation, Launch
 
 GRACE = 3.0  # seconds a worker has, past its own limit, to end by itself
 MARK = b"ids-worker "
+KEPT = f"{SCRATCH}."  # begins the name of a view that is a scratch table
 SHARE = b"ids-share "  # begins a line that tells how far the engine is, in hundredths
 
 
@@ -72,11 +73,15 @@ class Running:
 
     def _send(self, job: Job, launch: Launch) -> None:
         views = [
-            {"name": view.name, "columns": view.columns, "keys": view.keys, "files": [place]}
+            {
+                "name": view.name.removeprefix(KEPT), "scratch": view.name.startswith(KEPT), "columns": view.columns,
+                "keys": view.keys, "files": [place],
+            }
             for view, place in zip(job.views, launch.places, strict=True)
-        ]
+        ]  # fmt: skip
         body: dict[str, Any] = {"sql": job.sql, "views": views, "limits": asdict(job.limits), "scratch": launch.scratch}
         body["kept"] = asdict(job.kept) if job.kept is not None else None
+        body["keep"] = job.keep
         if job.fit is not None:
             body["estimate"] = {"estimate": job.fit.estimate.told(), "unit": job.fit.unit, "few": job.fit.few}
         assert self._process.stdin is not None
@@ -91,6 +96,18 @@ class Running:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Batches, once over; waits for the worker, and raises QueryFailure where it ended without a result."""
         yield from self._whole()
+
+    def write(self, place: Path) -> Written:
+        """The file of a job that keeps its rows, moved to `place`; see `access.running.Rows.write`."""
+        self._process.wait()
+        ending = self._ending()
+        if ending is not None:
+            raise ending
+        word = self._last_word()
+        self._result.chmod(0o600)
+        shutil.move(self._result, place)
+        self.close()
+        return Written(int(word["rows"]), tuple(word["columns"]))
 
     def progress(self) -> Progress:
         """See `access.running.Rows.progress`."""

@@ -10,6 +10,8 @@ IDS_HTTP         host:port of the HTTP door          (default: 127.0.0.1:8443)
 IDS_FLIGHT       host:port of the Flight SQL door    (default: 127.0.0.1:8444)
 IDS_TLS          folder of tls.crt and tls.key, PEM  (default: a certificate of its own, for trials)
 IDS_AT_ONCE      queries that run at once            (default: as threads and memory allow)
+IDS_SCRATCH      bytes of a project's scratch tables (default: 10 GiB)
+IDS_SCRATCH_DAYS days that a scratch table is kept   (default: 30)
 """
 
 import getpass
@@ -35,6 +37,8 @@ class Settings:
     flight: tuple[str, int] = ("127.0.0.1", 8444)
     tls: Path | None = None
     at_once: int | None = None
+    scratch: int = 10 * 2**30
+    scratch_days: int = 30
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,9 +49,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     if not threads.isdigit() or int(threads) < 1:
         raise UsageRefusal("IDS_THREADS is not a whole number of threads", next_step="Set it to 1 or more")
     production = values.get("IDS_PRODUCTION", "") in {"1", "true", "yes"}
-    at_once = values.get("IDS_AT_ONCE", "")
-    if at_once and (not at_once.isdigit() or int(at_once) < 1):
-        raise UsageRefusal("IDS_AT_ONCE is not a whole number of queries", next_step="Set it to 1 or more")
+    at_once = _number(values, "IDS_AT_ONCE", of="queries")
     tls = values.get("IDS_TLS")
     return Settings(
         home=Path(home) if home else None,
@@ -59,8 +61,17 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         http=_address(values, "IDS_HTTP", otherwise="127.0.0.1:8443"),
         flight=_address(values, "IDS_FLIGHT", otherwise="127.0.0.1:8444"),
         tls=Path(tls) if tls else None,
-        at_once=int(at_once) if at_once else None,
+        at_once=at_once,
+        scratch=_number(values, "IDS_SCRATCH", of="bytes") or Settings.scratch,
+        scratch_days=_number(values, "IDS_SCRATCH_DAYS", of="days") or Settings.scratch_days,
     )
+
+
+def _number(values: Mapping[str, str], name: str, *, of: str) -> int | None:
+    given = values.get(name, "")
+    if given and (not given.isdecimal() or int(given) < 1):
+        raise UsageRefusal(f"{name} is not a whole number of {of}", next_step="Set it to 1 or more")
+    return int(given) if given else None
 
 
 def _address(values: Mapping[str, str], name: str, *, otherwise: str) -> tuple[str, int]:

@@ -24,7 +24,8 @@ import duckdb
 import pyarrow as pa
 
 from integrated_data.model.estimate import of_told
-from integrated_data.model.query import Failure
+from integrated_data.model.query import SCRATCH, Failure
+from integrated_data.site.ended import Ended
 from integrated_data.vocabulary.sql import name, names, text
 
 BATCH = 131_072  # rows of a record batch
@@ -58,15 +59,8 @@ FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (duckdb.InvalidTypeException, Failure.TYPE),
     (duckdb.TypeMismatchException, Failure.TYPE),
     (duckdb.NotImplementedException, Failure.UNSUPPORTED),
+    (pa.ArrowNotImplementedError, Failure.UNSUPPORTED),
 )
-
-
-class Ended(Exception):  # noqa: N818 - how the worker stops itself, not an error of the code
-    """The query ends here for a reason of the worker's own."""
-
-    def __init__(self, failure: Failure, named: str = "") -> None:
-        super().__init__(failure.value)
-        self.failure, self.named = failure, named
 
 
 def confine(limits: dict[str, Any]) -> None:
@@ -109,8 +103,11 @@ def connect(job: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET enable_progress_bar = true")  # so that it can be asked how far it is
     connection.execute("SET enable_progress_bar_print = false")
+    if any(view.get("scratch") for view in job["views"]):
+        connection.execute(f"CREATE SCHEMA {SCRATCH}")
     for view in job["views"]:
-        connection.execute(f"CREATE VIEW {name(view['name'])} AS {view_sql(view, job.get('kept'))}")
+        called = f"{SCRATCH}.{name(view['name'])}" if view.get("scratch") else name(view["name"])
+        connection.execute(f"CREATE VIEW {called} AS {view_sql(view, job.get('kept'))}")
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -149,8 +146,11 @@ def _keeps(view: str, key: str, *, probability: str, kept: dict[str, Any]) -> st
     return f"{sure} AND ({lot} >> 11)::DOUBLE / {float(2**53)!r} < {name(probability)}"
 
 
-def run(job: dict[str, Any], sink: Any) -> int:
-    """Run the job's query and write its rows to `sink` as an Arrow stream; returns how many."""
+def run(job: dict[str, Any], sink: Any) -> dict[str, Any]:
+    """Run the job's query and write its rows to `sink`: an Arrow stream, or where they are kept a Parquet file.
+
+    Returns how many, and of a file its columns.
+    """
     connection = connect(job)
     limits, sql = job["limits"], job["sql"]
     statements = connection.extract_statements(sql)
@@ -164,7 +164,11 @@ def run(job: dict[str, Any], sink: Any) -> int:
         reader = connection.execute(statements[0]).to_arrow_reader(BATCH)
         if job.get("estimate"):
             reader = _estimated(_read(reader, limits=limits), job["estimate"])
-        return _write(reader, sink, limits=limits)
+        if job.get("keep") is not None:
+            from integrated_data.site.keeping_rows import keep
+
+            return keep(reader, sink, most=int(job["keep"]))
+        return {"rows": _write(reader, sink, limits=limits)}
     finally:
         clock.cancel()
 
@@ -245,7 +249,7 @@ def main() -> Literal[0, 1]:
     job = json.load(sys.stdin.buffer)
     confine(job["limits"])
     try:
-        ending: dict[str, Any] = {"rows": run(job, sys.stdout.buffer)}
+        ending = run(job, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except Exception as error:
         failure, named = failure_of(error, job["sql"])
