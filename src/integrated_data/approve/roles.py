@@ -42,6 +42,7 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.FREEZE: frozenset({_W, _P, _R}),  # whose, `approve/freezing.py` says
     Action.THAW: frozenset({_W, _P}),
     Action.SEE_FREEZES: frozenset({_W, _P, _C, _R}),
+    Action.SEE_TO_RIGHTS: frozenset({_W}),
     Action.OPERATE: frozenset(),
 }
 

@@ -21,6 +21,7 @@ from integrated_data.cli import (
     operator,
     released,
     reviewer,
+    rights,
     shell,
     steward,
     supplier,
@@ -50,6 +51,7 @@ for role in (
     ledger,
     auditor,
     freezer,
+    rights,
     shell,
     operator,
 ):

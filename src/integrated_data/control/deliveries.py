@@ -126,6 +126,13 @@ def of_dataset(connection: sa.Connection, dataset: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
+def every(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Every delivery, oldest first: id, dataset, state, received_at."""
+    columns = (t.delivery.c.id, t.delivery.c.dataset, t.delivery.c.state, t.delivery.c.received_at)
+    rows = connection.execute(sa.select(*columns).order_by(t.delivery.c.received_at, t.delivery.c.id))
+    return [dict(row) for row in rows.mappings()]
+
+
 def unpublished(connection: sa.Connection) -> list[dict[str, Any]]:
     """Deliveries that are landed, held or rejected: id, dataset, state, received_at, reason."""
     columns = (t.delivery.c.id, t.delivery.c.dataset, t.delivery.c.state, t.delivery.c.received_at, t.job.c.reason)

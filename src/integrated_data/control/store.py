@@ -105,6 +105,19 @@ def records(connection: sa.Connection) -> Iterator[chain.Record]:
         yield chain.Record(**row)
 
 
+def recorded(connection: sa.Connection, action: str) -> list[chain.Record]:
+    """The records of one action, in order."""
+    event = tables.audit_event
+    rows = connection.execute(sa.select(event).where(event.c.action == action).order_by(event.c.number))
+    return [chain.Record(**row) for row in rows.mappings()]
+
+
+def record_at(connection: sa.Connection, action: str, *, fact: tuple[str, Any]) -> chain.Record | None:
+    """The first record of an action that tells a fact, or None."""
+    told, value = fact
+    return next((r for r in recorded(connection, action) if r.facts.get(told) == value), None)
+
+
 def sqlite(place: Path) -> sa.Engine:
     """An engine on a SQLite file in WAL mode; transactions begin when the store says so."""
     engine = sa.create_engine(f"sqlite:///{place}", connect_args={"timeout": 30})

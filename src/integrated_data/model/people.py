@@ -45,6 +45,7 @@ class Action(StrEnum):
     FREEZE = "freeze datasets and people"
     THAW = "thaw what is frozen"
     SEE_FREEZES = "see what is frozen"
+    SEE_TO_RIGHTS = "see to people's rights"
     OPERATE = "run the installation"
 
 

@@ -22,7 +22,7 @@ def using(store: Store, dataset: str, *, acting: Acting) -> list[dict[str, Any]]
     auditing.check_asks(store, dataset, acting=acting)
     auditing.note(store, f"dataset/{dataset}", question="using", acting=acting)
     with store.read() as connection:
-        return _using(connection, dataset)
+        return outputs_using(connection, dataset)
 
 
 def tell(store: Store, *, by: str) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def tell(store: Store, *, by: str) -> list[dict[str, Any]]:
         if (agreement.id, reason) in known:
             continue
         with store.read() as connection:
-            found = _using(connection, agreement.dataset)
+            found = outputs_using(connection, agreement.dataset)
         facts: dict[str, Any] = {"agreement": agreement.id, "owner": agreement.owner, "reason": reason}
         facts["outputs"] = [output["request"] for output in found]
         store.record(Event(ACTION, by, f"dataset/{agreement.dataset}", facts))
@@ -53,7 +53,8 @@ def _over(agreement: Agreement, *, ended: bool) -> str:
     return f"agreement {agreement.id} is suspended" if agreement.suspended else ""
 
 
-def _using(connection: sa.Connection, dataset: str) -> list[dict[str, Any]]:
+def outputs_using(connection: sa.Connection, dataset: str) -> list[dict[str, Any]]:
+    """Outputs that used a dataset, or what was ever derived from it, in order of asking."""
     derived = releases.derived_from(connection, (dataset,))
     found = []
     for request in outputs.requests(connection):

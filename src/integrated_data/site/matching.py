@@ -5,9 +5,10 @@ with open_loading(places, settings) as site:
     answer = matcher.match({"given_name": "…", "family_name": "…", "date_of_birth": "…", "postcode": "…"})
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from integrated_data.control import indexes
@@ -58,10 +59,16 @@ def open_index(
 
 
 def _trained(engine: Engine, opened: Version, *, models: Path | None) -> Matcher:
-    def weighing(columns: frozenset[str]) -> Weighing:
-        return _weighing(opened, models, columns=columns)
+    return open_matcher(engine, opened, weighing=partial(_of_columns, version=opened, models=models), work="held")
 
-    return open_matcher(engine, opened, weighing=weighing, work="held")
+
+def weighing_of(version: Version) -> Callable[[frozenset[str]], Weighing]:
+    """Which model a version decides with by itself, for records with some columns."""
+    return partial(_of_columns, version=version, models=None)
+
+
+def _of_columns(columns: frozenset[str], *, version: Version, models: Path | None) -> Weighing:
+    return _weighing(version, models, columns=columns)
 
 
 def _weighing(version: Version, models: Path | None, *, columns: frozenset[str]) -> Weighing:

@@ -1,6 +1,7 @@
 """The folders of one installation, its control store and its signing key.
 
 keyring/      vault.key, projects/*.salt                 identity keys: apart from the data; back it up apart
+              rights/                                    who objected or was erased, by ids and hashes
 service-keys/ signing.key, sign-in.key, audit-head.json  no identity key: the analyst's side may hold them
 sign-in.yaml                                             the identity provider, where there is one
 control.sqlite                                           the service's own memory
@@ -11,6 +12,7 @@ lake/         catalogue.sqlite files/                    published tables, no id
 projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
 outputs/      requests/ released/
 ledger/       who is behind every released cell, by number, sealed under a key of the service's own
+proofs/                                                  signed proofs of what was done for people's rights
 scratch/                                                 spill (encrypted) and work in progress
 """
 
@@ -37,6 +39,11 @@ class Places:
     def keyring(self) -> Path:
         """Identity keys: vault key, project salts. The loading side's alone."""
         return self.home / "keyring"
+
+    @property
+    def rights(self) -> Path:
+        """Who objected or was erased, by ids and hashes: kept with the keys, so that no restored copy forgets it."""
+        return self.keyring / "rights"
 
     @property
     def service_keys(self) -> Path:
@@ -72,6 +79,16 @@ class Places:
     def indexes(self) -> Path:
         """Index versions, sealed."""
         return self.identified / "indexes"
+
+    @property
+    def requests(self) -> Path:
+        """What people asked about data on them, sealed, until it is done."""
+        return self.identified / "rights"
+
+    @property
+    def proofs(self) -> Path:
+        """Signed proofs of requests that were done; no personal data."""
+        return self.home / "proofs"
 
     @property
     def definitions(self) -> Path:

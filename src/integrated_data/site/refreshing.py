@@ -8,26 +8,22 @@ new ones are opened together. What merges and splits do not touch is left as it 
 project that pins an older version.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from integrated_data.control import grants, indexes, jobs, projects
-from integrated_data.control.store import Change
 from integrated_data.journey import associations, presence, relinking, resolving
 from integrated_data.journey.run import Progress
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant, Project, ProjectState
-from integrated_data.model.errors import Refusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import PRESENCE
 from integrated_data.publish.presence import KEY
 from integrated_data.site import following
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_project
-
-Write = Callable[[Change], None]
+from integrated_data.site.stepping import Steps, Write, taken
 
 
 @dataclass(frozen=True)
@@ -65,49 +61,24 @@ def _silent(_step: str) -> None:
 
 
 def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
-    jobs.take(site.store, job.id, kind="refresh", subject=job.subject, actor=site.actor)
-    try:
-        touched = _step(site, job, step="plan", work=lambda: _plan(site, job))["touched"]
-        ledger = _step(
-            site, job, step="ledger", work=lambda: (following.follow(site, job.index, version=job.version), None)
-        )
+    steps = Steps(site.store, job.id, job.subject, site.actor)
+    with taken(steps, kind="refresh"):
+        touched = steps.run("plan", lambda: _plan(site, job))["touched"]
+        ledger = steps.run("ledger", lambda: (following.follow(site, job.index, version=job.version), None))
         again = [t["delivery"] for t in touched if t["again"] or t["decided"]]
         relinked = []
         for number, delivery in enumerate(again, 1):
             progress(f"matching again {number} of {len(again)}")
-            relinked.append(_step(site, job, step=f"relink-{number:04d}", work=_relink(site, job, delivery=delivery)))
-        held = _step(site, job, step="grants", work=lambda: _held(site, job, touched=touched))["projects"]
+            relinked.append(steps.run(f"relink-{number:04d}", _relink(site, job, delivery=delivery)))
+        held = steps.run("grants", lambda: _held(site, job, touched=touched))["projects"]
         renewed = []
         for number, (project, datasets) in enumerate(held, 1):
             progress(f"renewing project {number} of {len(held)}")
-            done = _step(site, job, step=f"renew-{number:04d}", work=_renew(site, (project, datasets)))
-            renewed += done["grants"]
-    except Refusal as refusal:
-        event = Event("job.failed", site.actor, job.subject, {"job": job.id, "reason": str(refusal)})
-        with site.store.change(event) as change:
-            jobs.finish(change, job.id, state="failed", reason=str(refusal))
-        raise
+            renewed += steps.run(f"renew-{number:04d}", _renew(site, (project, datasets)))["grants"]
     report = _report(job, touched, relinked=relinked, renewed=renewed) | {"ledger": ledger}
     with site.store.change(Event("index.refreshed", site.actor, job.subject, {"job": job.id, **_counts(report)})) as c:
         jobs.finish(c, job.id)
     return report
-
-
-def _step(site: LoadingSite, job: Job, *, step: str, work: Callable[[], tuple[Facts, Write | None]]) -> Facts:
-    """What a step left, from the record where it was done before."""
-    with site.store.read() as connection:
-        done = jobs.done_steps(connection, job.id)
-    if step in done:
-        return done[step]
-    begun = time.perf_counter()
-    facts, write = work()
-    seconds = round(time.perf_counter() - begun, 3)
-    event = Event("stage.done", site.actor, job.subject, {"job": job.id, "stage": step, "seconds": seconds})
-    with site.store.change(event) as change:
-        if write is not None:
-            write(change)
-        jobs.step_done(change, job.id, step=step, result=facts, seconds=seconds)
-    return facts
 
 
 def _plan(site: LoadingSite, job: Job) -> tuple[Facts, None]:
