@@ -30,7 +30,8 @@ from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
 from integrated_data.model.agreement import Agreement, Purpose, Standing
 from integrated_data.model.output import ReleaseLimits, View
-from integrated_data.output.check import check_table, protect, shape_of
+from integrated_data.output.check import check_table, shape_of
+from integrated_data.output.linked import protect
 from integrated_data.site.analysis import AnalysisSite, open_analysis
 from integrated_data.site.installation import create
 from integrated_data.site.loading import LoadingSite, open_loading

@@ -14,9 +14,9 @@ from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.dissemination import Definition, Edition, TableWords, Words
 from integrated_data.model.errors import AgreementRefusal, OutputRefusal, Refusal, UsageRefusal
 from integrated_data.model.output import CheckReport, Lane
+from integrated_data.output import alternatives, quality, release, requested, shelf
 from integrated_data.output import definition as defining
 from integrated_data.output import editions as edited
-from integrated_data.output import quality, release, requested, shelf
 from integrated_data.site.parser import DuckDBParser
 from tests.output_world import AUTHOR, World, repeated
 
@@ -84,6 +84,18 @@ def test_a_definition_that_cannot_be_published_is_refused(
     request_id = left(world)
     with pytest.raises(Refusal, match=why):
         defining.define(world.store, request=request_id, name=name, words=words, by=AUTHOR)
+
+
+def test_a_release_in_an_accepted_form_is_no_definition(world: World) -> None:
+    asked = world.ask(SQL)
+    place = {"request": asked.id, "actor": AUTHOR, "folder": world.folder}
+    ways = {p.id: p for p in alternatives.alternatives(world.store, world.run, **place)}
+    merged = next(way for way in ways.values() if way.form.sql)
+    made = alternatives.accept(world.store, world.run, proposal=merged.id, **place)
+    world.leave(world.check(made))
+    with pytest.raises(OutputRefusal, match="another form than its queries") as refused:
+        defining.define(world.store, request=made.id, name="pay", words=None, by=AUTHOR)
+    assert merged.what in str(refused.value)
 
 
 def test_only_its_author_defines_a_release_and_never_approves_it(world: World) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: The finding that says in which form a request's tables leave instead of as they were asked for.
+ACCEPTED = "accepted form"
+
 
 @dataclass(frozen=True)
 class Form:

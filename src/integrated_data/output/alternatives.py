@@ -58,7 +58,8 @@ def accept(store: Store, run: Run, *, request: str, proposal: str, actor: str, f
     ask = _ask(known)
     if OutputState.REQUESTED not in OUTPUT_MOVES[known.state]:
         ask = replace(ask, request="")
-    return requests.request(store, run, ask=ask, folder=folder, form=replace(chosen.form, what=chosen.what))
+    form = replace(chosen.form, what=chosen.what) if chosen.form != Form() else chosen.form  # withheld as asked for
+    return requests.request(store, run, ask=ask, folder=folder, form=form)
 
 
 def _own(store: Store, request: str, *, actor: str) -> OutputRequest:

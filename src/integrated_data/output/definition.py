@@ -13,7 +13,8 @@ from integrated_data.control import bodies, editions, outputs, projects, queries
 from integrated_data.control.store import Store
 from integrated_data.model.dissemination import Definition, DefinitionState, TableWords, Words
 from integrated_data.model.errors import OutputRefusal, UsageRefusal
-from integrated_data.model.output import OutputState
+from integrated_data.model.output import OutputRequest, OutputState
+from integrated_data.model.proposal import ACCEPTED
 from integrated_data.output import wording
 from integrated_data.output.derived import text_of
 from integrated_data.output.review import check_checker
@@ -45,6 +46,7 @@ def define(store: Store, *, request: str, name: str, words: Words | None, by: st
             why="Only tables that the service makes from SQL are published anew by themselves",
             next_step="Define an output of tables, and ask for the rest again when its data change",
         )
+    check_as_asked(known)
     check_name(name)
     texts = tuple(text_of(body, query=query) for query, body in zip(known.queries, asked, strict=True))
     chosen = _complete(words or Words(known.title), tables=len(texts))
@@ -105,6 +107,17 @@ def as_yaml(definition: Definition) -> str:
     body = bodies.write(asdict(definition))
     body["words"] = bodies.write(definition.words)
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
+
+
+def check_as_asked(known: OutputRequest) -> None:
+    """Refuse a release in a form that was accepted: its queries alone would make what did not leave."""
+    form = next((finding.reason for finding in known.findings if finding.rule == ACCEPTED), "")
+    if form:
+        raise OutputRefusal(
+            f"Request {known.id} left in another form than its queries give",
+            why=f"Its author accepted a proposal: {form}. A definition runs queries as they were asked",
+            next_step="Write the groups into a query, ask for its result, and define that once it is released",
+        )
 
 
 def check_name(name: str) -> None:

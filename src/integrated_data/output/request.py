@@ -30,7 +30,7 @@ from integrated_data.model.output import (
     Signature,
     View,
 )
-from integrated_data.model.proposal import Form
+from integrated_data.model.proposal import ACCEPTED, Form
 from integrated_data.output import derived, earlier, editions, lane, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
@@ -261,7 +261,7 @@ def _runnable(sql: str, views: Mapping[str, View], *, model: Estimate | None) ->
 
 
 def _changed(form: Form) -> tuple[Finding, ...]:
-    return (Finding("accepted form", Outcome.NOTE, form.what),) if form.what else ()
+    return (Finding(ACCEPTED, Outcome.NOTE, form.what),) if form.what else ()
 
 
 def check_author(known: OutputRequest, ask: Ask) -> None:
