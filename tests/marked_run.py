@@ -223,7 +223,6 @@ def _review(run: Run) -> None:
     if run.everything:
         links = ("--out", run.kept / "links.parquet", "--explain", "--id", "record_id")
         run.ids("match", "demographic", run.folder / "given" / "register.csv", *links)
-        run.ids("review", "clusters", "demographic", "--size", "4", "--json")
 
 
 def _project(run: Run) -> None:
@@ -306,6 +305,8 @@ def _output(run: Run) -> None:
 def _export(run: Run) -> None:
     run.ids("catalogue", "export", run.kept / "catalogue.json")
     run.ids("register", "export", run.kept / "register", "--json")
+    for paper in ("processing", "impact"):
+        run.ids("record", paper, "--out", run.kept / f"{paper}.md", "--json")
     run.ids("audit", "used", "wages", "--json")
     run.ids("audit", "left", "--json")
     run.ids("audit", "verify", "--json")

@@ -99,6 +99,8 @@ ACTIONS: Mapping[str, Action | None] = {
     "quarantine reject": Action.SETTLE_LOADS,
     "quarantine show": Action.SEE_QUARANTINE,
     "query": Action.QUERY,
+    "record impact": Action.VERIFY,
+    "record processing": Action.VERIFY,
     "reference apply": Action.INDEX,
     "reference areas": Action.MATCH,
     "reference changes": Action.INDEX,

@@ -96,6 +96,11 @@ def save_contract(change: Change, *, dataset: str, version: str, body: str, abou
         connection.execute(sa.insert(t.dataset).values(id=dataset, **fields))
 
 
+def datasets(connection: sa.Connection) -> list[str]:
+    """Ids of all datasets that were ever delivered or derived, in order."""
+    return list(connection.execute(sa.select(t.dataset.c.id).order_by(t.dataset.c.id)).scalars())
+
+
 def contract_body(connection: sa.Connection, dataset: str, *, version: str | None = None) -> str | None:
     """The YAML of a dataset's contract: the version named, or the current one; None when unknown."""
     current = sa.select(t.dataset.c.contract_version).where(t.dataset.c.id == dataset).scalar_subquery()
