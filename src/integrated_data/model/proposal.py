@@ -10,12 +10,14 @@ ACCEPTED = "accepted form"
 @dataclass(frozen=True)
 class Form:
     """How results leave instead of as they were asked for: other queries, by the id of the one that each replaces;
-    counts rounded to a base (0: not), `additive` such that the rounded table adds up. `what` was done, in words.
+    counts rounded to a base (0: not), `additive` such that the rounded table adds up; `hidden`: cells that are to be
+    withheld for the sake of others, by their keys' SQL and values. `what` was done, in words.
     """
 
     sql: Mapping[str, str] = field(default_factory=dict)
     rounding: int = 0
     additive: bool = False
+    hidden: tuple[tuple[tuple[str, str | None], ...], ...] = ()
     what: str = ""
 
 

@@ -15,23 +15,26 @@ from integrated_data.output.check import Run
 from integrated_data.output.limits import held_to
 from integrated_data.output.linked import protect
 from integrated_data.output.proposals import Draft, propose
+from integrated_data.output.protect import Optimiser
 
 #: Where the proposals of a request lie, under its folder.
 FILE = "proposals.json"
 
 
-def alternatives(store: Store, run: Run, *, request: str, actor: str, folder: Path) -> tuple[Proposal, ...]:
+def alternatives(
+    store: Store, run: Run, *, request: str, actor: str, folder: Path, optimiser: Optimiser | None = None
+) -> tuple[Proposal, ...]:
     """Ways of making a request of one's own safe, least loss first; none where no cell breaks a rule.
 
     They are found from the queries as they were asked for, whatever form was accepted since, and kept
-    beside the request.
+    beside the request. `optimiser`: another way to choose which cells to withhold, tried too.
     """
     known = _own(store, request, actor=actor)
     views, limits = requests.views_of(store, known.project), held_to(store, known.datasets, project=known.project)
     asked = requests.results_of(store, run, ask=_ask(known), form=Form(), views=views)
     checked = [requests.check_asked(one, views=views, run=run, limits=limits) for one in asked]
     protected = protect(checked, limits, run=run)
-    found = propose(Draft(checked, protected, tuple(one.sql for one in asked), views, limits, run))
+    found = propose(Draft(checked, protected, tuple(one.sql for one in asked), views, limits, run, optimiser))
     requested.put(requested.place(folder, request) / FILE, requested.as_json([bodies.write(one) for one in found]))
     return found
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.output import Cell, Finding, Outcome, ReleaseLimits, Role
+from integrated_data.model.proposal import Form
 from integrated_data.output import rounding
 from integrated_data.output.attack import Equation
 from integrated_data.output.check import Checked
@@ -44,6 +45,11 @@ def cell_id(shape: Shape, cell: Cell) -> CellId:
     return frozenset((key, value) for key, value, total in kept if not total)
 
 
+def hidden_by(form: Form) -> frozenset[CellId]:
+    """The cells that a form names to be withheld for the sake of others."""
+    return frozenset(frozenset((key, value) for key, value in cell) for cell in form.hidden)
+
+
 def groups_of(tables: Sequence[Checked]) -> list[list[int]]:
     """Places of the tables that are over the same rows, group by group; those without a shape are in none."""
     groups: dict[str, list[int]] = {}
@@ -54,11 +60,13 @@ def groups_of(tables: Sequence[Checked]) -> list[list[int]]:
 
 
 def protect(
-    tables: Sequence[Checked], limits: ReleaseLimits, *, run: Run | None = None, rounded: Rounding | None = None
-) -> list[Checked]:
+    tables: Sequence[Checked], limits: ReleaseLimits, *, run: Run | None = None, rounded: Rounding | None = None,
+    hidden: frozenset[CellId] = frozenset(),
+) -> list[Checked]:  # fmt: skip
     """The same tables with what has to be withheld, or their counts rounded where that hides as much.
 
     `run` asks which keys of different tables tell each other; without it tables are linked by common keys alone.
+    `hidden`: cells to withhold for the sake of others, where they are enough.
     """
     done = list(tables)
     for numbers in groups_of(tables):
@@ -69,16 +77,21 @@ def protect(
             for number, checked in zip(numbers, told, strict=True):
                 done[number] = checked
             continue
-        primary = frozenset(_id_of(c, cell) for c in together for cell in unsafe_cells(c))
-        hidden = withhold(tables_of(together, kin), primary, limits=limits) if primary else primary
+        primary = primary_of(together)
+        gone = withhold(tables_of(together, kin), primary, limits=limits, hidden=hidden) if primary else primary
         for number, checked in zip(numbers, together, strict=True):
-            done[number] = _with_withheld(checked, hidden, primary=primary)
+            done[number] = _with_withheld(checked, gone, primary=primary)
     return done
 
 
 def _telling(checked: Checked, kin: Kin) -> Checked:
     keys = checked.shape.keys if checked.shape is not None else ()
     return replace(checked, tells=tuple(sorted({*keys, *(other for key in keys for other in kin.get(key, {}))})))
+
+
+def primary_of(together: Sequence[Checked]) -> frozenset[CellId]:
+    """Cells of tables over the same rows that break a rule for which they are withheld."""
+    return frozenset(_id_of(checked, cell) for checked in together for cell in unsafe_cells(checked))
 
 
 def unsafe_cells(checked: Checked) -> list[Cell]:

@@ -12,7 +12,16 @@ from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.output import Cell, Outcome, ReleaseLimits, Role, View
 from integrated_data.model.proposal import Form, Proposal
 from integrated_data.output.check import Checked, Run
-from integrated_data.output.linked import Rounding, groups_of, protect, unsafe_cells
+from integrated_data.output.linked import (
+    Rounding,
+    groups_of,
+    kinship,
+    primary_of,
+    protect,
+    tables_of,
+    unsafe_cells,
+)
+from integrated_data.output.protect import CellId, Optimiser, exposed_cells, order
 from integrated_data.output.regroup import Way, by_parents, loss, ways
 from integrated_data.output.rounding import BASES
 from integrated_data.output.shape import Shape
@@ -37,7 +46,10 @@ MOST_ENTRIES = 2_000_000
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be made safe: tables as they were checked and as they are protected, their queries in order."""
+    """What is to be made safe: tables as they were checked and as they are protected, their queries in order.
+
+    `optimiser`: another way to choose which cells to withhold.
+    """
 
     checked: Sequence[Checked]
     protected: Sequence[Checked]
@@ -45,6 +57,7 @@ class Draft:
     views: Mapping[str, View]
     limits: ReleaseLimits
     run: Run
+    optimiser: Optimiser | None = None
 
 
 def propose(draft: Draft) -> tuple[Proposal, ...]:
@@ -52,7 +65,7 @@ def propose(draft: Draft) -> tuple[Proposal, ...]:
     if not any(unsafe_cells(c) for c in draft.checked):
         return ()
     draft = replace(draft, run=cache(draft.run))  # which key tells which is asked for every trial
-    found = [*_withholding(draft), *_roundings(draft), *_regroupings(draft)]
+    found = [*_withholding(draft), *_optimised(draft), *_roundings(draft), *_regroupings(draft)]
     return tuple(sorted(found, key=lambda p: (p.loss, p.id)))
 
 
@@ -61,6 +74,27 @@ def _withholding(draft: Draft) -> Iterator[Proposal]:
         yield _proposal(
             "withhold", "Cells withheld, with those that would tell them", draft=draft, tables=draft.protected
         )
+
+
+def _optimised(draft: Draft) -> Iterator[Proposal]:
+    """Cells withheld as another optimiser chooses them, where the attacker finds that enough and it is not the same."""
+    if draft.optimiser is None:
+        return
+    hidden: set[CellId] = set()
+    for numbers in groups_of(draft.checked):
+        together = [draft.checked[n] for n in numbers]
+        tables, primary = tables_of(together, kinship(together, draft.run)), primary_of(together)
+        chosen = draft.optimiser(tables, primary, draft.limits) if primary else primary
+        if chosen is None or exposed_cells(tables, primary, withheld=chosen, limits=draft.limits):
+            continue
+        hidden |= chosen - primary
+    if not hidden:
+        return
+    form = Form(hidden=tuple(tuple(sorted(cell, key=lambda part: part[0])) for cell in sorted(hidden, key=order)))
+    protected = protect(draft.checked, draft.limits, run=draft.run, hidden=frozenset(hidden))
+    if not _refused(protected) and [c.withheld for c in protected] != [c.withheld for c in draft.protected]:
+        what = f"Cells withheld as {draft.optimiser.name} chooses them"
+        yield _proposal("withhold-optimal", what, draft=draft, tables=protected, form=form)
 
 
 def _roundings(draft: Draft) -> Iterator[Proposal]:

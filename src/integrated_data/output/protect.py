@@ -8,6 +8,7 @@ choice of cells before it is only a good first guess.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from integrated_data.model.output import ReleaseLimits
 from integrated_data.output.attack import Equation, intervals
@@ -48,6 +49,21 @@ class Tables:
     equations: tuple[Equation[CellId], ...]
     quantities: tuple[Quantity, ...]
     unseen: frozenset[CellId] = frozenset()
+
+
+class Optimiser(Protocol):
+    """Another way to choose which cells to withhold."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def __call__(
+        self, tables: Tables, primary: frozenset[CellId], limits: ReleaseLimits, /
+    ) -> frozenset[CellId] | None:
+        """The cells to withhold, the primary ones among them; None where it has nothing to say. The attacker judges."""
+        ...
 
 
 #: Which key tells which other, and how: for a district its region. By the keys' SQL, then by value.
@@ -91,12 +107,18 @@ def order(cell: CellId) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, "" if value is None else f"={value}") for key, value in cell))
 
 
-def withhold(tables: Tables, primary: frozenset[CellId], *, limits: ReleaseLimits) -> frozenset[CellId]:
+def withhold(
+    tables: Tables, primary: frozenset[CellId], *, limits: ReleaseLimits, hidden: frozenset[CellId] = frozenset()
+) -> frozenset[CellId]:
     """The cells to withhold: the primary ones and what it takes to hide them.
 
-    To withhold more never narrows an interval, so a cell that is hidden once stays hidden.
+    Those of `hidden`, where they are enough. To withhold more never narrows an interval, so a cell that is hidden
+    once stays hidden.
     """
     withheld = set(primary | tables.unseen)
+    wished = hidden.intersection(tables.cells) | withheld
+    if hidden and not exposed_cells(tables, primary, withheld=wished, limits=limits):
+        return wished
     if len(primary) * len(tables.cells) * len(tables.quantities) <= MOST_FLOWS:
         _along_flows(tables, primary, withheld=withheld, limits=limits)
     else:

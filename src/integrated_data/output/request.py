@@ -36,7 +36,7 @@ from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
 from integrated_data.output.ledger import Ledger
 from integrated_data.output.limits import agreed, held_to
-from integrated_data.output.linked import Rounding, protect
+from integrated_data.output.linked import Rounding, hidden_by, protect
 from integrated_data.output.modelled import check_model, runnable
 from integrated_data.output.requested import Asked, as_json
 from integrated_data.output.shape import Shape
@@ -90,7 +90,7 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
     asked = requested.asked(place, known.sha256)
     rounded = Rounding(asked[0].form.rounding, asked[0].form.additive) if asked[0].form.rounding else None
     tables_asked = [check_asked(one, views=views, run=run, limits=limits) for one in asked]
-    checked = protect(tables_asked, limits, run=run, rounded=rounded)
+    checked = protect(tables_asked, limits, run=run, rounded=rounded, hidden=hidden_by(asked[0].form))
     signatures = tuple(_signature(c, limits, datasets=known.datasets) for c in checked)
     left, signed = left_of(store, gone, known=known), tuple(zip(checked, signatures, strict=True))
     met = compare(ledger, known.project, request=request, tables=signed, place=place, left=left)

@@ -28,6 +28,7 @@ from integrated_data.site.analysis import AnalysisSite
 from integrated_data.site.ledgering import open_ledger
 from integrated_data.site.places import Places
 from integrated_data.site.service_keys import service_key
+from integrated_data.site.tau_argus import tau_argus
 from integrated_data.site.verifying import crate
 
 
@@ -66,8 +67,9 @@ def check(site: AnalysisSite, request: str, *, actor: str) -> CheckReport:
 
 def propose(site: AnalysisSite, request: str, *, actor: str) -> tuple[Proposal, ...]:
     """Ways of making a request safe, least loss first; its queries run as its author's."""
-    run = _runner_of(site, request)
-    return alternatives.alternatives(site.store, run, request=request, actor=actor, folder=site.places.outputs)
+    run, folder = _runner_of(site, request), site.places.outputs
+    optimiser = tau_argus(site.places.scratch)
+    return alternatives.alternatives(site.store, run, request=request, actor=actor, folder=folder, optimiser=optimiser)
 
 
 def accept(site: AnalysisSite, request: str, *, proposal: str, actor: str) -> OutputRequest:
