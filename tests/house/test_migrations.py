@@ -14,10 +14,16 @@ from integrated_data.control.store import Store, records, sqlite
 from integrated_data.model.event import Event
 
 
+def of_the_code(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a name is a table of the code, not one that SQLite keeps for full text."""
+    return kind != "table" or not str(name).startswith("catalogue_words")
+
+
 def differences(store: sa.Engine) -> list[object]:
     """What Alembic would change to bring the store to the tables of the code."""
     with store.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        opts = {"compare_server_default": True, "include_name": of_the_code}
+        context = MigrationContext.configure(connection, opts=opts)
         return list(compare_metadata(context, tables.METADATA))
 
 

@@ -226,6 +226,11 @@ def test_what_there_is_to_ask(ada: httpx.Client) -> None:
     assert [t["name"] for t in tables] == ["census", "pay"]
     assert {"name": "income", "type": "int64"} in tables[1]["columns"]
     assert ada.post("/v1/catalogue/search", json={"words": "nothing"}).json() == []
+    narrowed = {"words": "nothing", "facets": {"index": ["demographic"]}, "since": "2020-01-01"}
+    assert ada.post("/v1/catalogue/search", json=narrowed).json() == []
+    assert ada.post("/v1/catalogue/facets", json=narrowed).json()["datasets"] == 0
+    assert ada.post("/v1/catalogue/search", json={"facets": {"colour": ["red"]}}).status_code == 422
+    assert ada.post("/v1/catalogue/search", json={"words": "w " + " ".join(map(str, range(70)))}).status_code == 400
     assert ada.get("/v1/catalogue/census").status_code == 404
 
 

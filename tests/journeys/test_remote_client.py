@@ -77,7 +77,8 @@ def test_a_long_answer_is_watched_and_read_by_pages(ada: Connection) -> None:
 def test_what_there_is(ada: Connection) -> None:
     assert ada.me()["person"] == "ada"
     assert [t["name"] for t in ada.tables()] == ["census", "pay"]
-    assert ada.search("nothing at all") == []
+    assert ada.search("nothing at all", facets={"owner": ["nobody"]}, since="2020-01-01") == []
+    assert ada.facets("nothing at all")["datasets"] == 0
     with pytest.raises(AbsentRefusal):
         ada.describe("census")
     found = ada.sensitivity("SELECT region, count(person_key) AS n FROM census GROUP BY region", draws=2)

@@ -1,6 +1,7 @@
 """What an analyst does: find data, ask questions through the gate."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,9 @@ from integrated_data.cli import shown
 from integrated_data.cli.call import Call, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
+from integrated_data.control import catalogue as searched
 from integrated_data.control import jobs, releases
+from integrated_data.model.catalogue import Wanted, facets_of
 from integrated_data.model.errors import ContractRefusal, UsageRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
 from integrated_data.publish.exports.about import Format
@@ -23,6 +26,8 @@ Project = Annotated[str, typer.Option("--project", help="The project that asks."
 
 #: Rows of a result that a terminal shows; --out takes them all.
 SHOWN = 50
+
+DAYS = ["%Y-%m-%d"]
 
 catalogue = typer.Typer(help="The catalogue of published datasets.", no_args_is_help=True)
 
@@ -141,17 +146,30 @@ def _show_sensitivity(
 def catalogue_search(
     *,
     words: Annotated[list[str] | None, typer.Argument(help="Words to look for; every dataset when left out.")] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option(help="FACET=VALUE: owner, index, meaning, period or condition; may be repeated.")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(formats=DAYS, help="Only what tells of this day or later.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=DAYS, help="Only what tells of this day or before.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Datasets to show.")] = 100,
     call: Call,
 ) -> None:
-    """Search datasets and variables."""
+    """Search datasets and variables, the best first, and tell what would narrow the search."""
+    wanted = Wanted(
+        " ".join(words or []), facets_of(facet or []), since.date() if since else None,
+        until.date() if until else None, most,
+    )  # fmt: skip
     with opened_store(call.home) as (_, store), store.read() as connection:
-        entries = [r.entry for r in releases.search(connection, " ".join(words or []))]
-    rows = [
-        {"dataset": e["dataset"], "title": e["title"], "owner": e["owner"], "rows": e["rows"],
-         "variables": len(e["variables"]), "indexes": sorted(e["links"])}
-        for e in entries
-    ]  # fmt: skip
-    shown.table(rows, title="Catalogue", json_out=call.json)
+        day = store.now().date()
+        found = searched.search(connection, wanted, day=day)
+        counts = searched.facets(connection, wanted, day=day)
+    if call.json:
+        shown.document({**counts, "found": found})
+        return
+    shown.table(found, title="Catalogue")
+    narrower = [{"facet": f, "values": [f"{v} ({n:,})" for v, n in of.items()]} for f, of in counts["facets"].items()]
+    if counts["datasets"] > 1:
+        shown.table(narrower, title=f"{counts['datasets']:,} datasets; narrow them with --facet FACET=VALUE")
 
 
 @catalogue.command("show")

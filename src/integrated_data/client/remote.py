@@ -140,9 +140,16 @@ class Connection:
         """What the project's questions may name, with columns and types."""
         return list(self.get("tables"))
 
-    def search(self, words: str = "") -> list[dict[str, Any]]:
-        """Published datasets in which every word occurs."""
-        return list(self.send("POST", "catalogue/search", json={"words": words}).json())
+    def search(self, words: str = "", **narrowed: Any) -> list[dict[str, Any]]:
+        """Published datasets in which every word occurs, the best first.
+
+        `narrowed`: `facets` as {"index": ["demographic"]}, `since` and `until` as ISO days, `most`, `skip`.
+        """
+        return list(self.send("POST", "catalogue/search", json={"words": words, **narrowed}).json())
+
+    def facets(self, words: str = "", **narrowed: Any) -> dict[str, Any]:
+        """How many datasets a search finds, and how many of them have each value of each facet."""
+        return dict(self.send("POST", "catalogue/facets", json={"words": words, **narrowed}).json())
 
     def describe(self, dataset: str) -> dict[str, Any]:
         """The catalogue's entry of a dataset."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from integrated_data.control import bodies
+from integrated_data.control import bodies, catalogue
 from integrated_data.control import tables as t
 from integrated_data.control.store import Store
 from integrated_data.model.agreement import Agreement, Annex, Framework
@@ -30,6 +30,8 @@ def add_framework(store: Store, framework: Framework, *, by: str) -> None:
             change.connection.execute(sa.update(t.framework).where(t.framework.c.id == framework.id).values(**values))
         else:
             change.connection.execute(sa.insert(t.framework).values(id=framework.id, **values))
+        for dataset in change.connection.execute(sa.select(t.agreement.c.dataset).distinct()).scalars().all():
+            restate(change.connection, dataset)
         change.note(sha256=bodies.digest(values["body"]), replaced=framework.id in others)
 
 
@@ -38,6 +40,20 @@ def known(connection: sa.Connection) -> dict[str, Framework]:
     rows = connection.execute(sa.select(t.framework.c.body).order_by(t.framework.c.id)).scalars()
     found = (bodies.read(Framework, body, what="framework") for body in rows)
     return {framework.id: framework for framework in found}
+
+
+def agreements(connection: sa.Connection, dataset: str | None = None) -> list[Agreement]:
+    """Agreements on record, of one dataset or of all, by id, as they stand under their frameworks."""
+    query = sa.select(t.agreement.c.body).order_by(t.agreement.c.id)
+    if dataset is not None:
+        query = query.where(t.agreement.c.dataset == dataset)
+    frameworks = known(connection)
+    return [read_agreement(body, frameworks) for body in connection.execute(query).scalars()]
+
+
+def restate(connection: sa.Connection, dataset: str) -> None:
+    """Let the catalogue tell the conditions of a dataset's agreements as they are now."""
+    catalogue.restate(connection, dataset, agreements=agreements(connection, dataset))
 
 
 def read_agreement(body: Mapping[str, Any], frameworks: Mapping[str, Framework]) -> Agreement:

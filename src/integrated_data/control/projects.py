@@ -25,15 +25,16 @@ def add_agreement(store: Store, agreement: Agreement | Annex, *, by: str) -> Non
     with store.change(event) as change:
         body = bodies.write(agreement)
         frameworks.read_agreement(body, frameworks.known(change.connection))
+        about = sa.select(t.agreement.c.dataset).where(t.agreement.c.id == agreement.id)
+        before = change.connection.execute(about).scalar()
         _put(change, t.agreement, key=agreement.id, body=body, dataset=agreement.dataset)
+        for dataset in {agreement.dataset, before or agreement.dataset}:
+            frameworks.restate(change.connection, dataset)
 
 
 def agreements(connection: sa.Connection, dataset: str | None = None) -> list[Agreement]:
     """Agreements on record, of one dataset or of all, by id, as they stand under their frameworks."""
-    query = sa.select(t.agreement.c.body).order_by(t.agreement.c.id)
-    if dataset is not None:
-        query = query.where(t.agreement.c.dataset == dataset)
-    return _read_agreements(connection, query)
+    return frameworks.agreements(connection, dataset)
 
 
 def get_agreement(connection: sa.Connection, agreement: str) -> Agreement:

@@ -1,11 +1,12 @@
 """Published versions of datasets: only what is named here exists for readers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from integrated_data.control import catalogue, frameworks
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change
 from integrated_data.model.errors import AgreementRefusal
@@ -35,7 +36,9 @@ def name_snapshot(change: Change, *, dataset: str, delivery: str, snapshot: int,
         .values(dataset=dataset, delivery=delivery, snapshot=snapshot, rows=entry["rows"], entry=entry, at=change.at)
         .returning(t.release.c.id)
     )
-    return int(done.scalar_one())
+    release = int(done.scalar_one())
+    catalogue.put(connection, release, entry=entry, agreements=frameworks.agreements(connection, dataset))
+    return release
 
 
 def current(connection: sa.Connection, dataset: str) -> Release | None:
@@ -113,15 +116,3 @@ def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()
     return Release(**row) if row else None
-
-
-def search(connection: sa.Connection, words: str) -> list[Release]:
-    """Current releases in which every word occurs, in the dataset, a title, an owner or a variable's name."""
-    wanted = words.lower().split()
-    return [r for r in all_current(connection) if all(w in _text(r.entry) for w in wanted)]
-
-
-def _text(entry: Mapping[str, Any]) -> str:
-    parts = [entry["dataset"], entry["title"], entry["owner"]]
-    parts += [f"{v['name']} {v['title']} {v['meaning']}" for v in entry["variables"]]
-    return " ".join(parts).lower()

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from fastapi import APIRouter, Path, Request
 
 from integrated_data.approve.roles import check_may, check_project
-from integrated_data.control import outputs, projects, releases
+from integrated_data.control import catalogue, outputs, projects, releases
 from integrated_data.model.errors import AbsentRefusal, OutputRefusal
 from integrated_data.model.output import Ask, OutputRequest
 from integrated_data.model.people import Action
@@ -53,17 +53,18 @@ def tables(who: Who, desk: AtDesk, *, project: Project) -> list[dict[str, Any]]:
 
 @router.post("/catalogue/search")
 def search(body: shapes.SearchBody, who: Who, *, desk: AtDesk) -> list[dict[str, Any]]:
-    """Datasets in which every word occurs: in their name, title, owner or variables."""
+    """Datasets in which every word occurs, in their name, title, owner or variables, the best first."""
     check_may(who, Action.LOOK)
     with desk.site.store.read() as connection:
-        found = releases.search(connection, body.words)
-    return [
-        {
-            "dataset": r.entry["dataset"], "title": r.entry["title"], "owner": r.entry["owner"],
-            "rows": r.entry["rows"], "variables": len(r.entry["variables"]), "indexes": sorted(r.entry["links"]),
-        }
-        for r in found
-    ]  # fmt: skip
+        return catalogue.search(connection, body.wanted(), day=desk.site.store.now().date())
+
+
+@router.post("/catalogue/facets")
+def facets(body: shapes.SearchBody, who: Who, *, desk: AtDesk) -> dict[str, Any]:
+    """How many datasets a search finds, and how many of them have each value of each facet."""
+    check_may(who, Action.LOOK)
+    with desk.site.store.read() as connection:
+        return catalogue.facets(connection, body.wanted(), day=desk.site.store.now().date())
 
 
 @router.get("/catalogue/{dataset}")

@@ -1,10 +1,12 @@
 """What bodies of the HTTP interface look like; the OpenAPI document is made of these."""
 
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from integrated_data.access.gate import LONGEST
+from integrated_data.model.catalogue import Facet, Wanted
 from integrated_data.model.estimate import Estimate, Estimator
 from integrated_data.model.output import Brought
 from integrated_data.output.bring import MOST as MOST_FILES
@@ -60,9 +62,21 @@ class SensitivityBody(_Body):
 
 
 class SearchBody(_Body):
-    """Words to look for in the catalogue; every one must occur. None: all datasets."""
+    """What to look for in the catalogue: every word must occur. None: all datasets.
+
+    `facets`: of each facet, values of which one must hold; `since` and `until`: days that the data tell of.
+    """
 
     words: str = Field("", max_length=1000)
+    facets: dict[Facet, tuple[Annotated[str, Field(max_length=256)], ...]] = Field({}, max_length=len(Facet))
+    since: date | None = None
+    until: date | None = None
+    most: int = Field(100, ge=1, le=1000)
+    skip: int = Field(0, ge=0, le=1_000_000)
+
+    def wanted(self) -> Wanted:
+        """The search that it asks for."""
+        return Wanted(self.words, self.facets, self.since, self.until, self.most, self.skip)
 
 
 class BroughtBody(_Body):

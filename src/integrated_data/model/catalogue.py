@@ -1,0 +1,49 @@
+"""What one may look for in the catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from integrated_data.model.errors import UsageRefusal
+
+#: Words that one search may have.
+MOST_WORDS = 64
+
+
+class Facet(StrEnum):
+    """What narrows a search. A dataset may have several values of each."""
+
+    OWNER = "owner"
+    INDEX = "index"  # its records were matched to it, so that it has a key
+    MEANING = "meaning"  # semantic type of a variable
+    PERIOD = "period"  # decades that its dated variables touch, as 2010s
+    CONDITION = "condition"  # of agreements in force: purpose, gateway, and what they forbid
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A search: every word occurs (or begins a word), one value of each facet holds, the period overlaps.
+
+    `since` and `until` are days, both included. `most` results after `skip`.
+    """
+
+    words: str = ""
+    facets: Mapping[Facet, tuple[str, ...]] = field(default_factory=dict)
+    since: date | None = None
+    until: date | None = None
+    most: int = 100
+    skip: int = 0
+
+
+def facets_of(given: list[str]) -> dict[Facet, tuple[str, ...]]:
+    """Facets from texts such as `index=demographic`; refuses any other."""
+    found: dict[Facet, tuple[str, ...]] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in list(Facet) or not value:
+            raise UsageRefusal(
+                "A facet is not written as FACET=VALUE", next_step=f"Use one of {', '.join(Facet)}, as owner=NAME"
+            )
+        found[Facet(name)] = (*found.get(Facet(name), ()), value)
+    return found
