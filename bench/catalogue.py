@@ -23,8 +23,8 @@ from integrated_data.control.store import Store, sqlite
 from integrated_data.model.catalogue import Facet, Wanted
 from integrated_data.model.meanings import Meaning
 
-DATASETS, VARIABLES, SEED, RUNS = 7_000, 30, 5, 5
-LONGEST = 50  # milliseconds of processor for a search, and for its facets, at most
+DATASETS, VARIABLES, SEED, RUNS = 7_000, 30, 5, 9
+LONGEST = 50  # milliseconds for a search, and for its facets: median by the wall, at most
 DAY = date(2026, 1, 15)
 _TEXT = """
 income tax health hospital school pupil census household employment benefit pension crime court prison birth
@@ -80,8 +80,8 @@ def run() -> bool:
             for what, wanted in searches.items():
                 rows.append({"search": what, **_measured(connection, wanted)})
     table(f"Catalogue of {DATASETS:,} datasets with {VARIABLES} variables each; filled in {filled:.1f} s", rows)
-    worst = {part: max(float(row[f"{part} cpu ms"]) for row in rows) for part in ("search", "facets")}
-    return marks({f"{part}: at most {LONGEST} ms of processor": most <= LONGEST for part, most in worst.items()})
+    worst = {part: max(float(row[f"{part} ms"]) for row in rows) for part in ("search", "facets")}
+    return marks({f"{part}: median at most {LONGEST} ms": most <= LONGEST for part, most in worst.items()})
 
 
 def _fill(engine: sa.Engine) -> None:
@@ -94,24 +94,22 @@ def _fill(engine: sa.Engine) -> None:
 
 
 def _measured(connection: sa.Connection, wanted: Wanted) -> dict[str, Any]:
-    found, found_cpu = _times(lambda: catalogue.search(connection, wanted, day=DAY))
-    counted, counted_cpu = _times(lambda: catalogue.facets(connection, wanted, day=DAY))
-    anchor, _ = _times(lambda: _looked_through(connection, wanted.words.split()))
     return {
-        "datasets": catalogue.facets(connection, wanted, day=DAY)["datasets"], "search ms": found,
-        "search cpu ms": found_cpu, "facets ms": counted, "facets cpu ms": counted_cpu, "every entry read ms": anchor,
-    }  # fmt: skip
+        "datasets": catalogue.facets(connection, wanted, day=DAY)["datasets"],
+        "search ms": _median(lambda: catalogue.search(connection, wanted, day=DAY)),
+        "facets ms": _median(lambda: catalogue.facets(connection, wanted, day=DAY)),
+        "every entry read ms": _median(lambda: _looked_through(connection, wanted.words.split())),
+    }
 
 
-def _times(act: Callable[[], object]) -> tuple[float, float]:
-    """Median milliseconds by the wall and of processor time."""
-    walls, processor = [], []
+def _median(act: Callable[[], object]) -> float:
+    """Median milliseconds by the wall."""
+    walls = []
     for _ in range(RUNS):
-        wall, cpu = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
         act()
-        walls.append(1000 * (time.perf_counter() - wall))
-        processor.append(1000 * (time.process_time() - cpu))
-    return statistics.median(walls), statistics.median(processor)
+        walls.append(1000 * (time.perf_counter() - began))
+    return statistics.median(walls)
 
 
 def _looked_through(connection: sa.Connection, words: list[str]) -> int:

@@ -97,6 +97,8 @@ def test_what_is_found(full: Store, words: str, facets: tuple[str, ...], expecte
 def test_days_that_data_tell_of(full: Store) -> None:
     assert found(full, since=date(2015, 1, 1)) == ["gp"]
     assert found(full, until=date(2014, 12, 31)) == ["tax"]
+    assert found(full, "money", until=date(2014, 12, 31)) == ["tax"]
+    assert found(full, "money", since=date(2020, 1, 1)) == []
     assert found(full, since=date(2014, 12, 31), until=date(2018, 3, 1)) == ["gp", "tax"]
 
 

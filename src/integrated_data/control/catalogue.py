@@ -1,12 +1,17 @@
 """The catalogue as it is searched: words by rank, narrowed by facets. Full text is SQLite's (FTS5, BM25).
 
 On another database every item is looked through for the words: right, but slower, and ranked more plainly.
+A value of a facet keeps the items that have it as bits, so that to narrow and to count is to combine numbers.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import reduce
+from itertools import islice
+from operator import and_, or_
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,10 +29,9 @@ MOST_VALUES = 20
 #: What a word counts for in a dataset's name, its title, its owner, its variables.
 _WEIGHTS = (10.0, 8.0, 3.0, 1.0)
 
-#: Datasets whose facets are looked up one by one.
-_FEW = 300
-
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
+_KEY = ("facet", "value", "starts", "ends")
+_ALL = sa.select(*(facet.c[name] for name in _KEY), facet.c["items"].label("items_"))
 _WORDS = sa.table("catalogue_words", sa.column("rowid", sa.Integer))
 _RANK: sa.ColumnElement[float] = sa.literal_column(f"bm25(catalogue_words, {', '.join(map(str, _WEIGHTS))})")
 _PLAIN = (item.c.dataset, item.c.title, item.c.owner, item.c.variables)
@@ -45,31 +49,29 @@ _DAY = re.compile(r"((?:18|19|20|21)\d\d)(-\d\d-\d\d)?(?!\d)")
 def put(connection: sa.Connection, release: int, *, entry: Mapping[str, Any], agreements: Iterable[Agreement]) -> None:
     """Make a release what is found of its dataset, in place of the one before."""
     dataset, variables = entry["dataset"], entry["variables"]
-    before = sa.select(item.c.id).where(item.c.dataset == dataset)
-    connection.execute(sa.delete(facet).where(facet.c.item.in_(before)))
+    held = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
     connection.execute(sa.delete(item).where(item.c.dataset == dataset))
     first, last = _period(variables)
-    words = "\n".join(f"{v['name']} {v['title']} {v['meaning'].replace('_', ' ')}" for v in variables)
-    connection.execute(
+    words = " ".join(_tokens(" ".join(f"{v['name']} {v['title']} {v['meaning']}" for v in variables)))
+    number = connection.execute(
         sa.insert(item).values(
-            id=release, dataset=dataset, title=entry["title"], owner=entry["owner"], variables=words,
-            rows=entry["rows"], width=len(variables), indexes=sorted(entry["links"]), first=first, last=last,
-        )
-    )  # fmt: skip
+            **({} if held is None else {"id": held}), release=release, dataset=dataset, title=entry["title"],
+            owner=entry["owner"], variables=words, rows=entry["rows"], width=len(variables),
+            indexes=sorted(entry["links"]), first=first, last=last,
+        ).returning(item.c.id)
+    ).scalar_one()  # fmt: skip
     values = {(Facet.OWNER, entry["owner"][:256])} | {(Facet.INDEX, index) for index in entry["links"]}
     values |= {(Facet.MEANING, v["meaning"]) for v in variables if v["meaning"] != Meaning.UNKNOWN}
     values |= {(Facet.PERIOD, decade) for decade in _decades(first, last)}
-    _add(connection, release, values=((f, v, _FIRST, _LAST) for f, v in values))
-    _add(connection, release, values=_conditions(agreements))
+    told = {(f.value, v, _FIRST, _LAST) for f, v in values} | _conditions(agreements)
+    _tell(connection, number, told=told, of=tuple(Facet))
 
 
 def restate(connection: sa.Connection, dataset: str, *, agreements: Iterable[Agreement]) -> None:
     """Tell the conditions of a dataset anew from its agreements; nothing where nothing of it is published."""
-    found = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
-    if found is not None:
-        old = (facet.c.item == found) & (facet.c.facet == Facet.CONDITION)
-        connection.execute(sa.delete(facet).where(old))
-        _add(connection, found, values=_conditions(agreements))
+    number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
+    if number is not None:
+        _tell(connection, number, told=_conditions(agreements), of=(Facet.CONDITION,))
 
 
 def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict[str, Any]]:
@@ -77,14 +79,19 @@ def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict
 
     `day`: on which conditions of use are to hold. Refuses more than `MOST_WORDS` words.
     """
-    words = _words(wanted.words)
+    words, allowed = _words(wanted.words), _allowed(connection, wanted, day=day)
+    query = _having(connection, words)
     if words and _full_text(connection):
-        query = sa.select(_WORDS.c.rowid).where(_match(words)).order_by(_RANK, _WORDS.c.rowid)
-        query = _narrow(query, wanted, by=_WORDS.c.rowid, day=day)
+        query = query.order_by(_RANK, _WORDS.c.rowid)
+        if allowed is not None:  # so that the others are not ranked; their number plus nothing is no way to look up
+            query = query.where((_WORDS.c.rowid + 0).in_(_numbers(allowed)))
     else:
-        query = sa.select(item.c.id).where(_all(words)).order_by(_plain_rank(words).desc(), item.c.dataset)
-        query = _narrow(query, wanted, by=item.c.id, day=day)
-    ids = list(connection.execute(query.limit(wanted.most).offset(wanted.skip)).scalars())
+        query = query.order_by(_plain_rank(words).desc(), item.c.dataset)
+    if allowed is None:
+        ids = list(connection.execute(query.limit(wanted.most).offset(wanted.skip)).scalars())
+    else:
+        among = (one for one in connection.execute(query).scalars() if allowed >> one & 1)
+        ids = list(islice(among, wanted.skip, wanted.skip + wanted.most))
     told = sa.select(
         item.c.id, item.c.dataset, item.c.title, item.c.owner, item.c.rows, item.c.width.label("variables"),
         item.c.indexes, item.c.first, item.c.last,
@@ -95,41 +102,53 @@ def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict
 
 def facets(connection: sa.Connection, wanted: Wanted, *, day: date) -> dict[str, Any]:
     """How many datasets a search finds, and how many of them have each value of each facet, the commonest first."""
-    words = _words(wanted.words)
-    if words and _full_text(connection):
-        found = _narrow(sa.select(_WORDS.c.rowid).where(_match(words)), wanted, by=_WORDS.c.rowid, day=day)
-    else:
-        found = _narrow(sa.select(item.c.id).where(_all(words)), wanted, by=item.c.id, day=day)
-    ids = list(connection.execute(found).scalars())
-    among: sa.ColumnElement[bool] = sa.true()
-    if words or wanted.facets or wanted.since or wanted.until:
-        among = _among(ids)
-    lasting = facet.c.facet != Facet.CONDITION  # of the others, one dataset may have the same from two agreements
+    allowed = _allowed(connection, wanted, day=day)
+    found = _bits(connection.execute(_having(connection, _words(wanted.words))).scalars())
+    found &= found if allowed is None else allowed
+    having: dict[tuple[str, str], int] = {}
+    for row in connection.execute(_ALL.where(_holds(day))):
+        name = (row.facet, row.value)
+        having[name] = having.get(name, 0) | int.from_bytes(row.items_, "little")
     counted: dict[str, list[tuple[int, str]]] = {name.value: [] for name in Facet}
-    for part, number in ((lasting, sa.func.count()), (~lasting, sa.func.count(facet.c.item.distinct()))):
-        query = sa.select(facet.c.facet, facet.c.value, number).where(part, _holds(day), among)
-        for name, value, n in connection.execute(query.group_by(facet.c.facet, facet.c.value)):
-            counted[name].append((-n, value))
+    for (facet_name, value), items in having.items():
+        if of := (items & found).bit_count():
+            counted[facet_name].append((-of, value))
     told = {name: {value: -n for n, value in sorted(of)[:MOST_VALUES]} for name, of in counted.items()}
-    return {"datasets": len(ids), "facets": told}
+    return {"datasets": found.bit_count(), "facets": told}
 
 
-def _among(ids: list[int]) -> sa.ColumnElement[bool]:
-    """Whether a facet is of one of these: few are looked up; where they are many, facets are read in their order."""
-    if len(ids) <= _FEW:
-        return facet.c.item.in_(ids)
-    return (facet.c.item + 0).in_(sa.bindparam("ids", ids, expanding=True, literal_execute=True))
+def _having(connection: sa.Connection, words: list[str]) -> sa.Select[int]:
+    """The numbers of the items in which every word occurs."""
+    if words and _full_text(connection):
+        return sa.select(_WORDS.c.rowid).where(_match(words))
+    return sa.select(item.c.id).where(_all(words))
 
 
-def _narrow(query: sa.Select[int], wanted: Wanted, *, by: sa.ColumnElement[int], day: date) -> sa.Select[int]:
+def _allowed(connection: sa.Connection, wanted: Wanted, *, day: date) -> int | None:
+    """The items that facets and days allow, a bit for each; None where they narrow nothing."""
+    found: list[int] = []
     for name, values in wanted.facets.items():
-        having = (facet.c.facet == name.value) & facet.c.value.in_(values) & _holds(day)
-        query = query.where(by.in_(sa.select(facet.c.item).where(having)))
+        rows = connection.execute(_ALL.where(_holds(day), facet.c.facet == name.value, facet.c.value.in_(values)))
+        found.append(reduce(or_, (int.from_bytes(row.items_, "little") for row in rows), 0))
     if wanted.since is not None:
-        query = query.where(by.in_(sa.select(item.c.id).where(item.c.last >= wanted.since.isoformat())))
+        found.append(_bits(connection.execute(sa.select(item.c.id).where(item.c.last >= str(wanted.since))).scalars()))
     if wanted.until is not None:
-        query = query.where(by.in_(sa.select(item.c.id).where(item.c.first <= wanted.until.isoformat())))
-    return query
+        found.append(_bits(connection.execute(sa.select(item.c.id).where(item.c.first <= str(wanted.until))).scalars()))
+    return reduce(and_, found) if found else None
+
+
+def _numbers(items: int) -> sa.Select[int]:
+    held = [number for number, bit in enumerate(reversed(f"{items:b}")) if bit == "1"]
+    return sa.select(sa.func.json_each(json.dumps(held)).table_valued("value").c.value)
+
+
+def _bits(numbers: Iterable[int]) -> int:
+    held = bytearray()
+    for number in numbers:
+        if number >> 3 >= len(held):
+            held.extend(bytes((number >> 3) + 1024 - len(held)))
+        held[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(held, "little")
 
 
 def _holds(day: date) -> sa.ColumnElement[bool]:
@@ -141,10 +160,15 @@ def _full_text(connection: sa.Connection) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    found = list(dict.fromkeys(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower())))
+    found = _tokens(text)
     if len(found) > MOST_WORDS:
         raise UsageRefusal("Too many words to look for", next_step=f"Use at most {MOST_WORDS}")
     return found
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text, each once."""
+    return list(dict.fromkeys(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower())))
 
 
 def _match(words: list[str]) -> sa.ColumnElement[bool]:
@@ -167,14 +191,40 @@ def _has(column: sa.ColumnElement[str], word: str) -> sa.ColumnElement[bool]:
     return sa.func.lower(column).contains(word, autoescape=True)
 
 
-def _add(connection: sa.Connection, release: int, *, values: Iterable[tuple[str, str, str, str]]) -> None:
-    rows = [{"item": release, "facet": f, "value": v, "starts": s, "ends": e} for f, v, s, e in sorted(set(values))]
-    if rows:
-        connection.execute(sa.insert(facet), rows)
+def _tell(
+    connection: sa.Connection, number: int, *, told: set[tuple[str, str, str, str]], of: tuple[Facet, ...]
+) -> None:
+    """Let an item have these values of the facets `of`, and no others."""
+    f, bit = facet.c, 1 << number
+    here = [f[name] == sa.bindparam(f"its_{name}") for name in _KEY]
+    known = {
+        (row.facet, row.value, row.starts, row.ends): int.from_bytes(row.items_, "little")
+        for row in connection.execute(_ALL.where(f.facet.in_([name.value for name in of])))
+    }
+    new, more, empty = [], [], []
+    for key in known.keys() | told:
+        items = known.get(key, 0)
+        now = items | bit if key in told else items & ~bit
+        packed = now.to_bytes(now.bit_length() // 8 + 1, "little")
+        its = {f"its_{name}": value for name, value in zip(_KEY, key, strict=True)}
+        if now and not items:
+            new.append(dict(zip(_KEY, key, strict=True), items=packed))
+        elif not now:
+            empty.append(its)
+        elif now != items:
+            more.append(its | {"packed": packed})
+    for change, rows in (
+        (sa.insert(facet), new),
+        (sa.update(facet).where(*here).values(items=sa.bindparam("packed")), more),
+        (sa.delete(facet).where(*here), empty),
+    ):
+        if rows:
+            connection.execute(change, rows)
 
 
-def _conditions(agreements: Iterable[Agreement]) -> Iterator[tuple[str, str, str, str]]:
+def _conditions(agreements: Iterable[Agreement]) -> set[tuple[str, str, str, str]]:
     """What agreements ask, for the days on which each holds; a suspended one says nothing."""
+    found = set()
     for one in agreements:
         if one.suspended:
             continue
@@ -183,7 +233,8 @@ def _conditions(agreements: Iterable[Agreement]) -> Iterator[tuple[str, str, str
         told += [] if one.index_by_default else ["no keys"]
         told += [] if one.conditions.derived_products else ["no derived products"]
         told += [] if one.conditions.automatic else ["outputs reviewed by people"]
-        yield from ((Facet.CONDITION, text, one.starts.isoformat(), one.ends.isoformat()) for text in told)
+        found |= {(Facet.CONDITION.value, text, one.starts.isoformat(), one.ends.isoformat()) for text in told}
+    return found
 
 
 def _period(variables: Iterable[Mapping[str, Any]]) -> tuple[str | None, str | None]:

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import JSON, BigInteger, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, String, Text
 
 from integrated_data.control import catalogue, frameworks
 from integrated_data.control.catalogue_tables import FULL_TEXT
@@ -15,25 +15,25 @@ def upgrade() -> None:
     """Make the tables. There is no way back: restore the store from its backup instead."""
     op.create_table(
         "catalogue_item",
-        sa.Column("id", Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", Integer, primary_key=True),
+        sa.Column("release", Integer, nullable=False),
         sa.Column("dataset", String(64), nullable=False, unique=True),
         sa.Column("title", Text, nullable=False),
         sa.Column("owner", Text, nullable=False),
-        sa.Column("variables", Text, nullable=False),
         sa.Column("rows", BigInteger, nullable=False),
         sa.Column("width", Integer, nullable=False),
         sa.Column("indexes", JSON, nullable=False),
         sa.Column("first", String(10), nullable=True),
         sa.Column("last", String(10), nullable=True),
+        sa.Column("variables", Text, nullable=False),
     )
     op.create_table(
         "catalogue_facet",
         sa.Column("facet", String(16), primary_key=True),
         sa.Column("value", String(256), primary_key=True),
-        sa.Column("item", Integer, primary_key=True, autoincrement=False, index=True),
         sa.Column("starts", String(10), primary_key=True),
         sa.Column("ends", String(10), primary_key=True),
-        sqlite_with_rowid=False,
+        sa.Column("items", LargeBinary, nullable=False),
     )
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
