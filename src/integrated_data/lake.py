@@ -4,6 +4,9 @@ The catalogue of snapshots is a database file of its own. A snapshot that no rel
 control store names does not exist for readers.
 """
 
+import contextlib
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -65,6 +68,29 @@ class Lake:
                 next_step="Check the disk and deliver the file again",
             )
         return committed
+
+    def rebuild(self, dataset: str, commits: Sequence[tuple[str, bool]]) -> list[int]:
+        """Make the table of a dataset anew from the files of deliveries as they are now; returns a snapshot for each.
+
+        `commits`: every delivery, oldest first, and whether it was added to what was there. Whatever the old
+        snapshots said of the files, their least and greatest values too, is destroyed. Done twice, it gives
+        other snapshots of the same.
+        """
+        with contextlib.suppress(NoSuchTableError):
+            self._catalog.drop_table((dataset, TABLE))
+        shutil.rmtree(self.folder / dataset / TABLE, ignore_errors=True)
+        made: list[int] = []
+        for delivery, append in commits:
+            base = made[-1] if made else None
+            made.append(
+                self.commit(dataset, self.place(dataset, delivery), append=append, delivery=delivery, base=base)
+            )
+        return made
+
+    def rows(self, dataset: str, delivery: str) -> int:
+        """How many rows the file of one delivery holds; 0 where it is not there."""
+        place = self.place(dataset, delivery)
+        return int(pq.read_metadata(place).num_rows) if place.exists() else 0
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:
         """The Parquet files that make up one snapshot of a dataset's table."""

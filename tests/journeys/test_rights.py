@@ -1,14 +1,17 @@
 """The rights of people whom data are about, on a real installation: found, shown, left out, taken out, with proof.
 
-Two registers, a delivery of pay, two projects. Zebedee Quillfeather is paid twice, once under a married name.
+Two registers, a delivery of pay, two projects. A marked woman is paid twice, once under a married name: her names and
+birth date occur nowhere else, and are searched for in everything.
 """
 
 import json
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,24 +19,28 @@ import pytest
 from integrated_data import journey
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.audit.chain import verify as verify_chain
-from integrated_data.control import projects
-from integrated_data.control.store import records
-from integrated_data.model.errors import AbsentRefusal, AuditRefusal, RoleRefusal
+from integrated_data.control import grants, jobs, projects, releases
+from integrated_data.control.store import Store, records, sqlite
+from integrated_data.engine import Stored
+from integrated_data.model.errors import AbsentRefusal, AuditRefusal, BusyRefusal, RoleRefusal
 from integrated_data.model.rights import Right, Scope
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import Places, signing_key
 from integrated_data.site.projects import decide_and_provision
 from integrated_data.site.refreshing import refresh_index
-from integrated_data.site.rights import access, asking, doing, proof
+from integrated_data.site.rights import access, asking, doing, erasing, proof
 from integrated_data.site.settings import Settings
-from tests.journeys.installation import made
+from tests.journeys.installation import COMMAND, environment, made
 from tests.journeys.test_keys_follow import AGREEMENT, BLANK, PERSON, PROJECT, woman, write
+from tests.marks import MARKED, cells, searched
+from tests.marks import found as marked
 from tests.people import people
 
 CROWD = [BLANK | row for row in people(30)]
-MAIDEN, MARRIED, BOTH = woman("zebedee", "Zebedee", "Quillfeather", born=date(1971, 5, 9), husband="Oxenstierna")
-SAYS = {"given_name": "Zebedee", "family_name": "Quillfeather", "date_of_birth": "1971-05-09", "postcode": "AB1 2CD"}
+SHE, HE = MARKED[0], MARKED[1]
+MAIDEN, MARRIED, BOTH = woman("her1", SHE.given, SHE.family, born=SHE.born, husband=HE.family)
+SAYS = {"given_name": SHE.given, "family_name": SHE.family, "date_of_birth": SHE.born, "postcode": "AB1 2CD"}
 
 
 @dataclass
@@ -42,6 +49,29 @@ class House:
 
     site: LoadingSite
     folder: Path
+
+    def keys(self, project: str) -> dict[int, int | None]:
+        """Income to key, or to nothing, in a project's copy."""
+        (place,) = (self.site.places.projects / project).rglob("*.parquet")
+        self.site.engine.view("seen", f"SELECT * FROM read_parquet('{place}')")
+        return {int(r["income"]): r.get("person_key") for r in self.site.engine.rows("SELECT * FROM seen").to_pylist()}
+
+    def found(self) -> set[str]:
+        """Files of the installation in which a mark is found, sealed ones opened with the vault's keys."""
+        hits = set(searched(self.site.places.home)[0])
+        for place in (p for p in self.site.places.identified.rglob("*") if p.is_file()):
+            if self.marked(place):
+                hits.add(str(place.relative_to(self.site.places.home)))
+        return hits
+
+    def marked(self, place: Path) -> bool:
+        if place.suffix == ".parquet":
+            self.site.engine.load("opened", Stored((place,)))
+            return bool(marked(cells(self.site.engine.rows("SELECT COLUMNS(*)::VARCHAR FROM opened"))))
+        if place.suffix == ".sealed":
+            with self.site.sealer.read(place) as sealed:
+                return bool(marked(sealed.read()))
+        return bool(marked(place.read_bytes()))
 
     def ask(self, right: Right, *, scope: Scope | None = None) -> str:
         told = asking.ask(self.site, asking.Wish(right, SAYS, "case 1", scope=scope or Scope()), by="ann")
@@ -92,6 +122,23 @@ def h(before: Path, tmp_path: Path) -> Iterator[House]:
     shutil.copytree(kept, before, symlinks=True)
 
 
+def killed_after(home: Path, words: Sequence[str], *, job: str, steps: int) -> None:
+    """Run a command, and kill it once so many steps of its job are on record."""
+    store = Store(sqlite(home / "control.sqlite"))
+
+    def steps_done() -> int:
+        with store.read() as connection:
+            return len(jobs.done_steps(connection, job))
+
+    with subprocess.Popen(
+        [*COMMAND, *words], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while steps_done() < steps and process.poll() is None:
+            time.sleep(0.02)
+        assert process.poll() is None, "the job must still be running"
+        process.send_signal(signal.SIGKILL)
+
+
 def answer(h: House, request: str, *, by: str = "bob") -> dict[str, object]:
     out = h.folder / "answer.json"
     return doing.do(
@@ -108,10 +155,10 @@ def test_access_gives_everything_to_the_second_officer_and_proves_it_without_a_v
     held = {d["dataset"]: len(d["rows"]) for d in found["deliveries"]}
     assert held == {"register": 1, "tax": 1, "pay": 2}
     assert {r["income"] for d in found["deliveries"] for r in d["rows"] if "income" in r} == {1000, 1001}
-    assert {p["family_name"] for p in found["index"][0]["periods"]} == {"QUILLFEATHER", "OXENSTIERNA"}
+    assert {p["family_name"] for p in found["index"][0]["periods"]} == {SHE.family.upper(), HE.family.upper()}
     assert len(found["recipients"]) == 2
     place = Path(str(told["proof"]))
-    assert "Quillfeather" not in place.read_text()
+    assert not marked(place.read_bytes())
     assert proof.verify(place, key=signing_key(h.site.places).public_key())["right"] == "access"
     changed = h.folder / "changed.json"
     changed.write_text(place.read_text().replace('"rows": 2', '"rows": 1'))
@@ -121,7 +168,7 @@ def test_access_gives_everything_to_the_second_officer_and_proves_it_without_a_v
         chain = list(records(connection))
     assert verify_chain(chain) is not None
     assert sum(r.action == "subject.seen" for r in chain) == 4
-    assert not any("uillfeather" in str(r.facts) for r in chain)
+    assert not any(marked(str(r.facts).encode()) for r in chain)
     assert not list(h.site.places.requests.glob("*")), "what she said of herself is destroyed"
 
 
@@ -131,3 +178,65 @@ def test_nobody_is_shown_whom_the_service_does_not_know(h: House) -> None:
     assert not told["found"]
     with pytest.raises(AbsentRefusal, match="nobody whom the service knows"):
         answer(h, str(told["request"]))
+
+
+def test_the_search_sees_her_before_she_is_erased(h: House) -> None:
+    kinds = {Path(name).name for name in h.found()}
+    assert {"0.sealed", "checked.parquet", "attributes.parquet", "forms.parquet", "frequencies.parquet"} <= kinds
+
+
+def test_an_erased_person_is_nowhere_any_more_and_everybody_else_is_where_they_were(h: House) -> None:
+    keyed, others = h.keys("P-keyed"), {1000 + n for n in range(2, 22)}
+    request = h.ask(Right.ERASE)
+    erased(h, request)
+    assert h.found() == set()
+    now = h.keys("P-keyed")
+    assert set(now) == set(h.keys("P-plain")) == others
+    assert now == {income: key for income, key in keyed.items() if income in others}
+    told = json.loads((h.site.places.proofs / f"{request}.json").read_text())["statement"]["what"]
+    assert [d["rows"] for d in told["deliveries"]] == [1, 1, 2]
+    assert {t["dataset"]: (t["rows"], t["rows_left"]) for t in told["tables"]}["pay"] == (2, 20)
+    assert told["ledger_numbers_forgotten"] == 1
+    with h.site.store.read() as connection:
+        release = releases.get(connection, "pay")
+    income = next(v["profile"] for v in release.entry["variables"] if v["name"] == "income")
+    assert (release.rows, income["low"]) == (20, "1002"), "the catalogue does not tell what she was paid"
+    assert "1000" not in str(sorted((h.site.places.lake / "pay").rglob("*.metadata.json")))
+    found = asking.ask(h.site, asking.Wish(Right.ACCESS, SAYS, "case 3"), by="ann")
+    assert not found["found"]
+    file = write(h.folder / "more.csv", [*CROWD, BLANK | {**CROWD[3], "record_id": "again"}])
+    journey.deliver(h.site.workshop, "register", files=[file], feed=journey.Feed("demographic", "person_ref"))
+    refresh_index(h.site, "demographic")
+    assert h.keys("P-keyed") == now, "the index goes on without her"
+    again = [row | {"record_id": f"E{i:04d}"} for i, row in enumerate([MAIDEN, *CROWD[:20]])]
+    deliver_and_refresh(h.site, "pay", files=[write(h.folder / "again.csv", again, incomes=True)])
+    newcomer = h.keys("P-keyed")[1000]
+    assert newcomer not in keyed.values(), "delivered again, she is somebody new"
+
+
+def erased(h: House, request: str) -> None:
+    doing.do(h.site, request, right=Right.ERASE, by="bob", work=lambda s, asked: erasing.erase(h.site, s, asked=asked))
+
+
+def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(before: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(before, kept, symlinks=True)
+    with house(before) as h:
+        request = h.ask(Right.ERASE)
+    killed_after(before / "home", ("right", "erase", request, "--as", "bob"), job="right/1", steps=5)
+    with house(before) as h:
+        with h.site.store.read() as connection:
+            assert not grants.active(connection, dataset="pay")
+        erased(h, request)
+        assert h.found() == set()
+        assert len(h.keys("P-keyed")) == len(h.keys("P-plain")) == 20
+        told = json.loads((h.site.places.proofs / f"{request}.json").read_text())["statement"]["what"]
+        assert [d["rows"] for d in told["deliveries"]] == [1, 1, 2]
+    shutil.rmtree(before)
+    shutil.copytree(kept, before, symlinks=True)
+
+
+def test_what_must_have_the_loading_side_alone_waits_for_no_load(h: House) -> None:
+    settings = Settings(h.site.places.home, 1, "1GB", production=False, actor="tester")
+    with pytest.raises(BusyRefusal, match="Loads are running"), open_loading(h.site.places, settings, alone=True):
+        pass

@@ -23,6 +23,9 @@ LINK = {ENTITY: "BIGINT", "_link_probability": "FLOAT", "_link_method": "VARCHAR
 #: Columns of links laid over a file, in the order of `LINK`.
 RELINKED = ("entity_id", "probability", "method")
 
+#: The place of a row in its file, from 0.
+AT = "_at"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -42,14 +45,23 @@ class Answer:
 
 
 def answered(
-    engine: Engine, files: Sequence[Path], *, answers: Mapping[str, Answer], relation: str, made: list[str]
+    engine: Engine,
+    files: Sequence[Path],
+    *,
+    answers: Mapping[str, Answer],
+    relation: str,
+    made: list[str],
+    left_out: Mapping[Path, pa.Table] | None = None,
 ) -> bool:
     """Make view `relation` of published files with every link as answered, but for succession.
+
+    `left_out`: by file, the places (`_at`) of rows that are not in the view.
 
     What is made goes to the end of `made`, to be dropped from there. Returns whether the view's rows are
     those of the files as they lie, so that they come in the same order each time.
     """
-    touched = [f for f in files if any(f in a.later or f in a.relinked for a in answers.values())]
+    without = left_out or {}
+    touched = [f for f in files if f in without or any(f in a.later or f in a.relinked for a in answers.values())]
     rest = tuple(f for f in files if f not in touched)
     if not touched:
         made.append(relation)
@@ -62,8 +74,7 @@ def answered(
         parts.append(f"SELECT * FROM {sql.name(made[-1])}")
     for number, file in enumerate(touched):
         part = f"{relation}_{number}"
-        made.append(part)
-        engine.load(part, Stored((file,), sealed=False))
+        _load_part(engine, file, part=part, without=without.get(file), made=made)
         _refuse_without_rows(engine, part, relinked=any(file in a.relinked for a in answers.values()))
         laid: dict[str, str | None] = {}
         for key, answer in answers.items():
@@ -79,12 +90,26 @@ def answered(
     return False
 
 
+def _load_part(engine: Engine, file: Path, *, part: str, without: pa.Table | None, made: list[str]) -> None:
+    """Make view `part` of one file, but for the rows at those places."""
+    if without is None:
+        made.append(part)
+        engine.load(part, Stored((file,), sealed=False))
+        return
+    made += [f"{part}_all", f"{part}_left", part]
+    engine.load(f"{part}_all", Stored((file,), sealed=False, row_column=AT))
+    engine.load(f"{part}_left", Held(without))
+    engine.view(part, f"SELECT * EXCLUDE ({AT}) FROM {part}_all ANTI JOIN {part}_left USING ({AT})")
+
+
 def part_sql(part: str, *, laid: Mapping[str, str | None]) -> str:
     """SELECT of one published file with its links replaced.
 
     `laid`: by key, the relation (record_id, RELINKED) that is laid over the file's links; None where
     the file has no link in the version wanted.
     """
+    if not laid:
+        return f"SELECT * FROM {sql.name(part)}"
     replaced, joins = [], []
     for number, (key, over) in enumerate(laid.items()):
         again = f"o{number}"

@@ -16,6 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
+import pyarrow as pa
+
 from integrated_data.approve import keyed
 from integrated_data.approve.answers import ENTITY, LINK, Answer, answered, without_key
 from integrated_data.approve.coarsen import check_shape, column_sql, rows_sql
@@ -43,7 +45,8 @@ class Order:
     `files` are the release's Parquet files: payload columns, and for every index `<key>_entity`
     (BIGINT, NULL where there is no link), `<key>_link_probability` and `<key>_link_method`. `answers`:
     what the links of each key are in the version wanted; of a key without one, they are as published. `coarsen`:
-    how coarse the values must be. `generation`: of the project's key.
+    how coarse the values must be. `generation`: of the project's key. `left_out`: by file, the places of rows of
+    people who objected; `edition`: which objections and erasures the copy knows of.
     """
 
     project: str
@@ -53,6 +56,8 @@ class Order:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
     generation: int = 1
+    left_out: Mapping[Path, pa.Table] = field(default_factory=dict, compare=False)
+    edition: str = ""
 
 
 def view_name(dataset: str) -> str:
@@ -183,6 +188,8 @@ def _place(order: Order) -> Path:
     links = [f"{key} {a.version} {' '.join(a.rests_on)}" for key, a in sorted(order.answers.items())]
     shape = [bodies.digest(bodies.write([order.request.rows, order.request.window, order.coarsen]))]
     asked = "\n".join([*order.request.columns, "", *order.request.keys, "", *links, *shape, str(order.generation)])
+    if order.edition:
+        asked += f"\n{order.edition}"
     release = f"{order.request.dataset}-{order.release}"
     return Path(order.project) / release / f"{sha256(asked.encode()).hexdigest()[:16]}.parquet"
 
@@ -190,7 +197,9 @@ def _place(order: Order) -> Path:
 def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tuple[int, tuple[str, ...]]:
     made: list[str] = []
     try:
-        in_order = answered(engine, order.files, answers=order.answers, relation=RELEASE, made=made)
+        in_order = answered(
+            engine, order.files, answers=order.answers, relation=RELEASE, made=made, left_out=order.left_out
+        )
         types = engine.columns(RELEASE)
         columns = view_columns(order, tuple(types))
         check_shape(order.request, order.coarsen, types=types)

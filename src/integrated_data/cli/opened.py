@@ -55,12 +55,13 @@ def opened_sign_in(home: Path | None) -> "Iterator[SignIn]":
 
 
 @contextmanager
-def opened_loading(home: Path | None) -> "Iterator[LoadingSite]":
-    """The loading side of an installation; the audit chain's head is signed when the command is done."""
+def opened_loading(home: Path | None, *, alone: bool = False) -> "Iterator[LoadingSite]":
+    """The loading side of an installation, `alone` where no load may run beside it; the audit chain's head is signed
+    when the command is done."""
     from integrated_data.site.loading import open_loading
 
     places = places_of(home)
-    with open_loading(places, settings()) as site:
+    with open_loading(places, settings(), alone=alone) as site:
         try:
             yield site
         finally:

@@ -123,6 +123,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "review sample": Action.REVIEW_LINKS,
     "scratch": Action.QUERY,
     "right access": Action.SEE_TO_RIGHTS,
+    "right erase": Action.SEE_TO_RIGHTS,
     "right ask": Action.SEE_TO_RIGHTS,
     "right list": Action.SEE_TO_RIGHTS,
     "right proof": Action.SEE_TO_RIGHTS,

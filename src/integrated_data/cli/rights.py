@@ -91,6 +91,27 @@ def access(
 
 @right.command()
 @taking
+def erase(
+    request: Request,
+    *,
+    doubtful: Annotated[
+        bool, typer.Option("--doubtful", help="Rows that may be theirs too, which access shows apart.")
+    ] = False,
+    call: Call,
+) -> None:
+    """Take somebody out of everything that the service holds; it goes on where it was cut short."""
+    from integrated_data.site.rights import doing, erasing
+
+    with opened_loading(call.home, alone=True) as site:
+        told = doing.do(
+            site, request, right=Right.ERASE, by=call.actor,
+            work=lambda steps, asked: erasing.erase(site, steps, asked=asked, doubtful=doubtful),
+        )  # fmt: skip
+    shown.facts(told, title="Erased", json_out=call.json)
+
+
+@right.command()
+@taking
 def proof(
     request: Request,
     *,

@@ -62,6 +62,19 @@ def of_index(connection: sa.Connection, index: str) -> list[Decided]:
     ]  # fmt: skip
 
 
+def forget_side(change: Change, number: int, *, side: str) -> None:
+    """Take the record and entity of one side (`left`, `right`) out of a decision, inside a change: it binds no more."""
+    d = t.link_decision
+    change.connection.execute(
+        sa.update(d).where(d.c.number == number).values(**{f"{side}_record": "", f"{side}_entity": None})
+    )
+
+
+def every(connection: sa.Connection) -> list[sa.RowMapping]:
+    """Every decision, withdrawn ones too, as it is on record."""
+    return list(connection.execute(sa.select(t.link_decision).order_by(t.link_decision.c.number)).mappings())
+
+
 def decide(store: Store, index: str, *, kind: LinkDecision, sides: tuple[Side, Side], by: str, reason: str) -> int:
     """Write a decision down and return its number; the number of the same decision where it stands already.
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from integrated_data.control import bodies, freezes
 from integrated_data.control import tables as t
-from integrated_data.control.store import Store
+from integrated_data.control.store import Store, recorded
 from integrated_data.model.access import Grant, GrantState
 from integrated_data.model.event import Event
 
@@ -48,6 +48,13 @@ def revoke(store: Store, project: str, *, dataset: str | None = None, by: str, r
         _set(change.connection, (number for number, _ in found), state=GrantState.REVOKED)
         change.note(grants=len(found))
     return tuple(grant for _, grant in found)
+
+
+def revoked_for(connection: sa.Connection, reason: str) -> tuple[tuple[str, str], ...]:
+    """Project and dataset of every grant that was stopped for a reason, by the words of it."""
+    found = recorded(connection, "grant.revoked")
+    told = [(r.subject.partition("/")[2], r.facts) for r in found if r.facts.get("reason") == reason]
+    return tuple((project, facts["dataset"]) for project, facts in told if facts.get("dataset") and facts.get("grants"))
 
 
 def active(connection: sa.Connection, *, project: str | None = None, dataset: str | None = None) -> tuple[Grant, ...]:

@@ -41,6 +41,12 @@ def name_snapshot(change: Change, *, dataset: str, delivery: str, snapshot: int,
     return release
 
 
+def rewrite(change: Change, release: int, *, snapshot: int, entry: dict[str, Any]) -> None:
+    """Name another snapshot, and tell other counts, of a release from which rows were taken, inside a change."""
+    values = {"snapshot": snapshot, "rows": entry["rows"], "entry": entry}
+    change.connection.execute(sa.update(t.release).where(t.release.c.id == release).values(**values))
+
+
 def current(connection: sa.Connection, dataset: str) -> Release | None:
     """The newest release of a dataset, or None."""
     row = (

@@ -24,6 +24,8 @@ from integrated_data.model.linkage import EntityStatus
 from integrated_data.vocabulary.sql import name, text
 
 SAYING = ("records", "former", "attributes")
+#: What says whose the rest is goes last: a run that is cut short finds the person's rows again.
+ORDER = ("frequencies", "keys", "edges", "decided", "entities", "forms", "attributes", "former", "records")
 _SEPARATOR = "\x1f"
 _IDS, _MARKS, _SALT = "forget_ids", "forget_marks", "forget_salt"
 
@@ -81,8 +83,7 @@ def forget(engine: Engine, definition: MatchDefinition, *, folder: Path, whom: W
         changed = [file for file in made if _differs(engine, file)]
         for file in changed:
             engine.save(f"SELECT * FROM forget_new_{file}", folder / f"{file}.parquet.anew", reread=file == "forms")
-        # What says most goes last: a run that is cut short finds the person's records again.
-        for file in sorted(changed, key=lambda f: f in SAYING):
+        for file in sorted(changed, key=ORDER.index):
             (folder / f"{file}.parquet.anew").replace(folder / f"{file}.parquet")
         return [folder / f"{file}.parquet" for file in changed]
 
@@ -116,7 +117,7 @@ def _made(engine: Engine, definition: MatchDefinition) -> tuple[str, ...]:
     told = "SELECT form FROM forget_new_records UNION SELECT form FROM forget_new_former"
     engine.create("forget_new_forms", f"SELECT * FROM forget_forms SEMI JOIN ({told}) USING (form) ORDER BY entity")
     gone = "SELECT form FROM forget_forms ANTI JOIN forget_new_forms USING (form)"
-    touched = "SELECT DISTINCT entity FROM forget_forms ANTI JOIN forget_new_forms USING (form)"
+    touched = " UNION ".join(f"SELECT entity FROM forget_{file} WHERE {_theirs()}" for file in SAYING)
     engine.create("forget_new_keys", _keys_sql(definition, touched=touched))
     numbers = " UNION ".join(
         f"SELECT {number_sql('source', 'record_id')} AS number FROM forget_{file} WHERE {_theirs()}" for file in SAYING
@@ -131,7 +132,7 @@ def _made(engine: Engine, definition: MatchDefinition) -> tuple[str, ...]:
         "forget_new_entities",
         f"SELECT * REPLACE ({becomes} ELSE status END AS status) FROM forget_entities ORDER BY entity",
     )
-    return ("forms", "keys", "edges", "decided", "frequencies", "entities", *SAYING)
+    return ORDER
 
 
 def _keys_sql(definition: MatchDefinition, *, touched: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,21 @@ def _load(workshop: Workshop, keys: Sequence[str], *, place: Path, relation: str
             answers[key] = resolving.answer(workshop, index, version=version.version, files=[place])
     answered(workshop.engine, [place], answers=answers, relation=relation, made=made)
     return columns
+
+
+def profiles_of(workshop: Workshop, dataset: str, *, place: Path) -> dict[str, dict[str, Any]]:
+    """The profile of every column of a published file, as a catalogue entry tells it."""
+    relation = "profiled_file"
+    workshop.engine.load(relation, Stored((place,), sealed=False))
+    try:
+        contract, columns = contract_of(workshop, dataset), workshop.engine.columns(relation)
+        shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
+        return {
+            p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
+            for p in profile(workshop.engine, shown, relation=relation)
+        }
+    finally:
+        workshop.engine.drop(relation)
 
 
 def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int) -> dict[str, Any]:

@@ -85,6 +85,13 @@ class Ledger:
         for place in (self._folder / "numbers").glob(f"*/{project}"):
             place.unlink()
 
+    def forget_keys(self, index: str, project: str, *, keys: NDArray[np.int64]) -> None:
+        """Forget which numbers some keys of a project have: what left stays, and leads to nobody."""
+        held = self._numbers(index, project)
+        if held is not None and np.isin(held[0], keys).any():
+            stays = ~np.isin(held[0], keys)
+            self._seal.write(self._place(index, project), {"keys": held[0][stays], "numbers": held[1][stays]})
+
     def renumber(self, index: str, now: NDArray[np.uint32]) -> None:
         """Give the keys of every project the numbers that stand for theirs. `now`: of each number given."""
         for place in (self._folder / "numbers" / index).glob("[!.]*"):

@@ -8,7 +8,7 @@ are given in random order, because the ledger reads the first ones as a sample.
 import fcntl
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +83,22 @@ def keep(places: Places, sealer: Sealer, *, index: str, entities: Ids, numbers: 
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with sealer.write(place) as file:
         np.savez(file, entities=entities[order], numbers=numbers[order])
+
+
+def forget(places: Places, sealer: Sealer, *, index: str, entities: Ids, keys: Mapping[str, Ids]) -> int:
+    """Forget which number some entities, and the keys that projects have for them, got; returns how many.
+
+    The number stays given, to nobody: no newcomer gets it, and what left about it cannot be followed back.
+    """
+    with open_ledger(places, alone=True) as ledger:
+        held, numbers = known(places, sealer, index=index)
+        theirs = np.isin(held, entities)
+        if theirs.any():
+            nobody = np.where(theirs, -1 - numbers.astype(np.int64), held)
+            keep(places, sealer, index=index, entities=nobody, numbers=numbers)
+        for project, tokens in keys.items():
+            ledger.forget_keys(index, project, keys=tokens)
+    return int(theirs.sum())
 
 
 def _place(places: Places, index: str) -> Path:

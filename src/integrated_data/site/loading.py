@@ -12,6 +12,7 @@ from integrated_data.index.matching.train import Trainer
 from integrated_data.index.registry import SEATS, Seats
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
+from integrated_data.site import locking
 from integrated_data.site.defining import read_definitions
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.rulings import rulings
@@ -44,18 +45,22 @@ class LoadingSite:
 
 
 @contextmanager
-def open_loading(places: Places, settings: Settings) -> Iterator[LoadingSite]:
-    """Open the loading side of an installation; closes the engine at the end."""
+def open_loading(places: Places, settings: Settings, *, alone: bool = False) -> Iterator[LoadingSite]:
+    """Open the loading side of an installation; closes the engine at the end.
+
+    `alone`: while no load runs, and none begins, to change what was written.
+    """
     places.check()
     vault = Vault(places.keyring)
     sealer = FileSealer(vault.derive("landed"))
-    engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
-    try:
-        seats = SEATS.joined_by(read_definitions(places))
-        store, trainer = open_store(places), SplinkTrainer(settings.threads)
-        yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor, seats)
-    finally:
-        engine.close()
+    with locking.held(places, alone=alone):
+        engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
+        try:
+            seats = SEATS.joined_by(read_definitions(places))
+            store, trainer = open_store(places), SplinkTrainer(settings.threads)
+            yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor, seats)
+        finally:
+            engine.close()
 
 
 def open_engine(settings: Settings, places: Places, *, sealer: FileSealer, parquet_key: str) -> DuckDB:

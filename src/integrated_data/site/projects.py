@@ -17,6 +17,7 @@ from integrated_data.model.shaping import Coarsening
 from integrated_data.site import ledgering
 from integrated_data.site.agreeing import law_of
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.subjects import leaving
 
 
 def decide_and_provision(
@@ -94,7 +95,12 @@ def _order(site: LoadingSite, project: Project, *, request: DatasetRequest, gene
     files = site.lake.files(release.dataset, release.snapshot)
     answers = resolving.answers(site.workshop, project, request=request, files=files)
     coarsen = _coarsening(site, project, dataset=request.dataset)
-    return provision.Order(project.id, request, release.id, files, answers, coarsen, generation)
+    purpose = str(project.purpose)
+    left_out = leaving.left_out(site, release.dataset, purpose=purpose, files=files)
+    edition = leaving.edition(site, release.dataset, purpose=purpose)
+    return provision.Order(
+        project.id, request, release.id, files, answers, coarsen, generation, left_out, edition
+    )  # fmt: skip
 
 
 def _coarsening(site: LoadingSite, project: Project, *, dataset: str) -> dict[str, Coarsening]:

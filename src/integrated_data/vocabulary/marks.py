@@ -20,6 +20,8 @@ RAW = "_raw"
 PIECE, VALUE = "\x1e", "\x1f"
 #: Bits in one mask column: a BIGINT without its sign, and one to spare.
 BITS = 62
+#: The mark, in the first `_failed` column, of a row whose values were erased: it is none of any rule's.
+ERASED = 1 << BITS
 
 
 def typed(contract: Contract) -> tuple[Column, ...]:

@@ -23,16 +23,17 @@ from integrated_data.model.event import Event
 from integrated_data.model.rights import Asked
 from integrated_data.site import concerned
 from integrated_data.site.loading import LoadingSite
-from integrated_data.site.rights import asking, person
-from integrated_data.site.rights.person import Kept, Somebody
+from integrated_data.site.rights import asking
 from integrated_data.site.stepping import Steps
+from integrated_data.site.subjects import somebody
+from integrated_data.site.subjects.somebody import Rows, Somebody
 from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import name
 
 
 def access(site: LoadingSite, steps: Steps, *, asked: Asked, out: Path) -> dict[str, Any]:
     """Write the file of everything held about somebody, for the officer alone; returns what it holds, in counts."""
-    who = person.somebody(site, asked.index, entity=asking.entity_of(site, asked))
+    who = somebody.somebody(site, asked.index, entity=asking.entity_of(site, asked))
     for held in who.held:
         _seen(site, steps, held=held)
     told = document(site, who)
@@ -56,7 +57,7 @@ def document(site: LoadingSite, who: Somebody) -> dict[str, Any]:
     """Everything held about somebody: identified values, for them and the officer who answers them."""
     datasets = sorted({held.dataset for held in who.held})
     known: dict[str, Any] = {"about": "what the Integrated Data Service holds about you", "index": []}
-    for folder in person.folders(site, who.index, newest=True):
+    for folder in somebody.folders(site, who.index, newest=True):
         for entity in who.entities:
             history = site.seats.of(who.index).history(site.engine, folder=folder, entity_id=entity)
             if history is not None and history.periods:
@@ -101,7 +102,7 @@ def recipients(site: LoadingSite, datasets: Sequence[str]) -> list[dict[str, Any
     ]  # fmt: skip
 
 
-def _delivered(site: LoadingSite, held: Kept) -> dict[str, Any]:
+def _delivered(site: LoadingSite, held: Rows) -> dict[str, Any]:
     folder = site.places.deliveries / held.delivery
     with site.store.read() as connection:
         done = jobs.done_steps(connection, f"load/{held.delivery}")
@@ -128,7 +129,7 @@ def _delivered(site: LoadingSite, held: Kept) -> dict[str, Any]:
     return told
 
 
-def _seen(site: LoadingSite, steps: Steps, *, held: Kept) -> None:
+def _seen(site: LoadingSite, steps: Steps, *, held: Rows) -> None:
     """An audit event for each row that is shown."""
     for row in (*held.rows, *held.doubtful, *held.lines):
         facts = {"right": steps.job, "delivery": held.delivery, "row": row}

@@ -20,7 +20,7 @@ from integrated_data.model.event import Event
 from integrated_data.model.linkage import EntityStatus
 from integrated_data.model.rights import ARTICLES, Asked, Right, Scope
 from integrated_data.site.loading import LoadingSite
-from integrated_data.site.rights import person
+from integrated_data.site.subjects import somebody
 
 ACTION = "right.asked"
 
@@ -77,16 +77,16 @@ def ask(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
     return told | {"likely": [{"entity": entity, "probability": p} for entity, p in found.likely]}
 
 
-def _found(site: LoadingSite, wish: Wish) -> person.Found:
+def _found(site: LoadingSite, wish: Wish) -> somebody.Found:
     if wish.entity is None:
-        return person.identify(site, wish.index, values=wish.values)
-    entity = person.standing(site, wish.index, entity=wish.entity)
+        return somebody.identify(site, wish.index, values=wish.values)
+    entity = somebody.standing(site, wish.index, entity=wish.entity)
     history = None
-    for folder in person.folders(site, wish.index, newest=True):
+    for folder in somebody.folders(site, wish.index, newest=True):
         history = history or site.seats.of(wish.index).history(site.engine, folder=folder, entity_id=entity)
     if history is None or history.status == EntityStatus.RETIRED:
         raise AbsentRefusal("There is no such entity", next_step="Take one of those that ids right ask named")
-    return person.Found(entity, 1.0, ())
+    return somebody.Found(entity, 1.0, ())
 
 
 def requests(store: Store) -> list[Asked]:

@@ -51,7 +51,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Rows:
     """What one delivery holds of a person: rows of the checked file that are theirs, rows that may be (`doubtful`),
     and lines that did not split."""
 
@@ -69,7 +69,7 @@ class Somebody:
     index: str
     entities: tuple[int, ...]
     records: tuple[tuple[str, str], ...] = field(repr=False)
-    held: tuple[Kept, ...] = ()
+    held: tuple[Rows, ...] = ()
 
 
 def definition_of(site: LoadingSite, index: str) -> MatchDefinition:
@@ -195,10 +195,10 @@ def rows_linked(site: LoadingSite, index: str, *, delivery: str, ids: Iterable[i
     return found
 
 
-def _held(site: LoadingSite, index: str, *, delivery: Mapping[str, Any], ids: Sequence[int], told: pa.Table) -> Kept:
+def _held(site: LoadingSite, index: str, *, delivery: Mapping[str, Any], ids: Sequence[int], told: pa.Table) -> Rows:
     """What a delivery holds of somebody of whom `told` is said."""
     folder = site.places.deliveries / delivery["id"]
-    own = Kept(delivery["id"], delivery["dataset"])
+    own = Rows(delivery["id"], delivery["dataset"])
     with site.store.read() as connection:
         done = jobs.done_steps(connection, f"load/{delivery['id']}")
     body = done.get("validate", done.get("acquire", {})).get("contract")
@@ -217,7 +217,7 @@ def _held(site: LoadingSite, index: str, *, delivery: Mapping[str, Any], ids: Se
     finally:
         site.engine.drop(checking.CHECKED, SAID)
     doubtful = tuple(sorted(set(linked["doubtful"]) - rows))
-    return Kept(own.delivery, own.dataset, tuple(sorted(rows)), doubtful, lines)
+    return Rows(own.delivery, own.dataset, tuple(sorted(rows)), doubtful, lines)
 
 
 def _fed(site: LoadingSite, contract: Contract, *, source: str, id_column: str | None) -> set[int]:

@@ -1,0 +1,269 @@
+"""Erasure: somebody is taken out of everything that the service holds, in steps that go on where they were cut short.
+
+    plan → withdraw → delivery-0001 … → index-0001 … → table-0001 … → numbers → decisions → copy-0001 … → sweep
+
+From the first step on no project reads a copy that holds them. Before anything is changed, the entry that says what
+is erased (ids, row numbers, keyed hashes) is written to the list that lies with the keys, so that a restored copy of
+the data is brought up to it. Outputs that left stay: they are about groups (see the decision page on erasure).
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from integrated_data.acquire import contracts
+from integrated_data.approve import provision
+from integrated_data.control import decisions, deliveries, grants, projects, releases
+from integrated_data.control.store import Change
+from integrated_data.deidentify.keys import project_tokens
+from integrated_data.index import forget
+from integrated_data.index.forget import Whom, mark
+from integrated_data.journey import derived
+from integrated_data.journey.workshop import Facts
+from integrated_data.model.access import ProjectState
+from integrated_data.model.contract import Mode
+from integrated_data.model.errors import InstallationRefusal
+from integrated_data.model.linkage import DERIVED
+from integrated_data.model.rights import Asked, Right
+from integrated_data.output.request import UNITS
+from integrated_data.site import ledgering, rulings, scratching
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.projects import provision_project
+from integrated_data.site.rights import asking, scrubbing
+from integrated_data.site.stepping import Steps, Write
+from integrated_data.site.subjects import kept, somebody
+from integrated_data.site.subjects.somebody import Rows, Somebody
+
+Work = Callable[[], tuple[Facts, Write | None]]
+
+
+def erase(site: LoadingSite, steps: Steps, *, asked: Asked, doubtful: bool = False) -> dict[str, Any]:
+    """Take somebody out of everything; returns what was done where. `doubtful`: rows that may be theirs too."""
+    steps.run("plan", lambda: (_plan(site, asked, doubtful=doubtful), None))
+    one = next(e for e in kept.entries(site.places, right=Right.ERASE) if e.number == asked.number)
+    return carry_out(site, steps, one=one)
+
+
+def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, Any]:
+    """Do what an entry of the list says, from the first step that is not done."""
+    whom = kept.whom(site.places, one)
+    withdrawal = steps.run("withdraw", lambda: _withdraw(site, steps, one=one))
+    withdrawn = withdrawal["copies"]
+    done: dict[str, Any] = {"deliveries": [], "index": [], "tables": [], "scratch_tables": withdrawal["scratch"]}
+    for number, held in enumerate(one.held, 1):
+        done["deliveries"].append(steps.run(f"delivery-{number:04d}", _delivery(site, held, one=one)))
+    for number, folder in enumerate(somebody.folders(site, one.index), 1):
+        done["index"].append(steps.run(f"index-{number:04d}", _version(site, folder, index=one.index, whom=whom)))
+    for number, dataset in enumerate(one.datasets, 1):
+        done["tables"].append(steps.run(f"table-{number:04d}", _table(site, dataset, one=one)))
+    done |= steps.run("numbers", lambda: _numbers(site, one=one))
+    done |= steps.run("decisions", lambda: _decisions(site, one=one, whom=whom))
+    copies = [steps.run(f"copy-{n:04d}", _copy(site, each[0], datasets=each[1])) for n, each in enumerate(withdrawn, 1)]
+    done["copies_made_anew"] = sum(each["copies"] for each in copies)
+    done |= steps.run("sweep", lambda: _sweep(site, one=one))
+    return done
+
+
+def _plan(site: LoadingSite, asked: Asked, *, doubtful: bool) -> Facts:
+    """Find everything that is somebody's, and write down what is to be erased."""
+    who = somebody.somebody(site, asked.index, entity=asking.entity_of(site, asked))
+    if doubtful:
+        held = (Rows(h.delivery, h.dataset, tuple(sorted({*h.rows, *h.doubtful})), (), h.lines) for h in who.held)
+        who = Somebody(who.index, who.entities, who.records, tuple(held))
+    one = kept.entry(
+        site.places, who, number=asked.number, right=Right.ERASE, scope=asked.scope,
+        at=site.store.now().isoformat(timespec="seconds"),
+    )  # fmt: skip
+    kept.put(site.places, one, datasets=_reached(site, one))
+    return {"records": len(one.marks), "deliveries": len(one.held)}
+
+
+def _reached(site: LoadingSite, one: kept.Entry) -> tuple[str, ...]:
+    """Published datasets with rows of somebody's: delivered, derived from those, and derived from the index."""
+    with site.store.read() as connection:
+        held = {h.dataset for h in one.held}
+        every = {r.dataset for r in releases.all_current(connection)}
+        reached = releases.derived_from(connection, held) | {d for d in every if d.startswith(DERIVED)}
+    return tuple(sorted(reached & every))
+
+
+def _withdraw(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> tuple[Facts, Write | None]:
+    """Take the copies that projects hold of those datasets out of service; they are made anew at the end."""
+    with site.store.read() as connection:
+        held = [(g.project, g.dataset) for g in grants.active(connection) if g.dataset in one.datasets]
+    reason = f"copies are made anew without somebody who was erased ({steps.job})"
+    for project, dataset in held:
+        folder = site.places.projects
+        provision.revoke(site.store, project, folder=folder, dataset=dataset, by=steps.actor, reason=reason)
+    swept = len(scratching.sweep(site.places, site.store, by=steps.actor))
+    with site.store.read() as connection:
+        # What an earlier, killed attempt took out of service is found by its reason.
+        gone = grants.revoked_for(connection, reason)
+    copies = sorted({*held, *gone})
+    by_project: dict[str, list[str]] = {}
+    for project, dataset in copies:
+        by_project.setdefault(project, []).append(dataset)
+    return {"copies": [[project, datasets] for project, datasets in by_project.items()], "scratch": swept}, None
+
+
+def _delivery(site: LoadingSite, held: Rows, *, one: kept.Entry) -> Work:
+    def work() -> tuple[Facts, Write | None]:
+        told = {"delivery": held.delivery, "dataset": held.dataset}
+        if not (site.places.deliveries / held.delivery).is_dir():
+            return told | {"rows": 0, "lines": 0, "files": []}, None  # not in this copy of the data
+        files = scrubbing.delivery(site, held, ids=one.entities)
+        return told | {"rows": len(held.rows), "lines": len(held.lines), "files": files}, None
+
+    return work
+
+
+def _version(site: LoadingSite, folder: Path, *, index: str, whom: Whom) -> Work:
+    def work() -> tuple[Facts, Write | None]:
+        counted = forget.count(site.engine, folder, whom=whom)
+        changed = forget.forget(site.engine, somebody.definition_of(site, index), folder=folder, whom=whom)
+        version = str(folder.relative_to(site.places.indexes))
+        return {"version": version, **counted, "files": [scrubbing.hashed(site, place) for place in changed]}, None
+
+    return work
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A release as its file is now: its rows, and the entry that tells of it."""
+
+    id: int
+    delivery: str
+    append: bool
+    entry: dict[str, Any]
+
+
+def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
+    """Write the files of every release of a dataset anew, and its table over them; old snapshots are destroyed."""
+
+    def work() -> tuple[Facts, Write | None]:
+        with site.store.read() as connection:
+            every = releases.of_dataset(connection, dataset)
+        rows = {h.delivery: h.rows for h in one.held}
+        entity = f"{site.seats.of(one.index).definition.key}_entity"
+        written: list[_Written] = []
+        before = sum(site.lake.rows(dataset, r.delivery) for r in every)
+        for release in every:
+            place = site.lake.place(dataset, release.delivery)
+            left = scrubbing.published(
+                site, place, rows=rows.get(release.delivery, ()), entity=entity, ids=one.entities
+            )
+            append = _appended(site, dataset, delivery=release.delivery)
+            above = written[-1].entry["rows"] if append and written else 0
+            entry = _told(site, release.entry, place=place, rows=left + above)
+            written.append(_Written(release.id, release.delivery, append, entry))
+        for stray in set((site.places.lake / "files" / dataset).glob("*")) - {
+            site.lake.place(dataset, w.delivery) for w in written
+        }:
+            stray.unlink()  # what a killed load left: it is written again
+        snapshots = site.lake.rebuild(dataset, [(w.delivery, w.append) for w in written])
+        after = sum(site.lake.rows(dataset, w.delivery) for w in written)
+
+        def write(change: Change) -> None:
+            for one_written, snapshot in zip(written, snapshots, strict=True):
+                releases.rewrite(change, one_written.id, snapshot=snapshot, entry=one_written.entry)
+
+        files = [scrubbing.hashed(site, site.lake.place(dataset, w.delivery)) for w in written]
+        told = {
+            "dataset": dataset,
+            "releases": len(written),
+            "rows_left": after,
+            "rows": before - after,
+            "files": files,
+        }
+        return told, write
+
+    return work
+
+
+def _appended(site: LoadingSite, dataset: str, *, delivery: str) -> bool:
+    with site.store.read() as connection:
+        version = deliveries.contract_version(connection, delivery)
+        body = deliveries.contract_body(connection, dataset, version=version)
+    return body is not None and contracts.parse(body).mode is Mode.APPEND
+
+
+def _told(site: LoadingSite, entry: dict[str, Any], *, place: Path, rows: int) -> dict[str, Any]:
+    """A catalogue entry with the counts and ranges of the file as it is now."""
+    profiles = derived.profiles_of(site.workshop, entry["dataset"], place=place)
+    variables = [v | {"profile": profiles[v["name"]]} if v["name"] in profiles else v for v in entry["variables"]]
+    return entry | {"rows": rows, "variables": variables}
+
+
+def _numbers(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
+    """Take them out of what leads from an entity or a project's key to a number of the release ledger."""
+    key = site.seats.of(one.index).definition.key
+    if f"{key}_key" not in UNITS:
+        return {"ledger_numbers_forgotten": 0}, None
+    ids = np.array(one.entities, np.int64)
+    with site.store.read() as connection:
+        known = [p.id for p in projects.projects(connection)]
+    tokens = {
+        project: np.concatenate([
+            project_tokens(site.vault, project, generation=generation).of(key, ids)
+            for generation in site.vault.generations(project)
+        ])
+        for project in known if site.vault.generations(project)
+    }  # fmt: skip
+    forgotten = ledgering.forget(site.places, site.sealer, index=key, entities=ids, keys=tokens)
+    return {"ledger_numbers_forgotten": forgotten}, None
+
+
+def _decisions(site: LoadingSite, *, one: kept.Entry, whom: Whom) -> tuple[Facts, Write]:
+    """Take their records out of what people decided about links."""
+    with site.store.read() as connection:
+        every = [row for row in decisions.every(connection) if row["index"] == one.index]
+    theirs = []
+    for row in every:
+        for side in ("left", "right"):
+            record, entity = row[f"{side}_record"], row[f"{side}_entity"]
+            marked = (
+                record
+                and mark(whom.salt, source=row[f"{side}_source"], record_id=rulings.unseal(site.vault, record))
+                in whom.marks
+            )
+            if marked or entity in one.entities:
+                theirs.append((int(row["number"]), side))
+
+    def write(change: Change) -> None:
+        for number, side in theirs:
+            decisions.forget_side(change, number, side=side)
+
+    return {"decisions_emptied": len({number for number, _ in theirs})}, write
+
+
+def _copy(site: LoadingSite, project: str, *, datasets: Sequence[str]) -> Work:
+    """Make a project's copies anew, where it may still have them."""
+
+    def work() -> tuple[Facts, Write | None]:
+        with site.store.read() as connection:
+            found = projects.get_project(connection, project)
+        if found.state is not ProjectState.APPROVED:
+            return {"copies": 0}, None
+        requests = [r for r in found.datasets if r.dataset in datasets]
+        return {"copies": len(provision_project(site, found, requests=requests, by=site.actor))}, None
+
+    return work
+
+
+def _sweep(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
+    """Remove what killed work left anywhere, and refuse where anything of theirs is still found."""
+    for place in site.places.scratch.iterdir():
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    strays = [p for p in site.places.identified.rglob("*") if p.suffix in (".part", ".anew") and p.is_file()]
+    for stray in strays:
+        stray.unlink()
+    provision.sweep(site.store, site.places.projects)
+    whom = kept.whom(site.places, one)
+    left = sum(sum(forget.count(site.engine, f, whom=whom).values()) for f in somebody.folders(site, one.index))
+    if left:
+        raise InstallationRefusal("Somebody who was to be erased is still found", next_step="Run the request again")
+    return {"left_overs_removed": len(strays), "records_still_found": left}, None
