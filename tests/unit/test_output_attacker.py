@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from integrated_data.output.equations import Gathered
 from integrated_data.output.leverage import Overlaps
+from integrated_data.output.programs import Aim, Program
 from integrated_data.output.together import together
 from tests.remembered import grouped
 
@@ -28,6 +29,24 @@ def test_leverage_is_that_of_the_whole_matrix(world: list[list[int]]) -> None:
     assert np.allclose(overlaps.shared(np.arange(len(held.people))), hat, atol=1e-4)
     assert np.all(overlaps.atmost() >= np.diag(hat) - 1e-4)
     assert np.isclose(overlaps.leverage(0, tables=overlaps.tables()), hat[0, 0], atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=30, max_size=30), min_size=2, max_size=5))
+def test_whom_least_squares_clear_no_combination_tells_of(world: list[list[int]]) -> None:
+    tables = [grouped(cells, below=2, total=number % 2 == 0) for number, cells in enumerate(world)]
+    held = Gathered(tables, new=1).known(None, below=30)
+    if held is None:
+        return
+    atoms = np.arange(len(held.people))
+    shared = np.abs(Overlaps(held).shared(atoms))
+    np.fill_diagonal(shared, 0.0)
+    assert np.allclose(Overlaps(held).nearest(atoms), shared.max(axis=0), atol=1e-4)
+    for atom in atoms:
+        program = Program.of(held, kept=np.ones(len(held.told), bool), aim=Aim(atoms[[atom]]))
+        assert program is not None
+        least = program.combination(np.ones(len(program.weight)), most=30)[1]
+        assert not program.changes(least + 0.1)
 
 
 @pytest.mark.parametrize(

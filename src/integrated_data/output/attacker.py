@@ -39,6 +39,9 @@ MOST_PROGRAMS, MOST_ENTRIES = 400, 2_000_000
 #: Atoms of much leverage that are looked at one by one.
 MOST_SUSPECTS = 4_000
 
+#: Suspects times entries of the equations beyond which they are held against each other alone.
+MOST_HELD = 1_000_000_000
+
 #: Entries of the equations among which the plainest combination is sought.
 MOST_PLAIN = 100_000
 
@@ -130,8 +133,11 @@ class _Attack:
         largest = np.maximum(shared.max(axis=0, initial=0.0), np.sqrt(far * high))
         reach = weight[near] + (1 - weight[near] * high) / np.maximum(largest, NIL)
         left = (reach <= most) & (high * most >= 1)
-        order = np.argsort(-high[left], kind="stable")
-        return [Aim(np.array([atom])) for atom in near[left][order]]
+        near, high = near[left], high[left]
+        if len(near) * self._held.rows.nnz <= MOST_HELD:
+            reach = weight[near] + (1 - weight[near] * high) / np.maximum(self._overlaps.nearest(near), NIL)
+            near, high = near[reach <= most], high[reach <= most]
+        return [Aim(np.array([atom])) for atom in near[np.argsort(-high, kind="stable")]]
 
     def nearly_told(self) -> list[Aim]:
         """Withheld cells of enough people that a combination may come near to."""
@@ -200,6 +206,8 @@ class _Attack:
         if program is None:
             return None
         sharp = np.ones(len(program.weight))
+        if program.changes(self._below - 0.5):
+            return None
         for again in range(SHARPENED):
             self._spend(program)
             weights, apart = program.combination(sharp, most=self._below)

@@ -29,6 +29,9 @@ RIDGE = 1e-7
 #: Random directions; a length in them is less than `SHORT` of the true one in one of a million.
 DIRECTIONS, SHORT = 64, 0.4
 
+#: Atoms times atoms that are held against each other at once.
+AT_ONCE = 2_000_000
+
 #: Ways to be in the cells of some tables that are counted together.
 TOGETHER = 256
 
@@ -94,6 +97,19 @@ class Overlaps:
         """Of each pair of some atoms how much of a combination about the one is about the other; own leverages."""
         first, rest = self._spread(atoms)
         return np.asarray((first.T @ first).toarray() + rest.T @ rest)
+
+    def nearest(self, atoms: NDArray[np.intp]) -> Floats:
+        """Of each of some atoms, how much of a combination about it is about another one, whichever is nearest."""
+        found, most = [], max(1, AT_ONCE // max(1, len(self._weight)))
+        for start in range(0, len(atoms), most):
+            some = atoms[start : start + most]
+            first, rest = self._spread(some)
+            turned = solve_triangular(self._factor, rest, lower=True, trans="T") if len(self._factor) else rest
+            base = first.multiply(1 / np.sqrt(self._size)[:, None]).toarray() - (self._across / self._size).T @ turned
+            shared = np.abs(csr_array(self._others.T) @ turned + csr_array(self._first.T) @ base)
+            shared[some, np.arange(len(some))] = 0.0
+            found.append(shared.max(axis=0, initial=0.0))
+        return np.concatenate([np.zeros(0), *found])
 
     def explained(self, cells: csr_array) -> Floats:
         """Of each of some sets of atoms, how many of its people the nearest combination of equations accounts for."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, hstack, identity, vstack
 
@@ -22,6 +23,9 @@ from integrated_data.output.equations import Floats, Known
 
 #: A weight or a distance this small is none.
 NIL = 1e-6
+
+#: Equations of which overlaps are solved to see how far an aim can change, how often, and what is added to solve them.
+MOST_SQUARES, WEIGHED, RIDGE = 500, 6, 1e-11
 
 #: Seconds after which an integer program is left to people.
 DECIDED = 2.0
@@ -76,6 +80,29 @@ class Program:
         )
         columns = csr_array(csr_array(rows.T)[there[first]].T)
         return cls(columns, of, weight, people, np.unique(of[aim.wanted]).astype(np.intp), aim.withheld is not None)
+
+    def changes(self, most: float) -> bool:
+        """Whether the aim, one part, can change by so much that all combinations about it tell of more than `most`.
+
+        By least squares, weighed anew where others change by too much. False where that finds no such change.
+        """
+        if self.cell or self.rows.shape[0] > MOST_SQUARES:
+            return False
+        aim = int(self.aim[0])
+        turned = csr_array(self.rows.T)
+        wanted = self.rows[:, [aim]].toarray().ravel()
+        free = np.where(np.arange(len(self.weight)) == aim, 0.0, self.weight**1.5)
+        for _ in range(WEIGHED):
+            change = -free * (turned @ _solved(csr_array(self.rows.multiply(free[None, :])) @ turned, wanted))
+            if np.abs(self.rows @ change + wanted).max(initial=0.0) > NIL:
+                return False  # no others make up for it
+            share = np.abs(change) / self.weight
+            furthest = max(float(share.max(initial=0.0)), NIL)
+            reach = float(self.weight[aim]) + 1 / furthest
+            if reach > most or reach < most / 2:
+                return reach > most
+            free *= np.exp(-2 * np.maximum(share / furthest - 0.3, 0))
+        return False
 
     def combination(self, sharp: Floats, *, most: float) -> tuple[Floats, float]:
         """Weights of the equations, and how many people the combination tells of, each weighed by `sharp`.
@@ -164,3 +191,14 @@ class Program:
             else:
                 ends.append(math.inf if sign < 0 else 0.0)
         return np.where(weights > NIL, weights, 0.0), Interval(ends[0], ends[1])
+
+
+def _solved(overlaps: csr_array, wanted: Floats) -> Floats:
+    """The solution of a system of overlaps, brought to one scale first."""
+    held = overlaps.toarray()
+    sizes = held.diagonal()
+    scale = 1 / np.sqrt(np.where(sizes > 0, sizes, 1.0))
+    held = held * scale[:, None] * scale + RIDGE * np.eye(len(held))
+    factor = np.linalg.cholesky(held)
+    half = solve_triangular(factor, wanted * scale, lower=True)
+    return np.asarray(scale * solve_triangular(factor, half, lower=True, trans="T"))
