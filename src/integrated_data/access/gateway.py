@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
@@ -18,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from integrated_data.access import receipts, scratch, views
 from integrated_data.access.digests import digest
 from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
-from integrated_data.access.running import Job, QueryFailure, Rows, Worker, refusal
-from integrated_data.access.shelf import Shelf
+from integrated_data.access.running import Job, QueryFailure, Rows, Worker, Written, refusal
+from integrated_data.access.shelf import Shelf, fulfil
+from integrated_data.access.twins import Twins, labelled
 from integrated_data.access.watch import watched
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
@@ -27,7 +29,8 @@ from integrated_data.model.access import AccessRequest, Decision, Project, Query
 from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
 from integrated_data.model.estimate import Fit
-from integrated_data.model.query import Failure, Kept, QueryLimits
+from integrated_data.model.query import Kept, QueryLimits
+from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.vocabulary import formula
 
 T = TypeVar("T")
@@ -73,7 +76,7 @@ class Gateway:
     """The door between a project's people and what was provisioned for them.
 
     `besides`: what else must hold while a query runs, such as the sign-in it was asked under: None, or why not.
-    `shelf`: where projects' scratch tables are kept; None where there are none.
+    `shelf`: where projects' scratch tables are kept, `twins`: the synthetic twins; None where there are none.
     """
 
     store: Store
@@ -85,6 +88,7 @@ class Gateway:
     limits: QueryLimits = field(default_factory=QueryLimits)
     besides: Callable[[], Refusal | None] = field(default=lambda: None, repr=False)
     shelf: Shelf | None = None
+    twins: Twins | None = None
 
     def query(self, question: Question) -> pa.Table:
         """The rows a question asks for; raises the refusal."""
@@ -175,18 +179,23 @@ class Gateway:
         if unread is not None:
             asked.known["rule"] = "formula"
             return unread
-        wish = None if self.shelf is None else asked.wish
+        wish = None if self.shelf is None or project is None else asked.wish
         if wish is not None:
             scratch.check_wish(wish, granted, alone=question.fit is None and "runs" not in asked.known)
             if wish.select is None:
                 return Job(question.sql, (), self.limits)
         select = question.sql if wish is None else asked.select
-        kept = self._kept(project.id, at=standing.at)
+        kept = {} if project is None else self._kept(project.id, at=standing.at)
         nameable = {views.lower(v.name): v for v in (*(t.view() for t in kept.values()), *granted.values())}
         checked = may_query(select, nameable, parser=self.parser)
         if isinstance(checked, Objection):
             asked.known |= {"rule": checked.gate.value, "named": checked.named}
             return checked.refusal()
+        if project is None and "runs" in asked.known:
+            return QueryRefusal("The links of synthetic twins are made up", next_step="Ask it in a project")
+        if project is None:
+            asked.known |= {"synthetic": True, "twins": list(checked.tables)}
+            return Job(select, tuple(granted[views.lower(n)] for n in checked.tables), self.limits, fit=question.fit)
         asked.reads(checked, columns=scratch.through(checked.columns, granted, tables=kept), kept=kept)
         read = [granted[views.lower(name)] for name in asked.columns]
         for view in read:
@@ -212,6 +221,8 @@ class Gateway:
     def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
         """Who asks in which project: whether they may query it at all, and what it may name."""
         question = asked.question
+        if question.project == TWINS and self.twins is not None:
+            return _Standing(None, self.twins.views(), World(self.law), self.store.now())
         with self.store.read() as connection:
             world = projects.world(connection, self.law, projects=(question.project,))
             world = projects.with_person(connection, world, person=question.person)
@@ -235,27 +246,21 @@ class Gateway:
 
     def _fulfil(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None) -> pa.Table:
         """Run a job; where it is about a scratch table, make or drop that and tell of it."""
-        wish, shelf, project, at = asked.wish, self.shelf, asked.question.project, self.store.now()
-        if wish is None or shelf is None:
+        if asked.wish is None or self.shelf is None:
             return self._run(asked, job, started=started)
-        if wish.select is None:
-            asked.known["dropped"] = wish.name
-            return scratch.told(shelf.drop(project, wish.name, at=at))
-        left, place = shelf.check_new(project, wish.name, at=at), shelf.place(project, wish.name)
-        try:
-            written = self._watched(asked, replace(job, keep=left), read=lambda r: r.write(place), started=started)
-        except QueryFailure as failure:
-            raise shelf.full(project, at=at) if failure.failure is Failure.QUOTA else failure from None
-        new = scratch.Table(
-            wish.name, written.columns, "", asked.origins, asked.made, asked.question.person, written.rows, 0, at, at
-        )
-        made = shelf.put(project, new, rows=place)
-        asked.known["made"] = wish.name
-        return scratch.told(made)
+
+        def write(place: Path, left: int) -> Written:
+            return self._watched(asked, replace(job, keep=left), read=lambda rows: rows.write(place), started=started)
+
+        new = scratch.Table(asked.wish.name, asked.origins, asked.made, asked.question.person, self.store.now())
+        known, told = fulfil(self.shelf, asked.wish, project=asked.question.project, new=new, write=write)
+        asked.known |= known
+        return told
 
     def _run(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None = None) -> pa.Table:
         """Run one job and give its rows."""
-        return self._watched(asked, job, read=_whole, started=started)
+        table = self._watched(asked, job, read=_whole, started=started)
+        return labelled(table) if asked.known.get("synthetic") else table
 
     def _watched(
         self, asked: "_Asked", job: Job, *, read: Callable[[Rows], T], started: Callable[[Rows], None] | None
@@ -275,12 +280,7 @@ class Gateway:
             rows.close()
 
     def _close(
-        self,
-        asked: "_Asked",
-        state: QueryState,
-        *,
-        refused: Refusal | None = None,
-        table: pa.Table | None = None,
+        self, asked: "_Asked", state: QueryState, *, refused: Refusal | None = None, table: pa.Table | None = None
     ) -> Answer:
         """Write down how it ended, sign the answer and give it."""
         seconds = round(time.perf_counter() - asked.begun, 4)
@@ -296,6 +296,8 @@ class Gateway:
             "reason": body.get("reason", ""), "result_sha256": body.get("result_sha256", ""),
             "policy": [d.policy_version for d in asked.decisions],
         }  # fmt: skip
+        if "synthetic" in body:
+            told["synthetic"] = LABEL
         if "estimate" in body:
             told["estimate"] = body["estimate"]
         signature = receipts.sign(told, self.key)
@@ -312,9 +314,12 @@ class Gateway:
 
 @dataclass(frozen=True)
 class _Standing:
-    """Somebody who may query a project, what the project may name, and the world it was decided in."""
+    """Somebody who may query a project, what the project may name, and the world it was decided in.
 
-    project: Project
+    `project` None: they ask about synthetic twins, on which nothing is decided.
+    """
+
+    project: Project | None
     granted: Mapping[str, views.View]
     world: World
     at: datetime

@@ -60,15 +60,15 @@ class Table:
     """
 
     name: str
-    columns: tuple[str, ...]
-    place: str
     origins: tuple[Origin, ...]
     made: Mapping[str, Any] | None
     person: str
-    rows: int
-    bytes: int
     at: datetime
-    until: datetime
+    until: datetime = datetime.max
+    columns: tuple[str, ...] = ()
+    place: str = ""
+    rows: int = 0
+    bytes: int = 0
 
     def view(self) -> View:
         """The table as a query may name it."""

@@ -12,16 +12,19 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from integrated_data.access.scratch import Origin, Table
+import pyarrow as pa
+
+from integrated_data.access.running import QueryFailure, Written
+from integrated_data.access.scratch import Origin, Table, Wish, told
 from integrated_data.model.errors import AbsentRefusal, QueryRefusal
-from integrated_data.model.query import SCRATCH
+from integrated_data.model.query import SCRATCH, Failure
 
 LOCK = ".lock"
 
@@ -155,6 +158,24 @@ class Shelf:
             yield
         finally:
             os.close(descriptor)
+
+
+def fulfil(
+    shelf: Shelf, wish: Wish, *, project: str, new: Table, write: Callable[[Path, int], Written]
+) -> tuple[dict[str, str], pa.Table]:
+    """Do what a statement wishes; returns what is noted of it, and what is said of the table.
+
+    `new`: what the table rests on. `write` puts its rows at a place, in so many bytes at most.
+    """
+    if wish.select is None:
+        return {"dropped": wish.name}, told(shelf.drop(project, wish.name, at=new.at))
+    left, place = shelf.check_new(project, wish.name, at=new.at), shelf.place(project, wish.name)
+    try:
+        written = write(place, left)
+    except QueryFailure as failure:
+        raise shelf.full(project, at=new.at) if failure.failure is Failure.QUOTA else failure from None
+    made = shelf.put(project, replace(new, columns=written.columns, rows=written.rows), rows=place)
+    return {"made": wish.name}, told(made)
 
 
 def _rests(table: Table, held: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from integrated_data.model.access import Decision, Person, Project, ProjectState
 from integrated_data.model.agreement import Law
 from integrated_data.model.approval import Approval, ApprovalState, Needed
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.twins import TWINS
 
 
 def read_project(text: str) -> Project:
@@ -27,6 +28,7 @@ def check_project(project: Project) -> None:
     """Refuse an application that contradicts itself."""
     check_ids("project", id=project.id, lead=project.lead)
     whole = f"Project {project.id}"
+    require(project.id != TWINS, f"{whole} has the name of the synthetic twins", next_step="Choose another id")
     require(
         project.state is ProjectState.PROPOSED,
         f"{whole} is written as {project.state.value}",

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.people import Action, Role
 from integrated_data.model.signing_in import SignedIn
+from integrated_data.model.twins import TWINS
 
 _S, _E, _W, _A, _P, _C, _R = (
     Role.SUPPLIER, Role.ENGINEER, Role.STEWARD, Role.ANALYST, Role.APPROVER, Role.OUTPUT_CHECKER, Role.AUDITOR,
@@ -81,6 +82,15 @@ def may(who: SignedIn, action: Action) -> bool:
     except RoleRefusal:
         return False
     return True
+
+
+def check_asks(who: SignedIn, project: str) -> None:
+    """Refuse who may not ask questions under a project; about synthetic twins, everybody who may look may ask."""
+    if project == TWINS:
+        check_may(who, Action.LOOK)
+        return
+    check_may(who, Action.QUERY)
+    check_project(who, project)
 
 
 def check_project(who: SignedIn, project: str | None) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from integrated_data.access.twins import Twins, is_synthetic
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, Sampled, taking
+from integrated_data.cli.call import Again, Call, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
 from integrated_data.control import catalogue as searched
@@ -16,6 +17,7 @@ from integrated_data.control import jobs, releases
 from integrated_data.model.catalogue import Wanted, facets_of
 from integrated_data.model.errors import ContractRefusal, UsageRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
+from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.publish.exports.about import Format
 
 if TYPE_CHECKING:
@@ -44,24 +46,24 @@ def query(
     sql: Annotated[
         str, typer.Argument(help="One SELECT over the project's views, or CREATE or DROP TABLE scratch.NAME.")
     ],
-    project: Project,
+    project: Annotated[str, typer.Option("--project", help="The project that asks.")] = "",
     *,
-    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
-    sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Run it again over other sets of links; an interval per figure.")
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Ask the synthetic twins of all published tables instead; needs no project.")
     ] = False,
-    measure: Annotated[
-        list[str] | None, typer.Option(help="With --sensitivity: a column that is a figure; each that aggregates.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
+    again: Again,
     call: Call,
 ) -> None:
     """Ask a question through the gate; runs in a sandbox that sees the project's files alone."""
     from integrated_data.access.gateway import Question
 
+    if bool(project) == twin or project == TWINS:
+        raise UsageRefusal("A query is asked in a project, or of the twins", next_step="Give --project P, or --twin")
     with opened_analysis(call.home) as site:
-        question = Question(call.actor, project, sql)
-        if sensitivity:
-            _show_sensitivity(site, question, measures=tuple(measure or ()), out=out, json_out=call.json)
+        question = Question(call.actor, TWINS if twin else project, sql)
+        if again.sensitivity:
+            _show_sensitivity(site, question, measures=tuple(again.measure or ()), out=out, json_out=call.json)
             return
         answer = site.gateway.ask(question)
     _show(answer, out=out, json_out=call.json)
@@ -107,14 +109,23 @@ def _show(answer: "Answer", *, out: Path | None, json_out: bool) -> None:
     if out is not None:
         write_table(table, out)
         shown.facts(
-            {"query": answer.query, "rows": table.num_rows, "seconds": answer.seconds, "written": str(out)},
+            {
+                "query": answer.query,
+                "rows": table.num_rows,
+                "seconds": answer.seconds,
+                "written": str(out),
+                **({"synthetic": LABEL} if is_synthetic(table) else {}),
+            },
             json_out=json_out,
         )
         return
+    synthetic = {"synthetic": LABEL} if is_synthetic(table) else {}
     if json_out:
-        shown.document({"query": answer.query, "seconds": answer.seconds, "rows": table.to_pylist()})
+        shown.document({**synthetic, "query": answer.query, "seconds": answer.seconds, "rows": table.to_pylist()})
         return
     shown.data(table.column_names, table.slice(0, SHOWN).to_pylist())
+    if synthetic:
+        sys.stdout.write(f"{LABEL}\n")
     more = f", {SHOWN} of them shown; --out FILE takes all" if table.num_rows > SHOWN else ""
     sys.stdout.write(f"query {answer.query}: {table.num_rows:,} rows{more}, {answer.seconds:.2f} s\n")
 
@@ -176,10 +187,11 @@ def catalogue_search(
 @taking
 def catalogue_show(dataset: str, call: Call) -> None:
     """Show a dataset: its variables, its link quality, what is withheld."""
-    with opened_store(call.home) as (_, store), store.read() as connection:
+    with opened_store(call.home) as (places, store), store.read() as connection:
         release = releases.get(connection, dataset)
         lineage = jobs.lineage_of(connection, release.delivery)
     entry = dict(release.entry, release=release.id, published=release.at, lineage=[_made(e) for e in lineage])
+    entry["synthetic_twin"] = Twins(places.twins).told(dataset)
     if call.json:
         shown.document(entry)
         return

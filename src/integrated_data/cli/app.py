@@ -26,6 +26,7 @@ from integrated_data.cli import (
     shell,
     steward,
     supplier,
+    twins,
 )
 from integrated_data.cli.shown import ERRORS
 from integrated_data.model.errors import Refusal
@@ -46,6 +47,7 @@ for role in (
     approver,
     account,
     analyst,
+    twins,
     checker,
     released,
     dissemination,

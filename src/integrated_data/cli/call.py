@@ -89,6 +89,18 @@ class Matched:
 
 
 @dataclass(frozen=True)
+class Again:
+    """Whether a query runs again over other sets of links, and what is compared."""
+
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Run it again over other sets of links; an interval per figure.")
+    ] = False
+    measure: Annotated[
+        list[str] | None, typer.Option(help="With --sensitivity: a column that is a figure; each that aggregates.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Sampled:
     """How a model's sample was drawn, by columns of the query, and how its result is told."""
 
@@ -156,6 +168,9 @@ def _admit(call: Call, command: str, *, given: Mapping[str, Any]) -> None:
     if action is None:
         return
     found = call.act()
+    if given.get("twin"):
+        found.check(Action.LOOK)
+        return
     found.check(action)
     if action in (Action.QUERY, Action.REQUEST_OUTPUT):
         found.check_project(given.get("project"))

@@ -131,6 +131,8 @@ ACTIONS: Mapping[str, Action | None] = {
     "serve": Action.OPERATE,
     "shell": None,
     "sign-in": None,
+    "twin list": Action.LOOK,
+    "twin make": Action.SETTLE_LOADS,
     "thaw dataset": Action.THAW,
     "thaw person": Action.THAW,
 }

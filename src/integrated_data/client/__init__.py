@@ -21,6 +21,7 @@ from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
 from integrated_data.client.remote import Answer, Connection, Running, connect
 from integrated_data.model.estimate import Estimate, Estimator, Fit
 from integrated_data.model.people import Action
+from integrated_data.model.twins import TWINS
 from integrated_data.site.acting import who_acts
 from integrated_data.site.analysis import open_analysis
 from integrated_data.site.places import Places
@@ -37,8 +38,8 @@ class Client:
         places.check()
         acting = who_acts(places, settings, named=None if settings.production else person)
         acting.check_own(person)
-        acting.check(Action.QUERY)
-        acting.check_project(project)
+        acting.check(Action.LOOK if project == TWINS else Action.QUERY)
+        acting.check_project(None if project == TWINS else project)
         self._project, self._person = project, person
         self._opened = ExitStack()
         self._site = self._opened.enter_context(open_analysis(places, settings))

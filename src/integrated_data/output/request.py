@@ -31,6 +31,7 @@ from integrated_data.model.output import (
     View,
 )
 from integrated_data.model.proposal import ACCEPTED, Form
+from integrated_data.model.twins import TWINS
 from integrated_data.output import derived, earlier, editions, lane, package, requested, states, wording
 from integrated_data.output.check import Checked, Run, check_table, shape_of
 from integrated_data.output.compared import Left, compare
@@ -190,7 +191,13 @@ def _first(store: Store, known: OutputRequest, *, ledger: Ledger) -> list[Findin
 
 
 def texts(store: Store, ask: Ask) -> Mapping[str, str]:
-    """Text of each query; refuses one that is not the project's or did not finish."""
+    """Text of each query; refuses one that is not the project's or did not finish, and all over synthetic twins."""
+    if ask.project == TWINS:
+        raise OutputRefusal(
+            "Nothing made from synthetic twins can be asked to leave as a result",
+            why="It is about nobody: it needs no release, and would be taken for what it is not",
+            next_step="Run the same SQL in an approved project and ask for that",
+        )
     found = {}
     with store.read() as connection:
         for query in ask.queries:

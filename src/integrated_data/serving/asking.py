@@ -13,11 +13,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from integrated_data.access.gateway import Question
 from integrated_data.access.sensitivity import Runs, sensitivity
-from integrated_data.approve.roles import check_may, check_project
+from integrated_data.access.twins import is_synthetic
+from integrated_data.approve.roles import check_asks
 from integrated_data.model.errors import AbsentRefusal, SignInRefusal
 from integrated_data.model.estimate import Fit
-from integrated_data.model.people import Action
 from integrated_data.model.signing_in import SignedIn
+from integrated_data.model.twins import LABEL
 from integrated_data.serving import formats, shapes
 from integrated_data.serving.desk import Desk, Stage, Visit, table_of
 from integrated_data.serving.handles import Handles
@@ -152,8 +153,7 @@ async def how_far(
     body: shapes.SensitivityBody, request: Request, *, who: Who, desk: AtDesk, project: Project
 ) -> dict[str, Any]:
     """How far an answer depends on links: the same question over other sets of them."""
-    check_may(who, Action.QUERY)
-    check_project(who, project)
+    check_asks(who, project)
     desk.turns.check_room(who.person)
     ticket, question = Ticket(who.person), Question(who.person, project, body.sql)
     how = Runs(body.thresholds, body.draws, body.seed, body.measures)
@@ -206,6 +206,8 @@ def _rows(visit: Visit, form: formats.Format, *, start: int, size: int | None) -
         return _no_format()
     part = table.slice(start, size)
     told = {"x-ids-query": visit.query, "x-ids-rows": str(table.num_rows)}
+    if is_synthetic(table):
+        told["x-ids-synthetic"] = LABEL
     return StreamingResponse(formats.stream(part, form, query=visit.query), media_type=form.value, headers=told)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import pyarrow.parquet as pq
 from fastapi import APIRouter, Path, Request
 
-from integrated_data.approve.roles import check_may, check_project
+from integrated_data.access.twins import Twins
+from integrated_data.approve.roles import check_asks, check_may, check_project
 from integrated_data.control import catalogue, outputs, projects, releases
 from integrated_data.model.errors import AbsentRefusal, OutputRefusal
 from integrated_data.model.output import Ask, OutputRequest
@@ -40,8 +41,7 @@ def me(who: Who, desk: AtDesk) -> dict[str, Any]:
 @router.get("/tables", response_model=list[shapes.Table])
 def tables(who: Who, desk: AtDesk, *, project: Project) -> list[dict[str, Any]]:
     """What a project's queries may name."""
-    check_may(who, Action.QUERY)
-    check_project(who, project)
+    check_asks(who, project)
     return [
         {
             "name": view.name, "dataset": view.dataset, "keys": list(view.keys),
@@ -75,7 +75,8 @@ def entry(dataset: Dataset, who: Who, *, desk: AtDesk) -> dict[str, Any]:
         release = releases.current(connection, dataset)
     if release is None:
         raise AbsentRefusal("No such dataset is published", next_step="Search for it: POST /v1/catalogue/search")
-    return dict(release.entry, release=release.id, published=release.at)
+    twin = Twins(desk.site.places.twins).told(dataset)
+    return dict(release.entry, release=release.id, published=release.at, synthetic_twin=twin)
 
 
 @router.post("/outputs", status_code=HTTPStatus.CREATED, response_model=shapes.OutputFacts)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from integrated_data.access.gateway import Question
-from integrated_data.approve.roles import check_may, check_project
+from integrated_data.approve.roles import check_asks
 from integrated_data.control import projects
 from integrated_data.model.errors import (
     AbsentRefusal,
@@ -28,7 +28,6 @@ from integrated_data.model.errors import (
     SignInRefusal,
     UsageRefusal,
 )
-from integrated_data.model.people import Action
 from integrated_data.model.signing_in import SignedIn
 from integrated_data.serving import wire
 from integrated_data.serving.desk import Desk, Stage, Visit, table_of
@@ -278,8 +277,7 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
     def _listed(self, command: wire.Command, context: Any) -> pa.Table:
         guest = _guest(context)
         project = self._project(guest)
-        check_may(guest.who, Action.QUERY)
-        check_project(guest.who, project)
+        check_asks(guest.who, project)
         return listing(command, Asker(self._desk, guest.who.person, project))
 
     def _project(self, guest: Guest) -> str:

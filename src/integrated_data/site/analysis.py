@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from integrated_data.access.gateway import Gateway
+from integrated_data.access.twins import Twins
 from integrated_data.approve.decide import decide
 from integrated_data.control.store import Store
 from integrated_data.site.agreeing import law_of
@@ -34,6 +35,7 @@ def open_analysis(places: Places, settings: Settings) -> Iterator[AnalysisSite]:
     worker = ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
     shelf = shelf_of(places, settings)
     gateway = Gateway(store, law_of(places), decide, parser, worker, signing_key(places), shelf=shelf)
+    gateway = replace(gateway, twins=Twins(places.twins))
     try:
         yield AnalysisSite(places, store, gateway)
     finally:

@@ -16,7 +16,7 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
-from integrated_data.site import concerned
+from integrated_data.site import concerned, twinning
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
@@ -56,8 +56,10 @@ def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
     renewed: list[dict[str, Any]] = []
     if outcome.state is LoadState.PUBLISHED and not outcome.repeated and "publish" in outcome.stages:
         renewed = refresh(site, outcome.dataset, by=site.actor)
-        for derived in (*associations.refresh(site.workshop), *presence.refresh(site.workshop)):
+        made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)]
+        for derived in made:
             renewed += refresh(site, derived, by=site.actor)
+        twinning.make_all(site, [outcome.dataset, *made], by=site.actor)
     checked = outcome.stages.get("validate", {})
     return {
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),

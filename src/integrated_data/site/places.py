@@ -10,6 +10,7 @@ definitions/                                             own indexes, a file eac
 law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
+twins/        <dataset>.json .parquet                    synthetic twins of published tables: no row of anybody
 outputs/      requests/ released/
 ledger/       who is behind every released cell, by number, sealed under a key of the service's own
 proofs/                                                  signed proofs of what was done for people's rights
@@ -109,6 +110,11 @@ class Places:
     def projects(self) -> Path:
         """What was provisioned, by project."""
         return self.home / "projects"
+
+    @property
+    def twins(self) -> Path:
+        """Synthetic twins of published tables, and the counts that they were made from."""
+        return self.home / "twins"
 
     @property
     def outputs(self) -> Path:

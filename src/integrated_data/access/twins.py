@@ -1,0 +1,60 @@
+"""Synthetic twins of published tables, as anybody who is signed in may query them.
+
+They are asked about under the name of a project that is none, `twins`: the same doors, gate and worker, and no
+decision, for nothing in them is about anybody. Every answer says that it is synthetic, and nothing of it
+can be asked to leave as a result.
+
+    twins/<dataset>.json      what it is       <dataset>.parquet   its rows
+          <dataset>.counts.json                all that it was made from
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from integrated_data.access.views import View, lower
+from integrated_data.model.twins import LABEL, TWINS
+
+#: Name of the label among the metadata of a result's schema.
+MARK = b"ids.synthetic"
+
+
+@dataclass(frozen=True)
+class Twins:
+    """The twins under one folder."""
+
+    folder: Path
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What each twin is: dataset, release, rows, columns, keys, when it was made; by dataset."""
+        places = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+        return [json.loads(p.read_text(encoding="utf-8")) for p in places if not p.name.endswith(".counts.json")]
+
+    def told(self, dataset: str) -> dict[str, Any] | None:
+        """What the catalogue says of a dataset's twin; None where there is none."""
+        found = next((f for f in self.facts() if f["dataset"] == dataset), None)
+        shown = ("release", "rows", "minimum", "at")
+        return None if found is None else {"what": LABEL, "project": TWINS, **{k: found[k] for k in shown}}
+
+    def views(self) -> Mapping[str, View]:
+        """The twins as a query may name them, by lower-case name."""
+        made = (
+            View(f["dataset"], f["dataset"], tuple(f["columns"]), tuple(f["keys"]), str(self.folder / f["file"]))
+            for f in self.facts()
+        )
+        return MappingProxyType({lower(view.name): view for view in made})
+
+
+def labelled(table: pa.Table) -> pa.Table:
+    """A result over twins, which says so."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: LABEL.encode()})
+
+
+def is_synthetic(table: pa.Table) -> bool:
+    """Whether a result is over twins."""
+    return MARK in (table.schema.metadata or {})
