@@ -104,15 +104,16 @@ def decision(
 @register.command("export")
 @taking
 def register_export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write register.json and index.html.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the pages and their JSON.")],
+    *,
+    contact: Annotated[str, typer.Option(help="Where people in the data write to, as they are to read it.")] = "",
     call: Call,
 ) -> None:
-    """Write the public register as JSON and as a static page, with the statistics that are published anew."""
+    """Write the public register, a page for the people in the data, and the statistics that are published anew."""
     from integrated_data.output import shelf
     from integrated_data.site.registering import export
-    from integrated_data.site.verifying import public_key
 
     with opened_store(call.home) as (places, store):
-        written = export(store, folder, signing_key=public_key(places))
+        written = export(places, store, folder=folder, write_to=contact)
         written["editions"] = shelf.export(store, places.outputs, target=folder / "statistics")
     shown.facts(written, title="Public register", json_out=call.json)

@@ -9,6 +9,8 @@ from datetime import date
 from html import escape
 from typing import Any
 
+from integrated_data.output.static_page import CLOSING, opening, table
+
 VERSION = "3"
 
 
@@ -92,12 +94,17 @@ def page(register: Mapping[str, Any]) -> str:
     projects, datasets, releases = (register[part] for part in ("projects", "datasets", "releases"))
     titles = {d["id"]: d["title"] or d["id"] for d in datasets}
     parts = [
-        _HEAD.format(at=escape(register["at"])),
+        opening(
+            "Public register of data use",
+            f"As at {register['at']}. Every approved project, the datasets it uses, and every output that left the "
+            "service.",
+        ),
+        '<p>In plain words, with your rights: <a href="people.html">how data about people is used</a>.</p>',
         f"<p>{len(projects)} projects use {len(datasets)} datasets; {len(releases)} outputs have been released.</p>",
         "<h2>Projects</h2>",
         *(_project(p, titles, releases=[r for r in releases if r["project"] == p["id"]]) for p in projects),
         "<h2>Datasets in use</h2>",
-        _table(
+        table(
             "Datasets that approved projects use",
             ("Dataset", "Title", "Owner", "Projects"),
             rows=[
@@ -111,7 +118,7 @@ def page(register: Mapping[str, Any]) -> str:
             ],
         ),
         "<h2>Released outputs</h2>",
-        _table(
+        table(
             "Outputs, newest first",
             ("Output", "Title", "Project", "Datasets", "Released", "State"),
             rows=[_release_row(r, titles) for r in releases],
@@ -121,30 +128,9 @@ def page(register: Mapping[str, Any]) -> str:
         "<p>Every release is a signed file. <code>ids output verify FILE --key KEY</code> says by this key whether "
         "it is as it was released; <code>--register register.json</code> says also whether it was withdrawn.</p>",
         f"<pre>{escape(register['signing_key'])}</pre>",
-        "</main>\n</body>\n</html>\n",
+        CLOSING,
     ]
     return "\n".join(parts)
-
-
-_HEAD = """<!DOCTYPE html>
-<html lang="en-GB">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Public register of data use</title>
-<style>
-body {{ font: 1.1rem/1.5 sans-serif; color: #0b0c0c; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }}
-caption {{ text-align: left; font-weight: bold; padding: 0.5rem 0; }}
-th, td {{ text-align: left; vertical-align: top; border-bottom: 1px solid #505a5f; padding: 0.5rem; }}
-section {{ border-top: 2px solid #0b0c0c; margin-bottom: 2rem; }}
-dt {{ font-weight: bold; }}
-</style>
-</head>
-<body>
-<main>
-<h1>Public register of data use</h1>
-<p>As at {at}. Every approved project, the datasets it uses, and every output that left the service.</p>"""
 
 
 def _project(project: Mapping[str, Any], titles: Mapping[str, str], *, releases: Sequence[Mapping[str, Any]]) -> str:
@@ -191,20 +177,6 @@ def _release_row(release: Mapping[str, Any], titles: Mapping[str, str]) -> tuple
     state = release["state"] + (f": {release['reason']}" if release["reason"] else "")
     datasets = ", ".join(titles.get(d, d) for d in release["datasets"])
     return (release["id"], release["title"], release["project"], datasets, release["released"], state)
-
-
-def _table(caption: str, heads: Sequence[str], *, rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    body = "\n".join(_row(row) for row in rows)
-    return (
-        f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>"
-    )
-
-
-def _row(row: Sequence[str]) -> str:
-    first, *rest = (escape(str(cell)) for cell in row)
-    return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -11,16 +11,20 @@ from integrated_data.model.access import Project, ProjectState
 from integrated_data.model.approval import Approval, ApprovalState
 from integrated_data.model.output import Release
 from integrated_data.output.register import RegisterDataset, RegisterProject, RegisterRelease, document, page
+from integrated_data.site import publicly
+from integrated_data.site.accounting import gather
 from integrated_data.site.lanes import errors
+from integrated_data.site.places import Places
+from integrated_data.site.verifying import public_key
 
 #: States of projects that were approved once.
 REGISTERED = (ProjectState.APPROVED, ProjectState.EXPIRED, ProjectState.CLOSED)
 
 
-def export(store: Store, folder: Path, *, signing_key: str) -> dict[str, Any]:
-    """Write `register.json` and `index.html` into a folder; returns how much they hold.
+def export(places: Places, store: Store, *, folder: Path, write_to: str = "") -> dict[str, Any]:
+    """Write the register (`register.json`, `index.html`) and the page for people (`people.json`, `people.html`).
 
-    `signing_key`: the public key, in PEM, that released files are verified with.
+    Returns how much they hold. `write_to`: where people in the data write to, as it is to be read.
     """
     with store.read() as connection:
         known = [p for p in projects.projects(connection) if p.state in REGISTERED]
@@ -38,13 +42,14 @@ def export(store: Store, folder: Path, *, signing_key: str) -> dict[str, Any]:
         [RegisterDataset(r.dataset, r.entry["title"], r.entry["owner"]) for r in published],
         releases=[_release(r) for r in left],
         at=store.now().date(),
-        signing_key=signing_key,
+        signing_key=public_key(places),
         lane=errors(store).told(),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "register.json").write_text(json.dumps(register, indent=2, ensure_ascii=False) + "\n")
     (folder / "index.html").write_text(page(register))
-    return {"projects": len(known), "releases": len(left), "written": str(folder)}
+    about = publicly.write(gather(places, store), register, folder=folder, write_to=write_to)
+    return {"projects": len(known), "releases": len(left), "datasets_about_people": about, "written": str(folder)}
 
 
 def _given(found: list[Approval]) -> tuple[str, ...]:
