@@ -89,6 +89,20 @@ def access(
     shown.facts(told | {"file": str(out)}, title="Access", json_out=call.json)
 
 
+@right.command("object")
+@taking
+def object_to(request: Request, *, call: Call) -> None:
+    """Leave somebody's rows out of every view that their objection reaches, now and from every later delivery."""
+    from integrated_data.site.rights import doing, objecting
+
+    with opened_loading(call.home, alone=True) as site:
+        told = doing.do(
+            site, request, right=Right.OBJECT, by=call.actor,
+            work=lambda steps, asked: objecting.object_to(site, steps, asked=asked),
+        )  # fmt: skip
+    shown.facts(told, title="Objection", json_out=call.json)
+
+
 @right.command()
 @taking
 def erase(
@@ -108,6 +122,17 @@ def erase(
             work=lambda steps, asked: erasing.erase(site, steps, asked=asked, doubtful=doubtful),
         )  # fmt: skip
     shown.facts(told, title="Erased", json_out=call.json)
+
+
+@right.command()
+@taking
+def replay(call: Call) -> None:
+    """Erase and leave out again whom an older copy of the data, put back by hand, holds again."""
+    from integrated_data.site.rights import replaying
+
+    with opened_loading(call.home, alone=True, replaying=True) as site:
+        told = replaying.replay(site, by=call.actor)
+    shown.table(told, title="Done again", json_out=call.json)
 
 
 @right.command()

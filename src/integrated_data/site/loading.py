@@ -45,12 +45,15 @@ class LoadingSite:
 
 
 @contextmanager
-def open_loading(places: Places, settings: Settings, *, alone: bool = False) -> Iterator[LoadingSite]:
+def open_loading(
+    places: Places, settings: Settings, *, alone: bool = False, restoring: bool = False
+) -> Iterator[LoadingSite]:
     """Open the loading side of an installation; closes the engine at the end.
 
-    `alone`: while no load runs, and none begins, to change what was written.
+    `alone`: while no load runs, and none begins, to change what was written. `restoring`: to bring a restored copy
+    up to what was erased since.
     """
-    places.check()
+    places.check(restoring=restoring)
     vault = Vault(places.keyring)
     sealer = FileSealer(vault.derive("landed"))
     with locking.held(places, alone=alone):

@@ -29,6 +29,9 @@ from integrated_data.control.migrate import upgrade
 from integrated_data.control.store import Store, sqlite
 from integrated_data.model.errors import InstallationRefusal
 
+#: The mark of an installation that is being restored.
+RESTORING = ".restoring"
+
 
 @dataclass(frozen=True)
 class Places:
@@ -131,8 +134,14 @@ class Places:
         """Work in progress and encrypted spill."""
         return self.home / "scratch"
 
-    def check(self) -> None:
-        """Refuse a folder that is not an installation."""
+    def check(self, *, restoring: bool = False) -> None:
+        """Refuse a folder that is not an installation, or one that is still being restored (but to the restore)."""
+        if (self.home / RESTORING).exists() and not restoring:
+            raise InstallationRefusal(
+                "This installation is being restored",
+                why="A restore runs, or was cut short: whoever was erased may be in it again",
+                next_step="Wait for it, or restore again: ids restore FROM --keys DIR",
+            )
         if not self.control.exists():
             raise InstallationRefusal(
                 "This folder is not an installation of the service",

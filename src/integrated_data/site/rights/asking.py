@@ -20,7 +20,7 @@ from integrated_data.model.event import Event
 from integrated_data.model.linkage import EntityStatus
 from integrated_data.model.rights import ARTICLES, Asked, Right, Scope
 from integrated_data.site.loading import LoadingSite
-from integrated_data.site.subjects import somebody
+from integrated_data.site.subjects import kept, somebody
 
 ACTION = "right.asked"
 
@@ -69,8 +69,7 @@ def ask(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
         "found": found.entity is not None, "dataset": wish.scope.dataset, "purpose": wish.scope.purpose,
         "reason": wish.reason,
     }  # fmt: skip
-    with site.store.read() as connection:
-        number = len(recorded(connection, ACTION)) + 1
+    number = 1 + max((*_numbers(site.store), *(one.number for one in kept.entries(site.places))), default=0)
     with site.store.change(Event(ACTION, by, f"right/{number}", facts)):
         _keep(site, number, held={"values": wish.values, "entity": found.entity, "corrected": wish.corrected})
     told = {"request": f"R-{number}", "found": found.entity is not None, "probability": round(found.probability, 4)}
@@ -87,6 +86,12 @@ def _found(site: LoadingSite, wish: Wish) -> somebody.Found:
     if history is None or history.status == EntityStatus.RETIRED:
         raise AbsentRefusal("There is no such entity", next_step="Take one of those that ids right ask named")
     return somebody.Found(entity, 1.0, ())
+
+
+def _numbers(store: Store) -> list[int]:
+    """The numbers of requests on record."""
+    with store.read() as connection:
+        return [int(r.subject.partition("/")[2]) for r in recorded(connection, ACTION)]
 
 
 def requests(store: Store) -> list[Asked]:

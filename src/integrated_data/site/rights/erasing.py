@@ -8,32 +8,29 @@ the data is brought up to it. Outputs that left stay: they are about groups (see
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from integrated_data.acquire import contracts
 from integrated_data.approve import provision
-from integrated_data.control import decisions, deliveries, grants, projects, releases
+from integrated_data.control import decisions, grants, projects, releases
 from integrated_data.control.store import Change
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.index import forget
 from integrated_data.index.forget import Whom, mark
 from integrated_data.journey import derived
 from integrated_data.journey.workshop import Facts
-from integrated_data.model.access import ProjectState
-from integrated_data.model.contract import Mode
+from integrated_data.model.access import Grant
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.linkage import DERIVED
 from integrated_data.model.rights import Asked, Right
 from integrated_data.output.request import UNITS
-from integrated_data.site import ledgering, rulings, scratching
+from integrated_data.site import ledgering, rulings, tables
 from integrated_data.site.loading import LoadingSite
-from integrated_data.site.projects import provision_project
-from integrated_data.site.rights import asking, scrubbing
+from integrated_data.site.rights import asking, copies, scrubbing
 from integrated_data.site.stepping import Steps, Write
 from integrated_data.site.subjects import kept, somebody
 from integrated_data.site.subjects.somebody import Rows, Somebody
@@ -51,9 +48,8 @@ def erase(site: LoadingSite, steps: Steps, *, asked: Asked, doubtful: bool = Fal
 def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, Any]:
     """Do what an entry of the list says, from the first step that is not done."""
     whom = kept.whom(site.places, one)
-    withdrawal = steps.run("withdraw", lambda: _withdraw(site, steps, one=one))
-    withdrawn = withdrawal["copies"]
-    done: dict[str, Any] = {"deliveries": [], "index": [], "tables": [], "scratch_tables": withdrawal["scratch"]}
+    gone = copies.withdrawn(site, steps, reached=lambda: _holding(site, one))
+    done: dict[str, Any] = {"deliveries": [], "index": [], "tables": [], "scratch_tables": gone["scratch"]}
     for number, held in enumerate(one.held, 1):
         done["deliveries"].append(steps.run(f"delivery-{number:04d}", _delivery(site, held, one=one)))
     for number, folder in enumerate(somebody.folders(site, one.index), 1):
@@ -62,8 +58,7 @@ def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, 
         done["tables"].append(steps.run(f"table-{number:04d}", _table(site, dataset, one=one)))
     done |= steps.run("numbers", lambda: _numbers(site, one=one))
     done |= steps.run("decisions", lambda: _decisions(site, one=one, whom=whom))
-    copies = [steps.run(f"copy-{n:04d}", _copy(site, each[0], datasets=each[1])) for n, each in enumerate(withdrawn, 1)]
-    done["copies_made_anew"] = sum(each["copies"] for each in copies)
+    done["copies_made_anew"] = copies.made_anew(site, steps, gone=gone)
     done |= steps.run("sweep", lambda: _sweep(site, one=one))
     return done
 
@@ -91,23 +86,9 @@ def _reached(site: LoadingSite, one: kept.Entry) -> tuple[str, ...]:
     return tuple(sorted(reached & every))
 
 
-def _withdraw(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> tuple[Facts, Write | None]:
-    """Take the copies that projects hold of those datasets out of service; they are made anew at the end."""
+def _holding(site: LoadingSite, one: kept.Entry) -> list[Grant]:
     with site.store.read() as connection:
-        held = [(g.project, g.dataset) for g in grants.active(connection) if g.dataset in one.datasets]
-    reason = f"copies are made anew without somebody who was erased ({steps.job})"
-    for project, dataset in held:
-        folder = site.places.projects
-        provision.revoke(site.store, project, folder=folder, dataset=dataset, by=steps.actor, reason=reason)
-    swept = len(scratching.sweep(site.places, site.store, by=steps.actor))
-    with site.store.read() as connection:
-        # What an earlier, killed attempt took out of service is found by its reason.
-        gone = grants.revoked_for(connection, reason)
-    copies = sorted({*held, *gone})
-    by_project: dict[str, list[str]] = {}
-    for project, dataset in copies:
-        by_project.setdefault(project, []).append(dataset)
-    return {"copies": [[project, datasets] for project, datasets in by_project.items()], "scratch": swept}, None
+        return [g for g in grants.active(connection) if g.dataset in one.datasets]
 
 
 def _delivery(site: LoadingSite, held: Rows, *, one: kept.Entry) -> Work:
@@ -156,7 +137,7 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
             left = scrubbing.published(
                 site, place, rows=rows.get(release.delivery, ()), entity=entity, ids=one.entities
             )
-            append = _appended(site, dataset, delivery=release.delivery)
+            append = tables.appended(site, release)
             above = written[-1].entry["rows"] if append and written else 0
             entry = _told(site, release.entry, place=place, rows=left + above)
             written.append(_Written(release.id, release.delivery, append, entry))
@@ -182,13 +163,6 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
         return told, write
 
     return work
-
-
-def _appended(site: LoadingSite, dataset: str, *, delivery: str) -> bool:
-    with site.store.read() as connection:
-        version = deliveries.contract_version(connection, delivery)
-        body = deliveries.contract_body(connection, dataset, version=version)
-    return body is not None and contracts.parse(body).mode is Mode.APPEND
 
 
 def _told(site: LoadingSite, entry: dict[str, Any], *, place: Path, rows: int) -> dict[str, Any]:
@@ -238,20 +212,6 @@ def _decisions(site: LoadingSite, *, one: kept.Entry, whom: Whom) -> tuple[Facts
             decisions.forget_side(change, number, side=side)
 
     return {"decisions_emptied": len({number for number, _ in theirs})}, write
-
-
-def _copy(site: LoadingSite, project: str, *, datasets: Sequence[str]) -> Work:
-    """Make a project's copies anew, where it may still have them."""
-
-    def work() -> tuple[Facts, Write | None]:
-        with site.store.read() as connection:
-            found = projects.get_project(connection, project)
-        if found.state is not ProjectState.APPROVED:
-            return {"copies": 0}, None
-        requests = [r for r in found.datasets if r.dataset in datasets]
-        return {"copies": len(provision_project(site, found, requests=requests, by=site.actor))}, None
-
-    return work
 
 
 def _sweep(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:

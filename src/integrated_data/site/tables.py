@@ -1,0 +1,35 @@
+"""Published tables registered anew, from the files of their deliveries as they are and where they lie now."""
+
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries, releases
+from integrated_data.control.releases import Release
+from integrated_data.control.store import Change
+from integrated_data.model.contract import Mode
+from integrated_data.model.event import Event
+from integrated_data.site.loading import LoadingSite
+
+
+def register(site: LoadingSite) -> int:
+    """Register every published file where it lies now: a lake names its files by paths. Returns how many tables."""
+    with site.store.read() as connection:
+        datasets = sorted({r.dataset for r in releases.all_current(connection)})
+        every = {dataset: releases.of_dataset(connection, dataset) for dataset in datasets}
+    for dataset, known in every.items():
+        snapshots = site.lake.rebuild(dataset, [(r.delivery, appended(site, r)) for r in known])
+        event = Event("table.registered", site.actor, f"dataset/{dataset}", {"releases": len(known)})
+        with site.store.change(event) as change:
+            _name(change, known, snapshots=snapshots)
+    return len(every)
+
+
+def appended(site: LoadingSite, release: Release) -> bool:
+    """Whether a release was added to what was there, as its delivery's contract says."""
+    with site.store.read() as connection:
+        version = deliveries.contract_version(connection, release.delivery)
+        body = deliveries.contract_body(connection, release.dataset, version=version)
+    return body is not None and contracts.parse(body).mode is Mode.APPEND
+
+
+def _name(change: Change, known: list[Release], *, snapshots: list[int]) -> None:
+    for release, snapshot in zip(known, snapshots, strict=True):
+        releases.rewrite(change, release.id, snapshot=snapshot, entry=release.entry)
