@@ -14,6 +14,7 @@ from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
 from integrated_data.control import catalogue as searched
 from integrated_data.control import jobs, releases
+from integrated_data.model.agreement import Purpose
 from integrated_data.model.catalogue import Wanted, facets_of
 from integrated_data.model.errors import ContractRefusal, UsageRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
@@ -209,6 +210,26 @@ def _made(event: dict[str, Any]) -> dict[str, Any]:
     step = event["job"]["name"].rsplit("/", 1)[-1]
     ends = {end: [d["name"] for d in event[end]] for end in ("inputs", "outputs")}
     return {"step": step, "at": event["eventTime"], "read": ends["inputs"], "made": ends["outputs"]}
+
+
+@catalogue.command("request")
+@taking
+def catalogue_request(
+    datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="What the project needs.")],
+    *,
+    column: Annotated[list[str] | None, typer.Option(help="DATASET.VARIABLE that it needs; may be repeated.")] = None,
+    purpose: Annotated[Purpose | None, typer.Option(help="What for; else the first that all owners permit.")] = None,
+    call: Call,
+) -> None:
+    """Draft an application for datasets, with what their owners ask; complete it, then: ids project add FILE."""
+    from integrated_data.site.requesting import application
+
+    with opened_store(call.home) as (places, store):
+        text = application(places, store, datasets=datasets, by=call.actor, columns=column or (), purpose=purpose)
+    if call.json:
+        shown.document({"application": text})
+    else:
+        sys.stdout.write(text)
 
 
 @catalogue.command("export")

@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "version": None,
     "catalogue check": None,
     "catalogue export": Action.LOOK,
+    "catalogue request": Action.APPLY,
     "catalogue search": Action.LOOK,
     "catalogue show": Action.LOOK,
     "column release": Action.SETTLE_LOADS,

@@ -130,7 +130,12 @@ def decisions(connection: sa.Connection, project: str) -> list[tuple[int, str, D
 
 def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> World:
     """The facts that bear on some projects: the projects, their teams and supervisors, their agreements."""
-    found = [p for p in (_find_project(connection, each) for each in projects) if p is not None]
+    found = tuple(p for p in (_find_project(connection, each) for each in projects) if p is not None)
+    return world_of(connection, law, found=found)
+
+
+def world_of(connection: sa.Connection, law: Law, *, found: tuple[Project, ...]) -> World:
+    """The facts that bear on projects, whether they are on record or not."""
     team = {person for p in found for person in p.team}
     asked = sorted({r.dataset for p in found for r in p.datasets})
     derived = releases.derivations(connection, asked)
@@ -140,7 +145,7 @@ def world(connection: sa.Connection, law: Law, *, projects: tuple[str, ...]) -> 
     rows = connection.execute(sa.select(t.person.c.body).where(t.person.c.id.in_(sorted(team)))).scalars()
     known = tuple(bodies.read(Person, b, what="person") for b in rows)
     frozen = freezes.standing(connection)
-    return World(law, agreed, known, tuple(found), tuple(sorted(derived.items())), frozen)
+    return World(law, agreed, known, found, tuple(sorted(derived.items())), frozen)
 
 
 def with_person(connection: sa.Connection, facts: World, *, person: str) -> World:
