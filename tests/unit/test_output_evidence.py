@@ -37,7 +37,11 @@ def evidence(engine: DuckDB, sql: str, *, views: dict[str, View] | None = None, 
 
 def at_once(engine: DuckDB, shape: Shape, *, unit: int, views: dict[str, View]) -> dict[Cell, CellEvidence]:
     members = read(engine.rows(members_sql(shape, unit=unit, views=views)), shape)
-    return evidence_of(members, shape, limits=ReleaseLimits())
+    found = evidence_of(members, shape, limits=ReleaseLimits())
+    if members.alone:  # level by level it is the same as by group
+        members.__dict__["alone"] = False
+        assert evidence_of(members, shape, limits=ReleaseLimits()) == found
+    return found
 
 
 LFS = people((1, "N", 10), (2, "N", 30), (3, "S", 5), (None, "S", 7), (None, "S", 9), columns="region pay")
@@ -178,3 +182,12 @@ def test_a_provisional_person_stays_so_through_a_step_that_drops_the_key(engine:
     sql = "WITH p AS (SELECT region FROM lfs WHERE pay > 1) SELECT region, count(*) FROM p GROUP BY region"
     (found,) = evidence(engine, sql, lfs=table)
     assert (found[("N",)].people, found[("N",)].contributors) == (1, 2)
+
+
+def test_a_cube_of_people_with_one_row_each_is_the_same_by_group_and_level_by_level(engine: DuckDB) -> None:
+    rows = [(n, "NSW"[n % 3], "FM"[n % 2], (n * 37) % 11 - 2) for n in range(60)]
+    sql = "SELECT region, sex, sum(pay) AS pay, count(*) FILTER (pay > 3) AS more FROM t GROUP BY CUBE (region, sex)"
+    (found,) = evidence(engine, sql, t=people(*rows, (None, "S", "F", 4), columns="region sex pay"))
+    total = found[("All", "All")]
+    assert (total.people, total.contributors, total.measures[0].top) == (60, 61, (8, 8))
+    assert total.measures[0].net == sum(e.measures[0].net for key, e in found.items() if "All" not in key)

@@ -25,12 +25,24 @@ Floats = NDArray[np.float64]
 
 
 def evidence(members: Members, shape: Shape, *, limits: ReleaseLimits) -> dict[Cell, CellEvidence]:
-    """The evidence of each cell, of every level that the query shows."""
+    """The evidence of each cell, of every level that the query shows.
+
+    Where everybody has one entry, what is behind a cell is what is behind its groups, added up.
+    """
     found: dict[Cell, CellEvidence] = {}
+    groups = len(members.cells)
+    by_group = None
+    if members.alone and groups:
+        by_group = _figures(_people(members, np.arange(groups), cells=groups), shape, limits=limits)
     for kept in shape.sets:
         cells, cell_of = cells_of(members, kept)
         if cells:
-            found.update(_of_level(members, shape, limits=limits, cells=cells, cell_of=cell_of))
+            figures = (
+                _figures(_people(members, cell_of, cells=len(cells)), shape, limits=limits)
+                if by_group is None
+                else by_group.together(cell_of, cells=len(cells))
+            )
+            found.update(_told(figures, members, shape=shape, cells=cells, cell_of=cell_of))
     return found
 
 
@@ -54,35 +66,29 @@ def cell_of(row: Mapping[str, Any], columns: Sequence[str], *, prefix: str) -> C
 
 @dataclass(frozen=True)
 class _People:
-    """Everybody of every cell of a level, cell after cell. `ends`: where each cell's people begin, and the end.
+    """Everybody of every cell, cell after cell. `ends`: where each cell's people begin, and the end.
 
-    `of`: for each entry of `members`, in the order `order`, the person that it belongs to; `cell_of`: for
-    each of their groups, its cell.
+    `of`: for each entry of `members`, in the order `order`, the person that it belongs to; None where every
+    person has one entry.
     """
 
     members: Members
-    cell_of: Ints
     cell: Ints
     ends: Ints
-    order: NDArray[np.intp]
-    of: Ints
+    order: NDArray[np.intp] | slice
+    of: Ints | None
     counted: NDArray[np.bool_]
     rows: Ints
 
-    @property
-    def alone(self) -> bool:
-        """Whether every person has one entry."""
-        return len(self.of) == len(self.cell)
-
     def summed(self, amounts: NDArray[Any]) -> Floats:
         """What each person's entries come to."""
-        if self.alone:
+        if self.of is None:
             return np.asarray(amounts[self.order], np.float64)
         return np.bincount(self.of, weights=amounts[self.order], minlength=len(self.cell)).astype(np.float64)
 
     def any(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether it is so of some entry of a person."""
-        if self.alone:
+        if self.of is None:
             return np.asarray(flags[self.order])
         return np.bincount(self.of[flags[self.order]], minlength=len(self.cell)) > 0
 
@@ -90,95 +96,170 @@ class _People:
         """The sum over the people of each cell."""
         return np.asarray(np.add.reduceat(amounts, self.ends[:-1]), np.float64)
 
-    def counts(self, flags: NDArray[np.bool_]) -> list[int]:
+    def counts(self, flags: NDArray[np.bool_]) -> Ints:
         """How many people of each cell it is so of."""
-        return [int(n) for n in np.add.reduceat(flags, self.ends[:-1], dtype=np.int64)]
+        return np.add.reduceat(flags, self.ends[:-1], dtype=np.int64)
 
-    def largest(self, amounts: Floats, most: int) -> list[tuple[float, ...]]:
-        """The largest absolute amounts of each cell, at most `most`."""
-        left, starts = np.abs(amounts), self.ends[:-1]
-        found: list[Floats] = []
-        for _ in range(min(most, int(np.diff(self.ends).max(initial=0)))):
+    def largest(self, amounts: NDArray[Any], most: int) -> Floats:
+        """The largest absolute amounts of each cell, at most `most`; minus infinity where there are fewer people."""
+        sizes, starts = np.diff(self.ends), self.ends[:-1]
+        if amounts.min() == amounts.max():
+            some = np.arange(most) < sizes[:, None]
+            return np.where(some, abs(float(amounts[0])), -np.inf)
+        left, found = np.abs(amounts).astype(np.float64, copy=False), []
+        for _ in range(most):
             top = np.maximum.reduceat(left, starts)
             found.append(top)
-            places = np.flatnonzero(left == top[self.cell])
+            places = np.flatnonzero(left == np.repeat(top, sizes))
             first = np.concatenate([[True], np.diff(self.cell[places]) != 0])
             left[places[first]] = -np.inf
-        columns = np.array(found).T
-        return [tuple(float(v) for v in row if np.isfinite(v)) for row in columns]
+        return np.array(found).T
 
 
 def _people(members: Members, cell_of: Ints, *, cells: int) -> _People:
     """Entries put together by cell and person; where nobody has two in a cell they stay as they are."""
     cell = cell_of[members.group]
+    order: NDArray[np.intp] | slice = slice(None)
+    of = None
     if members.alone:
-        order = np.argsort(cell.astype(np.uint16 if cells < 1 << 16 else np.uint32), kind="stable")
-        of = np.arange(len(cell))
-        first = order
+        if np.any(np.diff(cell_of) < 0):
+            order = np.argsort(cell.astype(np.uint16 if cells < 1 << 16 else np.uint32), kind="stable")
+        first, rows = order, members.rows[order]
     else:
-        order = np.lexsort((members.person, cell))
-        new = np.concatenate([[True], (np.diff(cell[order]) != 0) | (np.diff(members.person[order]) != 0)])[
-            : len(order)
-        ]
-        of = np.cumsum(new) - 1
-        first = order[new]
+        person = members.person
+        order = np.argsort(cell * (int(person.max(initial=0)) + 1) + person)
+        new = np.concatenate([[True], (np.diff(cell[order]) != 0) | (np.diff(person[order]) != 0)])[: len(order)]
+        of, first = np.cumsum(new) - 1, order[new]
+        rows = np.bincount(of, weights=members.rows[order], minlength=len(first)).astype(np.int64)
     held = cell[first]
-    rows = np.bincount(of, weights=members.rows[order], minlength=len(first)).astype(np.int64)
-    ends = np.searchsorted(held, np.arange(cells + 1))
-    return _People(members, cell_of, held, ends, order, of, members.counted[first], rows)
+    ends = np.concatenate([[0], np.cumsum(np.bincount(held, minlength=cells))])
+    return _People(members, held, ends, order, of, members.counted[first], rows)
 
 
-def _of_level(
-    members: Members, shape: Shape, *, limits: ReleaseLimits, cells: Sequence[Cell], cell_of: Ints
-) -> Iterator[tuple[Cell, CellEvidence]]:
-    people = _people(members, cell_of, cells=len(cells))
-    sums = {n: people.summed(amounts) for n, amounts in members.sums.items()}
-    counted = people.counts(people.counted)
-    measures = [
-        _measures(people, n, kind=m.kind, sums=sums.get(n), limits=limits) for n, m in enumerate(shape.measures)
-    ]
-    close = [(i, j, *_apart(people, sums[i], other=sums[j])) for i, j in shape.subtractable]
-    parts = _parts(people)
-    rows = people.per_cell(people.rows)
-    for number, cell in enumerate(cells):
-        yield cell, CellEvidence(
-            counted[number], int(people.ends[number + 1] - people.ends[number]), int(rows[number]),
-            tuple(m[number] for m in measures),
-            tuple(Close(i, j, apart[number], sure[number]) for i, j, apart, sure in close),
-            tuple(parts[number]), shape.families,
+@dataclass(frozen=True)
+class _Amounts:
+    """What is behind one measure in each cell: who adds to it (those who count) and who does not, and how much.
+
+    `top`: cells × the largest absolute amounts, the largest first, minus infinity where there are fewer people.
+    """
+
+    people: Ints
+    others: Ints
+    total: Floats
+    net: Floats
+    top: Floats
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is behind each cell, an entry for each; `apart` as `_apart` gives it.
+
+    `parts`: cells × `ways` of adding, how many people are of each, all of them and those who count.
+    """
+
+    contributors: Ints
+    counted: Ints
+    rows: Ints
+    measures: tuple[_Amounts, ...]
+    apart: tuple[tuple[Ints, Ints], ...]
+    ways: NDArray[np.bool_]
+    parts: tuple[Ints, Ints]
+
+    def together(self, cell_of: Ints, *, cells: int) -> "_Figures":
+        """The same of groups of these cells that share nobody. `cell_of`: of each cell its group."""
+
+        def ints(of_each: Ints) -> Ints:
+            return floats(of_each).astype(np.int64)
+
+        def floats(of_each: NDArray[Any]) -> Floats:
+            return np.bincount(cell_of, weights=of_each, minlength=cells).astype(np.float64)
+
+        def top(of_each: Floats) -> Floats:
+            most = of_each.shape[1]
+            cell, amounts = np.repeat(cell_of, most), of_each.ravel()
+            order = np.lexsort((-amounts, cell))
+            ends = np.concatenate([[0], np.cumsum(np.bincount(cell_of, minlength=cells))]) * most
+            return np.asarray(amounts[order][ends[:-1, None] + np.arange(most)])
+
+        def columns(of_each: Ints) -> Ints:
+            return np.column_stack([ints(column) for column in of_each.T])
+
+        measures = tuple(
+            _Amounts(ints(m.people), ints(m.others), floats(m.total), floats(m.net), top(m.top)) for m in self.measures
+        )
+        return _Figures(
+            ints(self.contributors), ints(self.counted), ints(self.rows), measures,
+            tuple((ints(apart), ints(sure)) for apart, sure in self.apart),
+            self.ways, (columns(self.parts[0]), columns(self.parts[1])),
         )  # fmt: skip
 
 
-def _measures(
-    people: _People, n: int, *, kind: Amounts, sums: Floats | None, limits: ReleaseLimits
-) -> list[MeasureEvidence]:
-    """What is behind one measure in each cell."""
+def _figures(people: _People, shape: Shape, *, limits: ReleaseLimits) -> _Figures:
     most = min(max(limits.dominance_people, 2), MOST_TOP)
-    counted = people.counts(people.counted)
-    if sums is None:  # rows
-        rows, top = people.per_cell(people.rows), people.largest(people.rows.astype(float), most)
-        return [
-            MeasureEvidence(c, total=float(r), net=float(r), top=t) for c, r, t in zip(counted, rows, top, strict=True)
-        ]
-    adds = people.any(people.members.adds[people.members.group, n])
-    adding, others = people.counts(adds & people.counted), people.counts(~adds)
-    net, top = people.per_cell(sums), people.largest(sums, most)
+    sums = {n: people.summed(amounts) for n, amounts in people.members.sums.items()}
+    rows, counted = people.per_cell(people.rows), people.counts(people.counted)
+    ways, parts = _parts(people)
+    measures = []
+    for number, measure in enumerate(shape.measures):
+        if number not in sums:  # rows
+            top = people.largest(people.rows, most)
+            measures.append(_Amounts(counted, np.zeros_like(counted), rows, rows, top))
+            continue
+        adds, amounts = people.any(people.members.adds[:, number][people.members.group]), sums[number]
+        net = people.per_cell(amounts)
+        total = people.per_cell(np.abs(amounts)) if measure.kind is Amounts.AMOUNT else net
+        adding, others = people.counts(adds & people.counted), people.counts(~adds)
+        measures.append(_Amounts(adding, others, total, net, people.largest(amounts, most)))
+    return _Figures(
+        np.diff(people.ends), counted, rows.astype(np.int64), tuple(measures),
+        tuple(_apart(people, sums[i], other=sums[j]) for i, j in shape.subtractable), ways, parts,
+    )  # fmt: skip
+
+
+def _told(
+    figures: _Figures, members: Members, *, shape: Shape, cells: Sequence[Cell], cell_of: Ints
+) -> Iterator[tuple[Cell, CellEvidence]]:
+    """What is behind each cell, cell by cell."""
+    measures = [
+        _measures(figures, members, n=n, kind=measure.kind, cell_of=cell_of) for n, measure in enumerate(shape.measures)
+    ]
+    ways = [tuple(bool(flag) for flag in way) for way in figures.ways]
+    everybody, sure = (part.tolist() for part in figures.parts)
+    close = [(*pair, a.tolist(), s.tolist()) for pair, (a, s) in zip(shape.subtractable, figures.apart, strict=True)]
+    contributors, counted, rows = (a.tolist() for a in (figures.contributors, figures.counted, figures.rows))
+    for number, cell in enumerate(cells):
+        parts = zip(ways, everybody[number], sure[number], strict=True)
+        yield cell, CellEvidence(
+            counted[number], contributors[number], rows[number], tuple(m[number] for m in measures),
+            tuple(Close(i, j, apart[number], counting[number]) for i, j, apart, counting in close),
+            tuple(Part(way, people, counting) for way, people, counting in parts if people), shape.families,
+        )  # fmt: skip
+
+
+def _measures(figures: _Figures, members: Members, *, n: int, kind: Amounts, cell_of: Ints) -> list[MeasureEvidence]:
+    """What is behind one measure in each cell."""
+    held = figures.measures[n]
+    tops = [tuple(v for v in row if v > -np.inf) for row in held.top.tolist()]
+    told = zip(held.people.tolist(), held.total.tolist(), held.net.tolist(), tops, strict=True)
+    if kind is Amounts.ROWS:
+        return [MeasureEvidence(p, total=total, net=net, top=top) for p, total, net, top in told]
     amounts = kind is Amounts.AMOUNT
-    total = people.per_cell(np.abs(sums)) if amounts else net
-    low, high, flags = _extremes(people, n) if amounts else ([], [], [])
+    low, high, flags = _extremes(members, n, cell_of=cell_of, cells=len(tops)) if amounts else ([], [], [])
+    others, others_counted = held.others.tolist(), (figures.counted - held.people).tolist()
     return [
         MeasureEvidence(
-            people=adding[c], others=others[c], others_counted=counted[c] - adding[c], total=float(total[c]),
-            net=float(net[c]), top=top[c], lowest=low[c] if amounts else None, highest=high[c] if amounts else None,
+            people=p, others=others[c], others_counted=others_counted[c], total=total, net=net, top=top,
+            lowest=low[c] if amounts else None, highest=high[c] if amounts else None,
             indicator=kind is Amounts.INDICATOR or (amounts and flags[c]),
         )
-        for c in range(len(net))
+        for c, (p, total, net, top) in enumerate(told)
     ]  # fmt: skip
 
 
-def _extremes(people: _People, n: int) -> tuple[list[float | None], list[float | None], list[bool]]:
+def _extremes(
+    members: Members, n: int, *, cell_of: Ints, cells: int
+) -> tuple[list[float | None], list[float | None], list[bool]]:
     """Lowest and highest value of an amount in each cell, and whether all of them are 0 or 1."""
-    members, cell_of, cells = people.members, people.cell_of, len(people.ends) - 1
     low, high, flags = np.full(cells, np.inf), np.full(cells, -np.inf), np.ones(cells, bool)
     np.fmin.at(low, cell_of, members.lowest[n])
     np.fmax.at(high, cell_of, members.highest[n])
@@ -191,28 +272,26 @@ def _extremes(people: _People, n: int) -> tuple[list[float | None], list[float |
     )
 
 
-def _apart(people: _People, one: Floats, *, other: Floats) -> tuple[list[int], list[int]]:
+def _apart(people: _People, one: Floats, *, other: Floats) -> tuple[Ints, Ints]:
     """In each cell, the contributors whose two sums differ: all of them, and those who count."""
     apart = np.abs(one - other) > SAME * (np.abs(one) + np.abs(other))
     return people.counts(apart), people.counts(apart & people.counted)
 
 
-def _parts(people: _People) -> list[list[Part]]:
-    """The contributors of each way of adding; somebody whose rows add in several ways is in each."""
+def _parts(people: _People) -> tuple[NDArray[np.bool_], tuple[Ints, Ints]]:
+    """The ways of adding, and cells × ways the contributors of each, all and those who count.
+
+    Somebody whose rows add in several ways is in each.
+    """
     members, cells = people.members, len(people.ends) - 1
     ways, way_of = np.unique(members.adds, axis=0, return_inverse=True) if members.adds.size else (
         np.zeros((1, 0), bool), np.zeros(len(members.cells), np.int64)
     )  # fmt: skip
     way = way_of.ravel()[members.group][people.order]
-    held = people.of * len(ways) + way
-    once = held if people.alone else np.unique(held)
-    person, way = once // len(ways), once % len(ways)
-    place = people.cell[person] * len(ways) + way
-    everybody = np.bincount(place, minlength=cells * len(ways))
-    counted = np.bincount(place[people.counted[person]], minlength=cells * len(ways))
-    found: list[list[Part]] = [[] for _ in range(cells)]
-    for held_place in np.flatnonzero(everybody):
-        cell, which = divmod(int(held_place), len(ways))
-        adds = tuple(bool(flag) for flag in ways[which])
-        found[cell].append(Part(adds, int(everybody[held_place]), int(counted[held_place])))
-    return found
+    if people.of is None:
+        place, counted = people.cell * len(ways) + way, people.counted
+    else:
+        person, way = np.divmod(np.unique(people.of * len(ways) + way), len(ways))
+        place, counted = people.cell[person] * len(ways) + way, people.counted[person]
+    everybody, sure = (np.bincount(p, minlength=cells * len(ways)) for p in (place, place[counted]))
+    return ways, (everybody.reshape(cells, -1), sure.reshape(cells, -1))

@@ -29,6 +29,7 @@ from scipy.sparse import csr_array
 
 from integrated_data.model.output import Cell
 from integrated_data.output.differencing import Codes, Membership
+from integrated_data.output.lookup import places
 from integrated_data.output.remembered import Added, Figure, Remembered, Told
 from integrated_data.output.sealing import Arrays, Seal
 
@@ -109,8 +110,8 @@ class Ledger:
         held = self._numbers(index, project)
         if held is None:
             return None if len(keys) else np.zeros(0, np.uint32)
-        places = np.minimum(np.searchsorted(held[0], keys), max(len(held[0]) - 1, 0))
-        return held[1][places] if len(held[0]) and bool(np.all(held[0][places] == keys)) else None
+        where = places(held[0], keys)
+        return None if np.any(where < 0) else held[1][where]
 
     def write(self, place: Path, table: Remembered) -> None:
         """Write a table to a folder of its own, which is named as the table is."""

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.linkage import PROVISIONAL
 from integrated_data.model.output import View
+from integrated_data.output.lookup import places
 from integrated_data.output.measures import Amounts
 from integrated_data.output.shape import Shape
 from integrated_data.vocabulary.sql import name, text
@@ -59,15 +61,17 @@ class Members:
     @cached_property
     def alone(self) -> bool:
         """Whether everybody has one entry."""
-        return int(self.person.max(initial=-1)) + 1 == len(self.person)
+        units = np.sort(self.unit if self.linked.all() else self.unit[self.linked])
+        return not np.any(units[1:] == units[:-1])
 
 
 def members_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     """One SELECT for the unit of protection of one class.
 
     Columns: k<i> the keys, `adds` a text of 1 and 0 for each measure, l<i>, h<i> and i<i> of amounts;
-    and lists of one length: `units`, `sure` (absent where no table tells provisional links), `n` rows (absent
-    where each entry is one) and s<i> sums (absent where a row adds one or nothing, which `adds` says).
+    and lists of one length: `units`, `n` rows (absent where each entry is one) and s<i> sums (absent where a row adds
+    one or nothing, which `adds` says). A condition adds the same for each row of a group: s<i> and t<i> are the
+    least and the most of it, instead of a list. A last row without `adds` holds the provisional `units`.
     """
     steps = f"{shape.steps}, " if shape.steps else ""
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
@@ -79,6 +83,9 @@ def members_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
 
 def read(table: pa.Table, shape: Shape) -> Members:
     """The members from the rows of a members query."""
+    there = np.asarray(pc.is_valid(table.column("adds")))
+    provisional = table.filter(pa.array(~there)).column("units").combine_chunks().flatten() if not there.all() else None
+    table = table if provisional is None else table.filter(pa.array(there))
     lists = {
         c: table.column(c).combine_chunks() for c in table.column_names if pa.types.is_list(table.schema.field(c).type)
     }
@@ -86,25 +93,41 @@ def read(table: pa.Table, shape: Shape) -> Members:
     cells = tuple(zip(*keys, strict=True)) if keys else ((),) * table.num_rows
     units = lists["units"].flatten()
     linked = np.asarray(pc.is_valid(units))
-    sure = np.asarray(lists["sure"].flatten()) if "sure" in lists else linked
+    unit = np.asarray(pc.fill_null(units, 0)).astype(np.int64, copy=False)
     amounts = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.AMOUNT]
     adds = np.array([[flag == "1" for flag in adds] for adds in table.column("adds").to_pylist()], bool)
     adds = adds.reshape(table.num_rows, len(shape.measures))
-    group = np.repeat(np.arange(table.num_rows, dtype=np.int32), np.asarray(pc.list_value_length(lists["units"])))
+    lengths = np.asarray(pc.list_value_length(lists["units"]))
+    group = np.repeat(np.arange(table.num_rows, dtype=np.int32), lengths)
     rows = (
         np.asarray(lists["n"].flatten()).astype(np.int64, copy=False) if "n" in lists else np.ones(len(units), np.int64)
     )
-    sums = {n: np.asarray(lists[f"s{n}"].flatten()) for n in range(len(shape.measures)) if f"s{n}" in lists}
     present = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.PRESENT]
     return Members(
         cells=tuple(tuple(None if v is None else str(v) for v in cell) for cell in cells),
-        adds=adds, group=group,
-        unit=np.asarray(pc.fill_null(units, 0)).astype(np.int64, copy=False),
-        linked=linked, counted=sure & linked, rows=rows,
-        sums=sums | {n: np.where(adds[group, n], rows, 0).astype(np.float64) for n in present},
+        adds=adds, group=group, unit=unit, linked=linked, counted=linked & _sure(unit, provisional), rows=rows,
+        sums={
+            n: np.asarray(lists[f"s{n}"].flatten()) if f"s{n}" in lists else np.repeat(_constant(table, n), lengths)
+            for n in range(len(shape.measures)) if f"s{n}" in table.column_names
+        } | {n: np.where(adds[group, n], rows, 0).astype(np.float64) for n in present},
         lowest={n: _numbers(table, f"l{n}") for n in amounts}, highest={n: _numbers(table, f"h{n}") for n in amounts},
         flags={n: np.asarray(pc.fill_null(table.column(f"i{n}"), True)) for n in amounts},
     )  # fmt: skip
+
+
+def _sure(unit: NDArray[np.int64], provisional: pa.Array | None) -> NDArray[np.bool_]:
+    """Of each entry whether its unit is linked to an accepted entity."""
+    if provisional is None or not len(provisional):
+        return np.ones(len(unit), bool)
+    return places(np.sort(np.asarray(provisional)).astype(np.int64, copy=False), unit) < 0
+
+
+def _constant(table: pa.Table, measure: int) -> NDArray[np.float64]:
+    """What each row of a group adds to a measure."""
+    least, most = _numbers(table, f"s{measure}"), _numbers(table, f"t{measure}")
+    if not np.array_equal(least, most):
+        raise QueryRefusal("A condition adds different amounts for rows of one kind")
+    return least
 
 
 def _numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
@@ -153,17 +176,18 @@ def _groups_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
     columns = [*by, "list(p.unit) AS units", *(["list(p.n) AS n"] if many else [])]
     for n, measure in enumerate(shape.measures):
-        if measure.kind not in (Amounts.ROWS, Amounts.PRESENT):
+        if measure.kind is Amounts.INDICATOR and not many:
+            columns.append(f"min(coalesce(m{n}, 0)) AS s{n}, max(coalesce(m{n}, 0)) AS t{n}")
+        elif measure.kind not in (Amounts.ROWS, Amounts.PRESENT):
             columns.append(f"list(coalesce(m{n}, 0)) AS s{n}")
         if measure.kind is Amounts.AMOUNT:
             low, high, flag = (f"lo{n}", f"hi{n}", f"fl{n}") if many else (f"m{n}", f"m{n}", f"m{n} = 0 OR m{n} = 1")
             columns.append(f"min({low}) AS l{n}, max({high}) AS h{n}, bool_and({flag}) AS i{n}")
+    groups = f"SELECT {', '.join(columns)} FROM __person AS p GROUP BY {', '.join(by)}"
     provisional = provisional_sql(shape, unit=unit, views=views)
-    joined = ""
     if provisional:
-        columns.append("list(q.unit IS NULL) AS sure")
-        joined = f" LEFT JOIN ({provisional}) AS q ON p.unit = q.unit"
-    return f"SELECT {', '.join(columns)} FROM __person AS p{joined} GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}"
+        groups += f" UNION ALL BY NAME (SELECT list(q.unit) AS units FROM ({provisional}) AS q)"
+    return f"{groups} ORDER BY {', '.join(by)}"
 
 
 def provisional_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:

@@ -18,10 +18,14 @@ BACK = tuple(pow(factor, -1, WORD) for factor in (SECOND, FIRST, GAMMA))
 
 def drawn(numbers: NDArray[Any]) -> Prints:
     """A number drawn by each; no sum of few of them is another."""
-    mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(GAMMA)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(FIRST)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SECOND)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+    mixed = numbers.astype(np.uint64)
+    mixed += np.uint64(1)
+    mixed *= np.uint64(GAMMA)
+    for bits, factor in ((30, FIRST), (27, SECOND)):
+        mixed ^= mixed >> np.uint64(bits)
+        mixed *= np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def whose(print_: int) -> int:

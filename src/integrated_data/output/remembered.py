@@ -147,18 +147,34 @@ def made_of(
 
 def prints_of(added: Added, *, measures: int) -> tuple[Prints, ...]:
     """The prints of each figure. Sums of one person are compared to nine figures."""
-    linked = np.where(added.number == NOBODY, 0, added.number)
-    often = np.bincount(linked, weights=added.number != NOBODY) > 1 if len(linked) else np.zeros(0, bool)
-    alone = (added.number == NOBODY) | ~often[linked]
+    alone = _alone(added.number)
     each = drawn(added.number[alone])
-    amounts = [each, *(each * drawn(_nine_figures(added.amount(m)[alone])) for m in range(measures))]
+    amounts = [each, *(each * _drawn_sums(added.amount(m)[alone]) for m in range(measures))]
     groups = added.inside[0].shape[1] if added.inside else 0
     by_group = np.column_stack([_summed(a, added.group[alone], length=groups) for a in amounts])
+    if isinstance(alone, slice):
+        return tuple(csr_array(inside, dtype=np.uint64) @ by_group for inside in added.inside)
     several = _Entries(added.number[~alone], added.group[~alone])
     sums = [added.amount(m)[~alone] for m in range(measures)]
     return tuple(
         csr_array(inside, dtype=np.uint64) @ by_group + _prints(several, inside, sums=sums) for inside in added.inside
     )
+
+
+def _alone(number: Numbers) -> NDArray[np.bool_] | slice:
+    """The entries of rows linked to nobody and of people who have one entry; all of them where everybody has."""
+    linked = number != NOBODY
+    often = np.bincount(number if linked.all() else number[linked])
+    if often.max(initial=0) <= 1:
+        return slice(None)
+    alone: NDArray[np.bool_] = ~linked | (often[np.where(linked, number, 0)] == 1)
+    return alone
+
+
+def _drawn_sums(sums: NDArray[np.float64]) -> Prints:
+    """A number drawn by each sum; by one of them where all are the same."""
+    same = len(sums) > 0 and sums.min() == sums.max()
+    return drawn(_nine_figures(sums[:1] if same else sums))
 
 
 @dataclass(frozen=True)
@@ -215,7 +231,7 @@ def in_blocks(
     small = (cells @ sizes) < SMALL + MARGIN
     few = np.asarray(cells[small].sum(axis=0) > 0).ravel()
     few[0] = False
-    who = np.flatnonzero(few[codes]).astype(np.uint32)
+    who = (np.flatnonzero(few[codes]) if few.any() else np.zeros(0)).astype(np.uint32)
     everybody = np.concatenate([p[:, 0] for p in prints])
     return Membership(
         cells.indices, cells.indptr, where, tuple(level.disjoint for level in levels), sizes, counted,
@@ -245,12 +261,12 @@ def _classes(added: Added, *, people: int) -> tuple[Codes, csr_array, NDArray[np
     People of the same groups are of one class: found by a random number for each group, added up.
     """
     numbers, groups = added.number, added.inside[0].shape[1]
-    linked = np.flatnonzero(numbers != NOBODY)
-    times = np.bincount(numbers[linked], minlength=people)
-    one = linked[times[numbers[linked]] == 1]
-    several = linked[times[numbers[linked]] > 1]
+    alone = _alone(numbers)
+    linked = numbers != NOBODY
+    one = alone if isinstance(alone, slice) and linked.all() else np.flatnonzero(linked & _flags(alone, len(numbers)))
+    several = np.flatnonzero(linked & ~_flags(alone, len(numbers)))
     codes = np.zeros(people, np.uint32)
-    kind = added.group[one].astype(np.int64) * 2 + added.counted[one]
+    kind = added.group[one] * 2 + added.counted[one]
     there = np.flatnonzero(np.bincount(kind, minlength=2 * groups))
     place = np.zeros(2 * groups, np.uint32)
     place[there] = np.arange(1, len(there) + 1)
@@ -261,6 +277,10 @@ def _classes(added: Added, *, people: int) -> tuple[Codes, csr_array, NDArray[np
     column = np.concatenate([*rows, np.zeros(0, np.int64)])
     held = csr_array((np.ones(len(column), np.int64), (row, column)), shape=(len(rows) + 1, groups))
     return codes, held, np.concatenate([[False], there % 2 == 1, sure])
+
+
+def _flags(entries: NDArray[np.bool_] | slice, length: int) -> NDArray[np.bool_]:
+    return np.ones(length, bool) if isinstance(entries, slice) else entries
 
 
 def _several(

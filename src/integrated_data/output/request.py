@@ -4,9 +4,9 @@ A request names queries of the project's log. The service runs them again, so th
 computed and not claimed; a proven query is run from its tree.
 """
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
             beside=beside,
         )  # fmt: skip
         requested.put_package(place, files)
-    requested.put(place / "evidence.json", as_json([_evidence(c) for c in checked]))
+    requested.put(place / "evidence.json", json.dumps([_evidence(c) for c in checked], default=vars).encode())
     requested.put(place / "compared.json", as_json(met.told()))
     report = CheckReport(
         request, way, findings, cells=sum(len(c.table.rows) for c in checked),
@@ -322,9 +322,9 @@ def _evidence(checked: Checked) -> dict[str, object]:
     broken = checked.broken or {}
     cells = [
         {
-            "cell": asdict(cell), "withheld": cell in checked.withheld,
+            "cell": cell, "withheld": cell in checked.withheld,
             "broken": [rule.name for rule in broken.get(cell, ())],
-            "behind": [asdict(known[cell]) for known in checked.evidence],
+            "behind": [known[cell] for known in checked.evidence],
         }
         for cell in (checked.evidence[0] if checked.evidence else ())
     ]  # fmt: skip

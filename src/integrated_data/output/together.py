@@ -68,6 +68,8 @@ def together(new: Sequence[Named], left: Sequence[Named], *, index: str, least: 
     """
     left = list(_distinct(left, least=least))
     tables = [*left, *new]
+    if len(tables) < 2:
+        return []
     held = [table for _, table in tables]
     if sum(table.membership.numbers for table in held) > MOST_READ:
         raise BeyondBudgetError
