@@ -36,3 +36,36 @@ def test_a_second_vault_over_the_first_is_refused(tmp_path: Path) -> None:
     Vault.create(tmp_path)
     with pytest.raises(InstallationRefusal):
         Vault.create(tmp_path)
+
+
+def test_a_projects_key_outlives_the_vault_key(tmp_path: Path) -> None:
+    vault = Vault.create(tmp_path)
+    before = [vault.project_key("P1"), vault.project_key("P1", generation=2), vault.project_key("P.2")]
+    coming = Vault.coming(tmp_path)
+    with pytest.raises(InstallationRefusal, match="being changed"):
+        vault.check_settled()
+    for _ in range(2):  # a change that was cut short is begun again
+        assert vault.hand_over(coming, projects=["P1", "P.2"]) == 3
+    vault.give_way()
+    now = Vault(tmp_path)
+    now.check_settled()
+    assert [now.project_key("P1"), now.project_key("P1", generation=2), now.project_key("P.2")] == before
+    assert now.derive("landed") != vault.derive("landed")
+    assert now.fingerprint() == coming.fingerprint()
+    assert not list(tmp_path.glob("vault-*.key"))
+    now.destroy_project_key("P1")
+    assert now.project_key("P1") not in before
+
+
+def test_a_change_that_was_cut_short_at_its_end_destroys_the_old_key_yet(tmp_path: Path) -> None:
+    vault = Vault.create(tmp_path)
+    coming = Vault.coming(tmp_path)
+    (tmp_path / "vault.key").rename(tmp_path / "vault-old.key")
+    (tmp_path / "vault-next.key").rename(tmp_path / "vault.key")
+    now = Vault(tmp_path)
+    with pytest.raises(InstallationRefusal, match="being changed"):
+        now.check_settled()
+    assert now.gone_half()
+    assert not vault.fingerprint() == now.fingerprint() == coming.fingerprint()
+    now.give_way()
+    now.check_settled()

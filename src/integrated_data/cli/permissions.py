@@ -136,6 +136,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "right verify": None,
     "serve": Action.OPERATE,
     "shell": None,
+    "vault rotate": Action.OPERATE,
     "sign-in": None,
     "twin list": Action.LOOK,
     "twin make": Action.SETTLE_LOADS,

@@ -5,7 +5,7 @@ Record ids may identify people, so that they stand here sealed by whoever decide
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -68,6 +68,13 @@ def forget_side(change: Change, number: int, *, side: str) -> None:
     change.connection.execute(
         sa.update(d).where(d.c.number == number).values(**{f"{side}_record": "", f"{side}_entity": None})
     )
+
+
+def reseal(change: Change, number: int, *, sides: Mapping[str, str]) -> None:
+    """Put other seals on the records of a decision, by side (`left`, `right`), inside a change."""
+    d = t.link_decision
+    values = {f"{side}_record": sealed for side, sealed in sides.items()}
+    change.connection.execute(sa.update(d).where(d.c.number == number).values(**values))
 
 
 def every(connection: sa.Connection) -> list[sa.RowMapping]:

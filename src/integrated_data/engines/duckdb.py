@@ -18,7 +18,8 @@ from integrated_data.model.contract import Format, Layout
 from integrated_data.model.errors import DeliveryRefusal, InstallationRefusal
 from integrated_data.vocabulary.sql import name, text
 
-PARQUET_KEY = "identified"
+#: Names of the key of sealed Parquet, and of the one that takes its place.
+PARQUET_KEY, COMING_KEY = "identified", "identified_coming"
 
 #: How sealed Parquet is encoded: read by this engine alone, so that cheap to write counts for more
 #: than what other engines know. Saves a quarter of the time of a write and a tenth of its bytes.
@@ -160,6 +161,38 @@ class DuckDB:
         finally:
             part.unlink(missing_ok=True)
         return int(done[0][0])
+
+    def reseal(self, place: Path, *, key: str) -> bool:
+        """Encrypt a sealed Parquet file anew, with its rows in their order; False where it is under that key already.
+
+        `key`: as the engine takes its own.
+        """
+        self.connection.execute(f"PRAGMA add_parquet_key({text(COMING_KEY)}, {text(key)})")
+        if self.opens(place, key=COMING_KEY):
+            return False
+        part = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}.part")
+        part.touch(0o600)
+        held = f"read_parquet({text(str(place))}, encryption_config = {{footer_key: {text(PARQUET_KEY)}}})"
+        try:
+            self.connection.execute(
+                f"COPY (SELECT * FROM {held}) TO {text(str(part))} (FORMAT parquet, COMPRESSION lz4, "
+                f"ENCRYPTION_CONFIG {{footer_key: {text(COMING_KEY)}}}, {REREAD})"
+            ).fetchall()
+            part.chmod(0o600)
+            _flush(part)
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
+    def opens(self, place: Path, *, key: str = PARQUET_KEY) -> bool:
+        """Whether a Parquet file is sealed under a key, by its name."""
+        config = f"encryption_config = {{footer_key: {text(key)}}}"
+        try:
+            self.connection.execute(f"SELECT 1 FROM read_parquet({text(str(place))}, {config}) LIMIT 1").fetchall()
+        except duckdb.Error:
+            return False
+        return True
 
     def drop(self, *tables: str) -> None:
         """See `engine.Engine.drop`."""

@@ -144,6 +144,10 @@ class SealedReader(io.RawIOBase):
             self._held = (number, plain)
         return self._held[1]
 
+    def first(self) -> None:
+        """Open the first chunk; refuses where it does not."""
+        self._chunk(0)
+
     def read(self, size: int = -1) -> bytes:
         """Up to `size` plain bytes (all that are left, below 0), with no copy beyond joining chunks."""
         left = self.size - self._position
@@ -189,6 +193,15 @@ class FileSealer:
     def read(self, place: Path) -> BinaryIO:
         """See `engine.Sealer.read`."""
         return cast(BinaryIO, SealedReader(self._key, place))
+
+    def opens(self, place: Path) -> bool:
+        """Whether a sealed file is under this key."""
+        try:
+            with SealedReader(self._key, place) as reader:
+                reader.first()
+        except InstallationRefusal:
+            return False
+        return True
 
     def size(self, place: Path) -> int:
         """See `engine.Sealer.size`."""

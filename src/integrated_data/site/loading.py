@@ -55,6 +55,7 @@ def open_loading(
     """
     places.check(restoring=restoring)
     vault = Vault(places.keyring)
+    vault.check_settled()
     sealer = FileSealer(vault.derive("landed"))
     with locking.held(places, alone=alone):
         engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
