@@ -44,6 +44,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "ledger keep": Action.OPERATE,
     "ledger show": Action.CHECK_OUTPUTS,
     "match": Action.MATCH,
+    "mcp": Action.LOOK,
     "organisation add": Action.ADMINISTER,
     "organisation list": Action.LOOK,
     "output accept": Action.REQUEST_OUTPUT,

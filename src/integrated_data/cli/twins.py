@@ -1,10 +1,14 @@
-"""Synthetic twins of published tables: made anew; they are asked with `ids query --twin`."""
+"""Before there is a project: synthetic twins, asked with `ids query --twin`, and the catalogue for assistants."""
+
+import contextlib
+import sys
 
 import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store
+from integrated_data.model.people import Action
 
 twin = typer.Typer(help="Synthetic twins of published tables, which hold no row of anybody.", no_args_is_help=True)
 
@@ -12,6 +16,22 @@ twin = typer.Typer(help="Synthetic twins of published tables, which hold no row 
 def add_to(app: typer.Typer) -> None:
     """Add the commands about twins."""
     app.add_typer(twin, name="twin")
+    app.command()(taking(mcp))
+
+
+def mcp(call: Call) -> None:
+    """Tell an assistant of the catalogue over standard input and output (Model Context Protocol): metadata only.
+
+    Who starts it is who asks: their sign-in is looked at again for each question.
+    """
+    from integrated_data.access.twins import Twins
+    from integrated_data.serving.mcp import Server
+    from integrated_data.serving.metadata import WHAT, Metadata
+
+    out = sys.stdout.buffer
+    with contextlib.redirect_stdout(sys.stderr), opened_store(call.home) as (places, store):
+        tools = Metadata(store, Twins(places.twins)).tools()
+        Server(tools, WHAT, admit=lambda: call.act().check(Action.LOOK)).serve(sys.stdin.buffer, out)
 
 
 @twin.command("make")
