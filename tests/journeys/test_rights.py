@@ -22,15 +22,23 @@ from integrated_data.audit.chain import verify as verify_chain
 from integrated_data.control import grants, jobs, projects, releases
 from integrated_data.control.store import Store, records, sqlite
 from integrated_data.engine import Stored
-from integrated_data.model.errors import AbsentRefusal, AuditRefusal, BusyRefusal, RoleRefusal
+from integrated_data.model.errors import (
+    AbsentRefusal,
+    AuditRefusal,
+    BusyRefusal,
+    InstallationRefusal,
+    RoleRefusal,
+    UsageRefusal,
+)
 from integrated_data.model.rights import Right, Scope
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import Places, signing_key
 from integrated_data.site.projects import decide_and_provision
 from integrated_data.site.refreshing import refresh_index
-from integrated_data.site.rights import access, asking, doing, erasing, proof
+from integrated_data.site.rights import access, asking, doing, erasing, proof, rectifying, replaying
 from integrated_data.site.settings import Settings
+from integrated_data.site.subjects import somebody
 from tests.journeys.installation import COMMAND, environment, made
 from tests.journeys.test_keys_follow import AGREEMENT, BLANK, PERSON, PROJECT, woman, write
 from tests.marks import MARKED, cells, searched
@@ -55,6 +63,14 @@ class House:
         (place,) = (self.site.places.projects / project).rglob("*.parquet")
         self.site.engine.view("seen", f"SELECT * FROM read_parquet('{place}')")
         return {int(r["income"]): r.get("person_key") for r in self.site.engine.rows("SELECT * FROM seen").to_pylist()}
+
+    def best(self) -> dict[str, str]:
+        """What the index holds for best of her."""
+        told = somebody.identify(self.site, "demographic", values=SAYS)
+        folder = somebody.folders(self.site, "demographic", newest=True)[0]
+        seat = somebody.seat_of(self.site, "demographic")
+        history = seat.history(self.site.engine, folder=folder, entity_id=told.entity or 0)
+        return {b["attribute"]: b["value"] for b in history.best} if history else {}
 
     def found(self) -> set[str]:
         """Files of the installation in which a mark is found, sealed ones opened with the vault's keys."""
@@ -218,6 +234,39 @@ def erased(h: House, request: str) -> None:
     doing.do(h.site, request, right=Right.ERASE, by="bob", work=lambda s, asked: erasing.erase(h.site, s, asked=asked))
 
 
+def test_a_correction_stands_goes_back_to_suppliers_and_goes_with_her(h: House) -> None:
+    right = {"family_name": MARKED[2].family, "postcode": "ZZ9 9ZZ"}
+    address = h.best()["address"]
+    wish = asking.Wish(Right.RECTIFY, SAYS, "case 4", corrected=right)
+    request = str(asking.ask(h.site, wish, by="ann")["request"])
+    notices = h.folder / "notices"
+    doing.do(
+        h.site, request, right=Right.RECTIFY, by="bob",
+        work=lambda s, asked: rectifying.rectify(h.site, s, asked=asked, notices=notices),
+    )  # fmt: skip
+    told = {p.name: json.loads(p.read_text())["records"] for p in notices.glob("*.json")}
+    assert set(told) == {f"{request}-{dataset}.json" for dataset in ("register", "tax", "pay")}
+    assert told[f"{request}-register.json"][0] == {
+        "record": "her1", "known_by": "person_ref", "column": "surname", "says": SHE.family.upper(),
+        "right": MARKED[2].family,
+    }  # fmt: skip
+    best = h.best()
+    assert (best["family_name"], best["postcode"]) == (MARKED[2].family.upper(), "ZZ9 9ZZ")
+    assert best["address"] == address, "what is chosen together comes along"
+    assert h.keys("P-keyed")[1000] == h.keys("P-keyed")[1001]
+    assert not marked((h.site.places.proofs / f"{request}.json").read_bytes())
+    shutil.rmtree(notices)
+    erased(h, h.ask(Right.ERASE))
+    assert h.found() == set()
+
+
+def test_a_correction_of_what_tells_nobody_apart_is_the_suppliers() -> None:
+    with pytest.raises(UsageRefusal, match="These can be corrected here"):
+        rectifying.check({"income": 5})
+    with pytest.raises(UsageRefusal, match="no day"):
+        rectifying.check({"date_of_birth": "31/02/1971"})
+
+
 def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(before: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     shutil.copytree(before, kept, symlinks=True)
@@ -227,6 +276,8 @@ def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(before: Path, t
     with house(before) as h:
         with h.site.store.read() as connection:
             assert not grants.active(connection, dataset="pay")
+        with pytest.raises(InstallationRefusal, match=r"R-1 was cut short.*ids right erase R-1"):
+            replaying.check_replayed(h.site)
         erased(h, request)
         assert h.found() == set()
         assert len(h.keys("P-keyed")) == len(h.keys("P-plain")) == 20

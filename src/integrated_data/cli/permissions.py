@@ -133,6 +133,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "right ask": Action.SEE_TO_RIGHTS,
     "right list": Action.SEE_TO_RIGHTS,
     "right proof": Action.SEE_TO_RIGHTS,
+    "right rectify": Action.SEE_TO_RIGHTS,
     "right replay": Action.OPERATE,
     "right verify": None,
     "serve": Action.OPERATE,

@@ -89,13 +89,32 @@ def access(
     shown.facts(told | {"file": str(out)}, title="Access", json_out=call.json)
 
 
+@right.command()
+@taking
+def rectify(
+    request: Request,
+    *,
+    notices: Annotated[Path, typer.Option(help="The folder for notices to suppliers: they hold identified values.")],
+    call: Call,
+) -> None:
+    """Correct what the index says of somebody, and write a notice for each supplier who says otherwise."""
+    from integrated_data.site.rights import doing, rectifying
+
+    with opened_loading(call.home) as site:
+        told = doing.do(
+            site, request, right=Right.RECTIFY, by=call.actor,
+            work=lambda steps, asked: rectifying.rectify(site, steps, asked=asked, notices=notices),
+        )  # fmt: skip
+    shown.facts(told, title="Rectified", json_out=call.json)
+
+
 @right.command("object")
 @taking
 def object_to(request: Request, *, call: Call) -> None:
     """Leave somebody's rows out of every view that their objection reaches, now and from every later delivery."""
     from integrated_data.site.rights import doing, objecting
 
-    with opened_loading(call.home, alone=True) as site:
+    with opened_loading(call.home, alone=True, replaying=True) as site:
         told = doing.do(
             site, request, right=Right.OBJECT, by=call.actor,
             work=lambda steps, asked: objecting.object_to(site, steps, asked=asked),
@@ -116,7 +135,7 @@ def erase(
     """Take somebody out of everything that the service holds; it goes on where it was cut short."""
     from integrated_data.site.rights import doing, erasing
 
-    with opened_loading(call.home, alone=True) as site:
+    with opened_loading(call.home, alone=True, replaying=True) as site:
         told = doing.do(
             site, request, right=Right.ERASE, by=call.actor,
             work=lambda steps, asked: erasing.erase(site, steps, asked=asked, doubtful=doubtful),

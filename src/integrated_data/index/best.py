@@ -4,7 +4,8 @@ Every statement stays. Of those that are said now, a value is worth the sum over
 the log-odds that a match agrees with the source there (its own m, learnt when it was loaded), which counts
 half as much for every half-life that the statement is older than the newest one. What is no longer said,
 or ended, comes after everything that is. Attributes that are compared together (a house and its postcode,
-the parts of a birthday) are chosen together, so that no best address is put together from two.
+the parts of a birthday) are chosen together, so that no best address is put together from two. What somebody had
+corrected stands; what sources said until that day does not, where it is about the same.
 """
 
 import math
@@ -16,6 +17,7 @@ from typing import Any
 
 from integrated_data.index.matching.basis import Basis
 from integrated_data.index.matching.definition import MatchDefinition
+from integrated_data.model.linkage import CORRECTIONS
 from integrated_data.model.meanings import Meaning
 
 #: Years in which a statement comes to count half; what does not change is as good as ever. Conventions.
@@ -120,12 +122,14 @@ def ranked(
     """
     stated = [s for s in said if any(s.get(a) is not None for a in group)]
     newest = max((_day(s) for s in stated), default=0)
+    corrected = max((_day(s) for s in stated if s["source"] == CORRECTIONS and _stands(s)), default=0)
     half = HALF_LIVES.get(group[0], HALF_LIFE) if group else HALF_LIFE
     worth: dict[tuple[str, ...], dict[str, tuple[bool, float, tuple[str, ...]]]] = {}
     for s in stated:
         values = tuple("" if s.get(a) is None else str(s[a]) for a in group)
         age = (newest - _day(s)) / 365.25
-        told = (_stands(s), trust.weight(str(s["source"]), group[0]) * 0.5 ** (age / half), values)
+        stands = _stands(s) and (s["source"] == CORRECTIONS or _day(s) > corrected)
+        told = (stands, trust.weight(str(s["source"]), group[0]) * 0.5 ** (age / half), values)
         by_source = worth.setdefault(tuple(_plain(v) for v in values), {})
         by_source[str(s["source"])] = max(told, by_source.get(str(s["source"]), told))
 

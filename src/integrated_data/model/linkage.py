@@ -26,6 +26,10 @@ PRESENCE = "person_presence"
 DERIVED = (ASSOCIATION, PRESENCE)
 
 
+#: The source of what people had corrected about themselves: it stands before what others said until then.
+CORRECTIONS = "corrections"
+
+
 class EntityStatus(StrEnum):
     """Standing of an entity in an index."""
 

@@ -38,13 +38,17 @@ def replay(site: LoadingSite, *, by: str) -> list[dict[str, Any]]:
 
 
 def check_replayed(site: LoadingSite) -> None:
-    """Refuse a copy of the data that does not know of somebody who was erased or objected: it was put back by hand."""
+    """Refuse to load beside a request that was cut short, or into a copy of the data that does not know of one: it was
+    put back by hand."""
     with site.store.read() as connection:
         known = {r.subject for action in (proof.ACTION, ACTION) for r in recorded(connection, action)}
-        waiting = [
-            one.number for one in kept.entries(site.places)
-            if f"right/{one.number}" not in known and jobs.state(connection, f"right/{one.number}") is None
-        ]  # fmt: skip
+        waiting = [one for one in kept.entries(site.places) if f"right/{one.number}" not in known]
+        begun = [one for one in waiting if jobs.state(connection, f"right/{one.number}") is not None]
+    if begun:
+        raise InstallationRefusal(
+            f"Request R-{begun[0].number} was cut short", why="Nothing is loaded beside half of it",
+            next_step=f"Go on with it: ids right {begun[0].right} R-{begun[0].number}",
+        )  # fmt: skip
     if waiting:
         raise InstallationRefusal(
             f"This copy of the data is older than {len(waiting)} requests of people about data on them",

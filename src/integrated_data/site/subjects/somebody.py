@@ -74,13 +74,18 @@ class Somebody:
 
 def definition_of(site: LoadingSite, index: str) -> MatchDefinition:
     """How an index of people tells them apart; refuses one whose entities are no people's records."""
+    return seat_of(site, index).matching
+
+
+def seat_of(site: LoadingSite, index: str) -> MatchedIndex:
+    """An index of people; refuses one whose entities are no people's records."""
     seat = site.seats.of(index)
     if not isinstance(seat, MatchedIndex):
         raise IndexRefusal(
             f"Nobody is found in the {index} index", why="It does not keep records of people",
             next_step="Name an index of people: --index demographic",
         )  # fmt: skip
-    return seat.matching
+    return seat
 
 
 def folders(site: LoadingSite, index: str, *, newest: bool = False) -> list[Path]:
