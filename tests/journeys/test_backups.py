@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,26 +18,23 @@ from integrated_data.site.places import RESTORING, Places
 from integrated_data.site.rights import asking, doing, objecting, replaying
 from integrated_data.site.settings import Settings
 from tests.journeys.test_keys_follow import write
-from tests.journeys.test_rights import CROWD, MAIDEN, House, erased, furnish, house
 from tests.marks import searched
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("before")
-    with house(folder) as h:
-        furnish(h)
-    return folder
+from tests.rights_house import CROWD, MAIDEN, House, erased, house
 
 
 @pytest.fixture
-def h(before: Path, tmp_path: Path) -> Iterator[House]:
-    kept = tmp_path / "kept"
-    shutil.copytree(before, kept, symlinks=True)
-    with house(before) as found:
-        yield found
-    shutil.rmtree(before)
-    shutil.copytree(kept, before, symlinks=True)
+def h(opened: House) -> House:
+    return opened
+
+
+@pytest.fixture(scope="module")
+def backed_up(house_of_rights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A backup of the data of the house, and of its keys."""
+    folder = tmp_path_factory.mktemp("backup")
+    with house(house_of_rights) as h:
+        backing.back_up(h.site, folder / "data", by="operator")
+        backing.back_up_keys(h.site.places, folder / "keys")
+    return folder / "data", folder / "keys"
 
 
 def objected(h: House, scope: Scope) -> None:
@@ -98,9 +94,9 @@ def test_a_backup_alone_says_nothing_and_a_restored_one_erases_again(h: House, t
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "added", "manifest", "cut short", "other keys", "no keys"])
 def test_a_backup_that_was_harmed_or_whose_keys_are_not_there_is_refused(
-    before: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, harm: str
+    backed_up: tuple[Path, Path], tmp_path: Path, harm: str
 ) -> None:
-    data, keys = _backed_up(before, tmp_path_factory)
+    data, keys = backed_up
     copy, home = tmp_path / "data", tmp_path / "home"
     shutil.copytree(data, copy)
     place = copy / "files" / "control.sqlite"
@@ -135,21 +131,8 @@ def test_a_backup_that_was_harmed_or_whose_keys_are_not_there_is_refused(
             Places(home).check()
 
 
-_BACKUPS: dict[Path, tuple[Path, Path]] = {}
-
-
-def _backed_up(before: Path, factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A backup of the furnished house, made once."""
-    if before not in _BACKUPS:
-        folder = factory.mktemp("backup")
-        with house(before) as h:
-            backing.back_up(h.site, folder / "data", by="operator")
-            backing.back_up_keys(h.site.places, folder / "keys")
-        _BACKUPS[before] = (folder / "data", folder / "keys")
-    return _BACKUPS[before]
-
-
-def test_a_copy_put_back_by_hand_opens_for_no_load_until_it_is_brought_up(before: Path, tmp_path: Path) -> None:
+def test_a_copy_put_back_by_hand_opens_for_no_load_until_it_is_brought_up(whole: Path, tmp_path: Path) -> None:
+    before = whole
     home, older, keyring = before / "home", tmp_path / "older", tmp_path / "keyring"
     shutil.copytree(home, older)
     with house(before) as h:
@@ -169,8 +152,6 @@ def test_a_copy_put_back_by_hand_opens_for_no_load_until_it_is_brought_up(before
         stranger = {"given_name": "Nobody", "family_name": "Atall", "date_of_birth": "1900-01-01"}
         asked = asking.ask(h.site, asking.Wish(Right.ACCESS, stranger, "case 2"), by="ann")
         assert asked["request"] == "R-2", "a number is never given again"
-    shutil.rmtree(home)
-    shutil.copytree(older, home)
 
 
 def test_a_lost_vault_key_is_a_clear_stop_and_the_key_put_back_goes_on(h: House) -> None:

@@ -1,27 +1,19 @@
-"""The rights of people whom data are about, on a real installation: found, shown, left out, taken out, with proof.
-
-Two registers, a delivery of pay, two projects. A marked woman is paid twice, once under a married name: her names and
-birth date occur nowhere else, and are searched for in everything.
-"""
+"""The rights of people whom data are about, on a real installation: found, shown, corrected, taken out, with proof."""
 
 import json
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from integrated_data import journey
-from integrated_data.approve import accredit, agree, apply
 from integrated_data.audit.chain import verify as verify_chain
-from integrated_data.control import grants, jobs, projects, releases
+from integrated_data.control import grants, jobs, releases
 from integrated_data.control.store import Store, records, sqlite
-from integrated_data.engine import Stored
 from integrated_data.model.errors import (
     AbsentRefusal,
     AuditRefusal,
@@ -30,112 +22,23 @@ from integrated_data.model.errors import (
     RoleRefusal,
     UsageRefusal,
 )
-from integrated_data.model.rights import Right, Scope
-from integrated_data.site.loading import LoadingSite, open_loading
+from integrated_data.model.rights import Right
+from integrated_data.site.loading import open_loading
 from integrated_data.site.loads import deliver_and_refresh
-from integrated_data.site.places import Places, signing_key
-from integrated_data.site.projects import decide_and_provision
+from integrated_data.site.places import signing_key
 from integrated_data.site.refreshing import refresh_index
-from integrated_data.site.rights import access, asking, doing, erasing, proof, rectifying, replaying
+from integrated_data.site.rights import access, asking, doing, proof, rectifying, replaying
 from integrated_data.site.settings import Settings
-from integrated_data.site.subjects import somebody
-from tests.journeys.installation import COMMAND, environment, made
-from tests.journeys.test_keys_follow import AGREEMENT, BLANK, PERSON, PROJECT, woman, write
-from tests.marks import MARKED, cells, searched
+from tests.journeys.installation import COMMAND, environment
+from tests.journeys.test_keys_follow import BLANK, write
+from tests.marks import MARKED
 from tests.marks import found as marked
-from tests.people import people
-
-CROWD = [BLANK | row for row in people(30)]
-SHE, HE = MARKED[0], MARKED[1]
-MAIDEN, MARRIED, BOTH = woman("her1", SHE.given, SHE.family, born=SHE.born, husband=HE.family)
-SAYS = {"given_name": SHE.given, "family_name": SHE.family, "date_of_birth": SHE.born, "postcode": "AB1 2CD"}
-
-
-@dataclass
-class House:
-    """An installation in which somebody may ask."""
-
-    site: LoadingSite
-    folder: Path
-
-    def keys(self, project: str) -> dict[int, int | None]:
-        """Income to key, or to nothing, in a project's copy."""
-        (place,) = (self.site.places.projects / project).rglob("*.parquet")
-        self.site.engine.view("seen", f"SELECT * FROM read_parquet('{place}')")
-        return {int(r["income"]): r.get("person_key") for r in self.site.engine.rows("SELECT * FROM seen").to_pylist()}
-
-    def best(self) -> dict[str, str]:
-        """What the index holds for best of her."""
-        told = somebody.identify(self.site, "demographic", values=SAYS)
-        folder = somebody.folders(self.site, "demographic", newest=True)[0]
-        seat = somebody.seat_of(self.site, "demographic")
-        history = seat.history(self.site.engine, folder=folder, entity_id=told.entity or 0)
-        return {b["attribute"]: b["value"] for b in history.best} if history else {}
-
-    def found(self) -> set[str]:
-        """Files of the installation in which a mark is found, sealed ones opened with the vault's keys."""
-        hits = set(searched(self.site.places.home)[0])
-        for place in (p for p in self.site.places.identified.rglob("*") if p.is_file()):
-            if self.marked(place):
-                hits.add(str(place.relative_to(self.site.places.home)))
-        return hits
-
-    def marked(self, place: Path) -> bool:
-        if place.suffix == ".parquet":
-            self.site.engine.load("opened", Stored((place,)))
-            return bool(marked(cells(self.site.engine.rows("SELECT COLUMNS(*)::VARCHAR FROM opened"))))
-        if place.suffix == ".sealed":
-            with self.site.sealer.read(place) as sealed:
-                return bool(marked(sealed.read()))
-        return bool(marked(place.read_bytes()))
-
-    def ask(self, right: Right, *, scope: Scope | None = None) -> str:
-        told = asking.ask(self.site, asking.Wish(right, SAYS, "case 1", scope=scope or Scope()), by="ann")
-        assert told["found"], told
-        return str(told["request"])
-
-
-@contextmanager
-def house(folder: Path) -> Iterator[House]:
-    home = folder / "home"
-    if not home.exists():
-        made(folder)
-    with open_loading(Places(home), Settings(home, 2, "2GB", production=False, actor="tester")) as site:
-        yield House(site, folder)
-
-
-def furnish(h: House) -> None:
-    for source, rows in (("register", [*CROWD, MAIDEN]), ("tax", [BOTH, CROWD[0] | {"record_id": "t1"}])):
-        file = write(h.folder / f"{source}.csv", list(rows))
-        journey.deliver(h.site.workshop, source, files=[file], feed=journey.Feed("demographic", "person_ref"))
-    refresh_index(h.site, "demographic")
-    paid = [row | {"record_id": f"D{i:04d}"} for i, row in enumerate([MAIDEN, BOTH, *CROWD[:20]])]
-    deliver_and_refresh(h.site, "pay", files=[write(h.folder / "pay.csv", paid, incomes=True)])
-    projects.add_agreement(h.site.store, agree.read_agreement(AGREEMENT, agree.united_kingdom()), by="owner")
-    projects.add_person(h.site.store, accredit.read_person(PERSON), by="desk")
-    for project, keys in (("P-keyed", "person"), ("P-plain", "")):
-        application = apply.read_project(PROJECT.format(id=project, keys=keys, more=""))
-        projects.add_project(h.site.store, application, by="ada")
-        decide_and_provision(h.site, project, by="panel")
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("before")
-    with house(folder) as h:
-        furnish(h)
-    return folder
+from tests.rights_house import CROWD, HE, MAIDEN, SAYS, SHE, House, erased, house
 
 
 @pytest.fixture
-def h(before: Path, tmp_path: Path) -> Iterator[House]:
-    """The furnished house, each test its own copy at the same place: the lake names its files by path."""
-    kept = tmp_path / "kept"
-    shutil.copytree(before, kept, symlinks=True)
-    with house(before) as found:
-        yield found
-    shutil.rmtree(before)
-    shutil.copytree(kept, before, symlinks=True)
+def h(opened: House) -> House:
+    return opened
 
 
 def killed_after(home: Path, words: Sequence[str], *, job: str, steps: int) -> None:
@@ -230,10 +133,6 @@ def test_an_erased_person_is_nowhere_any_more_and_everybody_else_is_where_they_w
     assert newcomer not in keyed.values(), "delivered again, she is somebody new"
 
 
-def erased(h: House, request: str) -> None:
-    doing.do(h.site, request, right=Right.ERASE, by="bob", work=lambda s, asked: erasing.erase(h.site, s, asked=asked))
-
-
 def test_a_correction_stands_goes_back_to_suppliers_and_goes_with_her(h: House) -> None:
     right = {"family_name": MARKED[2].family, "postcode": "ZZ9 9ZZ"}
     address = h.best()["address"]
@@ -267,9 +166,8 @@ def test_a_correction_of_what_tells_nobody_apart_is_the_suppliers() -> None:
         rectifying.check({"date_of_birth": "31/02/1971"})
 
 
-def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(before: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    shutil.copytree(before, kept, symlinks=True)
+def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(whole: Path) -> None:
+    before = whole
     with house(before) as h:
         request = h.ask(Right.ERASE)
     killed_after(before / "home", ("right", "erase", request, "--as", "bob"), job="right/1", steps=5)
@@ -283,8 +181,6 @@ def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(before: Path, t
         assert len(h.keys("P-keyed")) == len(h.keys("P-plain")) == 20
         told = json.loads((h.site.places.proofs / f"{request}.json").read_text())["statement"]["what"]
         assert [d["rows"] for d in told["deliveries"]] == [1, 1, 2]
-    shutil.rmtree(before)
-    shutil.copytree(kept, before, symlinks=True)
 
 
 def test_what_must_have_the_loading_side_alone_waits_for_no_load(h: House) -> None:

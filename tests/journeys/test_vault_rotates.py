@@ -19,17 +19,7 @@ from integrated_data.site.rulings import rulings, seal
 from integrated_data.site.settings import Settings
 from integrated_data.vault import Vault
 from tests.journeys.test_keys_follow import write
-from tests.journeys.test_rights import CROWD, SAYS, furnish, house
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("rotates")
-    with house(made) as h:
-        furnish(h)
-        sides = Side("register", seal(h.site.vault, "her1")), Side("tax", seal(h.site.vault, "t1"))
-        decisions.decide(h.site.store, "demographic", kind=LinkDecision.CANNOT, sides=sides, by="ann", reason="seen")
-    return made
+from tests.rights_house import CROWD, SAYS, house
 
 
 class CutError(Exception):
@@ -40,8 +30,11 @@ def settings(places: Places) -> Settings:
     return Settings(places.home, 2, "2GB", production=False, actor="tester")
 
 
-def test_everything_opens_under_the_new_key_alone_and_no_projects_key_changes(folder: Path) -> None:
+def test_everything_opens_under_the_new_key_alone_and_no_projects_key_changes(whole: Path) -> None:
+    folder = whole
     with house(folder) as h:
+        sides = Side("register", seal(h.site.vault, "her1")), Side("tax", seal(h.site.vault, "t1"))
+        decisions.decide(h.site.store, "demographic", kind=LinkDecision.CANNOT, sides=sides, by="ann", reason="seen")
         places, keyed = h.site.places, h.keys("P-keyed")
         ruled = rulings(h.site.vault, h.site.store, index="demographic").to_pylist()
     old = Vault(places.keyring)
