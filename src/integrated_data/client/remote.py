@@ -136,6 +136,13 @@ class Connection:
         found: dict[str, Any] = self.send("POST", "sensitivity", json={"sql": sql, **runs}).json()
         return found
 
+    def federated(self, sql: str, **how: Any) -> dict[str, Any]:
+        """One question of keys and named aggregates, to this and other installations; see `label` for what it covers.
+
+        `how`: only (names of installations), disjoint (you vouch that nobody is at two), seconds.
+        """
+        return dict(self.send("POST", "federation/questions", json={"sql": sql, **how}).json())
+
     def tables(self) -> list[dict[str, Any]]:
         """What the project's questions may name, with columns and types."""
         return list(self.get("tables"))

@@ -14,6 +14,7 @@ class SignInMethod(StrEnum):
     TOKEN = "token"  # noqa: S105 - a word; a personal token, made beforehand
     PASSWORD = "password"  # noqa: S105 - a word; with a one-time code
     OIDC = "oidc"  # an identity provider's word
+    FEDERATION = "federation"  # another installation's signed word
     NAMED = "named"  # named on the command line; believed in trials alone
 
 

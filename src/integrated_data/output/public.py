@@ -57,7 +57,8 @@ RIGHTS = (
      "delivery replaces what is held here."),
     ("Object, or opt out", "Say that your data should not be used for these purposes. For some purposes the law lets "
      "an organisation go on, and it must then tell you why."),
-    ("Have it erased", "Where the law gives you this right, your data is taken out of the tables that are used."),
+    ("Have it erased", "Where the law gives you this right, you are taken out of everything held here, and kept "
+     "out when older copies are restored. You get a signed proof."),
     ("Complain", "If you are not content with an answer, or do not want to ask first."),
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from integrated_data.control.store import Store, records
 from integrated_data.model.errors import IndexRefusal
 from integrated_data.site import lanes, measuring
 from integrated_data.site.agreeing import law_of, past_retention
+from integrated_data.site.federation import peers
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.oidc import read_provider
 from integrated_data.site.places import Places
@@ -60,7 +61,10 @@ def gather(
             "linked": linked,
             "past_retention": tuple(row["dataset"] for row in past_retention(store)),
             "releases_kept": kept.days if kept else None,
-            "outside": ((provider.issuer, "sign-in of the service's users"),) if provider else (),
+            "outside": (
+                *(((provider.issuer, "sign-in of the service's users"),) if provider else ()),
+                *((p.url, f"installation {p.name}: gets released aggregates") for p in peers.known(places)),
+            ),
         }
     )  # fmt: skip
 

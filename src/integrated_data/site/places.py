@@ -7,6 +7,7 @@ sign-in.yaml                                             the identity provider, 
 control.sqlite                                           the service's own memory
 identified/   landed/ deliveries/ indexes/               sealed; loading side only
 definitions/                                             own indexes, a file each
+federation/                                              other installations, a file each: address and public key
 law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
@@ -98,6 +99,11 @@ class Places:
     def definitions(self) -> Path:
         """The installation's own indexes: a file each; no personal data."""
         return self.home / "definitions"
+
+    @property
+    def federation(self) -> Path:
+        """The other installations that are asked and answered: a file each; no secret."""
+        return self.home / "federation"
 
     @property
     def law(self) -> Path:
