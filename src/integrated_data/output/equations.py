@@ -260,6 +260,9 @@ def _together(held: Known) -> Known:
 def _touched(held: Known, *, first: int) -> Known | None:
     """The equations that share people with those of the new tables, from place `first`, over whatever others."""
     cells, atoms = held.rows.shape
+    new = np.asarray((held.tables() >= first).astype(np.float64) @ held.rows) > 0
+    if np.all(held.rows @ new.astype(np.float64)):
+        return held
     links = held.rows.tocoo()
     whole = csr_array((links.data, (links.coords[0], links.coords[1] + cells)), shape=(cells + atoms, cells + atoms))
     _, part = connected_components(whole, directed=False)

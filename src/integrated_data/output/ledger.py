@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -224,7 +224,8 @@ class Ledger:
 
 
 def _about(table: Remembered) -> dict[str, Any]:
-    return {"figures": [asdict(f) for f in table.figures], "words": table.words, "counts": table.counts}
+    figures = [{**vars(f), "cells": [vars(cell) for cell in f.cells]} for f in table.figures]
+    return {"figures": figures, "words": table.words, "counts": table.counts}
 
 
 def _figure(told: Mapping[str, Any]) -> Figure:

@@ -9,8 +9,9 @@ Random directions: Johnson and Lindenstrauss (1984); for leverages, Drineas and 
 matrix coherence and statistical leverage, Journal of Machine Learning Research 13 (2012).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,25 +43,37 @@ class Overlaps:
     def __init__(self, held: Known) -> None:
         self._weight, tables = held.weight, held.tables()
         numbers, counts = np.unique(tables, return_counts=True)
-        apart = [
-            np.diff(csr_array(held.rows[np.flatnonzero(tables == n)].T).indptr).max(initial=0) <= 1 for n in numbers
-        ]
+        apart = [_shares_nobody(csr_array(held.rows[np.flatnonzero(tables == n)])) for n in numbers]
         largest = numbers[np.argmax(counts * apart)]
         inside = (tables == largest) & bool(apart[int(np.argmax(counts * apart))])
         rest = int(np.count_nonzero(~inside))
         if rest > MOST_EQUATIONS or len(self._weight) * float(len(numbers)) ** 2 > MOST_PRODUCTS:
             raise BeyondBudgetError
-        self._first, self._others = (csr_array(held.rows[np.flatnonzero(kept)]) for kept in (inside, ~inside))
-        self._of_first, self._of_others = tables[inside], tables[~inside]
+        each = {
+            int(n): _Ways.of(held.rows[np.flatnonzero((tables == n) & ~inside)]) for n in numbers[numbers != largest]
+        }
+        if not inside.any():
+            each[int(largest)] = _Ways.of(held.rows[np.flatnonzero(tables == largest)])
+        bundles = _bundles({n: ways.cells.shape[1] for n, ways in each.items()})
+        order = [np.flatnonzero(tables == n) for bundle in bundles for n in bundle]
+        outside = np.concatenate([np.zeros(0, np.intp), *order])
+        self._first, self._others = csr_array(held.rows[np.flatnonzero(inside)]), csr_array(held.rows[outside])
+        self._of_first, self._of_others = tables[inside], tables[outside]
         self._size = np.asarray(self._first @ self._weight) + RIDGE
-        ways = list(
-            _joined([_Ways.of(self._others[np.flatnonzero(self._of_others == n)]) for n in np.unique(self._of_others)])
-        )
+        ways = [reduce(_Ways.joined, (each[n] for n in bundle)) for bundle in bundles]
         base = _Ways.of(self._first)
         across = [np.zeros((0, len(self._size))), *(way.across(base, self._weight) for way in ways)]
         self._across = np.concatenate(across)
         self._among = _among(ways, self._weight, size=rest)
         self._factor = _factor(self._among, self._across, size=self._size)
+
+    @cached_property
+    def _atoms_of_first(self) -> csr_array:
+        return csr_array(self._first.T)
+
+    @cached_property
+    def _atoms_of_others(self) -> csr_array:
+        return csr_array(self._others.T)
 
     def tables(self) -> NDArray[np.int64]:
         """The tables that have equations."""
@@ -88,9 +101,7 @@ class Overlaps:
             return np.asarray(alone + lengths)
         drawn = np.random.default_rng(2).standard_normal((rest, DIRECTIONS)) / np.sqrt(DIRECTIONS)
         turned = solve_triangular(self._factor, drawn, lower=True, trans="T")
-        lengths = csr_array(self._others.T) @ turned - csr_array(self._first.T) @ (
-            (self._across / self._size).T @ turned
-        )
+        lengths = self._atoms_of_others @ turned - self._atoms_of_first @ ((self._across / self._size).T @ turned)
         return np.asarray(alone + np.square(lengths).sum(axis=1) / SHORT)
 
     def shared(self, atoms: NDArray[np.intp]) -> Floats:
@@ -106,7 +117,7 @@ class Overlaps:
             first, rest = self._spread(some)
             turned = solve_triangular(self._factor, rest, lower=True, trans="T") if len(self._factor) else rest
             base = first.multiply(1 / np.sqrt(self._size)[:, None]).toarray() - (self._across / self._size).T @ turned
-            shared = np.abs(csr_array(self._others.T) @ turned + csr_array(self._first.T) @ base)
+            shared = np.abs(self._atoms_of_others @ turned + self._atoms_of_first @ base)
             shared[some, np.arange(len(some))] = 0.0
             found.append(shared.max(axis=0, initial=0.0))
         return np.concatenate([np.zeros(0), *found])
@@ -121,16 +132,22 @@ class Overlaps:
 
     def _spread(self, atoms: NDArray[np.intp]) -> tuple[csr_array, Floats]:
         """Atoms in coordinates in which a combination is as long as its figures."""
-        first = csr_array(csr_array(self._first.T)[atoms].T)
-        rest = csr_array(self._others.T)[atoms].T.toarray() - (self._across / self._size) @ first
+        first = csr_array(self._atoms_of_first[atoms].T)
+        rest = self._atoms_of_others[atoms].T.toarray() - (self._across / self._size) @ first
         rest = solve_triangular(self._factor, rest, lower=True) if len(self._factor) else rest
         return csr_array(first.multiply(1 / np.sqrt(self._size)[:, None])), np.asarray(rest)
 
 
 def _factor(among: Floats, across: Floats, *, size: Floats) -> Floats:
     """The factor of overlaps, less what the equations of the largest table account for."""
-    left = among - (across / size) @ across.T if len(size) else among
+    told = across / np.sqrt(size)
+    left = among - told @ told.T if len(size) else among
     return np.asarray(np.linalg.cholesky(left + RIDGE * np.eye(len(left))))
+
+
+def _shares_nobody(rows: csr_array) -> bool:
+    """Whether no atom is in two of these equations."""
+    return int(np.bincount(rows.indices).max(initial=0)) <= 1
 
 
 @dataclass(frozen=True)
@@ -144,7 +161,7 @@ class _Ways:
     def of(cls, rows: csr_array) -> "_Ways":
         """The ways of some equations."""
         cells = rows.shape[0]
-        if np.diff(csr_array(rows.T).indptr).max(initial=0) <= 1:  # nobody is in two
+        if _shares_nobody(rows):
             alone = csr_array((np.ones(cells), (np.arange(cells), np.arange(1, cells + 1))), shape=(cells, cells + 1))
             return cls(np.asarray(rows.T @ np.arange(1.0, cells + 1)).astype(np.intp), alone)
         drawn = np.random.default_rng(3).integers(1, 1 << 62, cells, dtype=np.uint64)
@@ -166,18 +183,19 @@ class _Ways:
         return np.asarray((other.cells @ (self.cells @ both).T).T)
 
 
-def _joined(ways: Sequence[_Ways]) -> Iterator[_Ways]:
-    """Ways of some tables put together, as long as they are few."""
-    held: _Ways | None = None
-    for way in ways:
-        if held is not None and held.cells.shape[1] * way.cells.shape[1] <= TOGETHER:
-            held = held.joined(way)
-            continue
-        if held is not None:
-            yield held
-        held = way
-    if held is not None:
-        yield held
+def _bundles(ways: Mapping[int, int]) -> list[list[int]]:
+    """Tables whose ways are counted together, the largest first, each where there is room. `ways`: of each table."""
+    bundles: list[list[int]] = []
+    sizes: list[int] = []
+    for table in sorted(ways, key=lambda n: (-ways[n], n)):
+        fits = (place for place, size in enumerate(sizes) if size * ways[table] <= TOGETHER)
+        place = next(fits, len(sizes))
+        if place == len(sizes):
+            bundles.append([])
+            sizes.append(1)
+        bundles[place].append(table)
+        sizes[place] *= ways[table]
+    return bundles
 
 
 def _among(ways: Sequence[_Ways], weight: Floats, *, size: int) -> Floats:

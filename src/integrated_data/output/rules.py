@@ -74,7 +74,8 @@ def _isolates(cell: CellEvidence, family: Sequence[int], *, limits: ReleaseLimit
     for part in cell.parts:
         adds = tuple(part.adds[n] for n in family)
         people[adds] = people.get(adds, 0) + part.counted
-    return _rank(list(people)) > _rank([adds for adds, counted in people.items() if counted >= limits.minimum_people])
+    large = [adds for adds, counted in people.items() if counted >= limits.minimum_people]
+    return len(large) < len(people) and _rank(list(people)) > _rank(large)
 
 
 def class_disclosure(cell: CellEvidence, limits: ReleaseLimits) -> bool:  # noqa: ARG001 - rules share a shape
