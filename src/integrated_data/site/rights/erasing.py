@@ -1,6 +1,6 @@
 """Erasure: somebody is taken out of everything that the service holds, in steps that go on where they were cut short.
 
-    plan → withdraw → delivery-0001 … → index-0001 … → table-0001 … → numbers → decisions → copy-0001 … → sweep
+    plan → withdraw → delivery-0001 … → index-0001 … → table-0001 … → twins → numbers → decisions → copy-0001 … → sweep
 
 From the first step on no project reads a copy that holds them. Before anything is changed, the entry that says what
 is erased (ids, row numbers, keyed hashes) is written to the list that lies with the keys, so that a restored copy of
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from integrated_data.approve import provision
-from integrated_data.control import decisions, grants, projects, releases
+from integrated_data.control import decisions, grants, projects, queries, releases
 from integrated_data.control.store import Change
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.index import forget
@@ -28,7 +28,7 @@ from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.linkage import DERIVED
 from integrated_data.model.rights import Asked, Right
 from integrated_data.output.request import UNITS
-from integrated_data.site import ledgering, rulings, tables
+from integrated_data.site import ledgering, rulings, tables, twinning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.rights import asking, copies, scrubbing
 from integrated_data.site.stepping import Steps, Write
@@ -56,6 +56,7 @@ def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, 
         done["index"].append(steps.run(f"index-{number:04d}", _version(site, folder, index=one.index, whom=whom)))
     for number, dataset in enumerate(one.datasets, 1):
         done["tables"].append(steps.run(f"table-{number:04d}", _table(site, dataset, one=one)))
+    done |= steps.run("twins", lambda: _twins(site, steps, one=one))
     done |= steps.run("numbers", lambda: _numbers(site, one=one))
     done |= steps.run("decisions", lambda: _decisions(site, one=one, whom=whom))
     done["copies_made_anew"] = copies.made_anew(site, steps, gone=gone)
@@ -172,6 +173,14 @@ def _told(site: LoadingSite, entry: dict[str, Any], *, place: Path, rows: int) -
     return entry | {"rows": rows, "variables": variables}
 
 
+def _twins(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> tuple[Facts, None]:
+    """Make the synthetic twins of those datasets anew, from counts without them."""
+    with site.store.read() as connection:
+        held = [r.dataset for r in releases.all_current(connection) if r.dataset in one.datasets]
+    twinning.make_all(site, held, by=steps.actor)
+    return {"twins_made_anew": len(held)}, None
+
+
 def _numbers(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
     """Take them out of what leads from an entity or a project's key to a number of the release ledger."""
     key = site.seats.of(one.index).definition.key
@@ -216,8 +225,11 @@ def _decisions(site: LoadingSite, *, one: kept.Entry, whom: Whom) -> tuple[Facts
 
 def _sweep(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
     """Remove what killed work left anywhere, and refuse where anything of theirs is still found."""
+    with site.store.read() as connection:
+        busy = bool(queries.running(connection))  # their folders are theirs: none of them reads a copy that held them
     for place in site.places.scratch.iterdir():
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
+        if not (busy and place.name.startswith("query-")):
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
     strays = [p for p in site.places.identified.rglob("*") if p.suffix in (".part", ".anew") and p.is_file()]
     for stray in strays:
         stray.unlink()
