@@ -116,6 +116,7 @@ def test_an_erased_person_is_nowhere_any_more_and_everybody_else_is_where_they_w
     assert [d["rows"] for d in told["deliveries"]] == [1, 1, 2]
     assert {t["dataset"]: (t["rows"], t["rows_left"]) for t in told["tables"]}["pay"] == (2, 20)
     assert told["ledger_numbers_forgotten"] == 1
+    assert told["twins_made_anew"] > 0
     with h.site.store.read() as connection:
         release = releases.get(connection, "pay")
     income = next(v["profile"] for v in release.entry["variables"] if v["name"] == "income")
