@@ -9,18 +9,23 @@ from pathlib import Path
 import pytest
 
 from integrated_data.access.gateway import Answer, Gateway, Question
+from integrated_data.access.running import Job, Rows
 from integrated_data.access.sensitivity import Runs, sensitivity
 from integrated_data.access.shelf import Shelf
-from integrated_data.approve import apply
+from integrated_data.approve import accredit, apply
 from integrated_data.approve.provision import Order, provision, revoke, sweep
-from integrated_data.control import grants, projects, queries
+from integrated_data.control import freezes, grants, projects, queries
 from integrated_data.control.store import Store, records
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.access import DatasetRequest
 from integrated_data.model.estimate import Estimate, Estimator, Fit
+from integrated_data.model.freezing import Frozen
+from integrated_data.serving import wire
+from integrated_data.serving.listings import Asker, listing
 from integrated_data.site import scratching
 from integrated_data.site.places import Places
 from tests.journeys.test_gateway import PROJECT, TOKENS, Place, new_place
+from tests.served import ANALYST, house, open_http
 
 NORTH = "CREATE TABLE scratch.north AS SELECT person_key, sex FROM census WHERE region = 'North'"
 
@@ -162,6 +167,51 @@ def test_runs_over_other_links_say_nothing_of_kept_rows(place: Place) -> None:
     ask(place, NORTH)
     asked = Question("ada", "P-1", "SELECT sex, count(*) AS n FROM scratch.north GROUP BY sex")
     assert "cannot be told" in refused(sensitivity(door(place), asked, runs=Runs((0.9,), 1)).answer)
+
+
+def test_what_is_frozen_is_not_read_through_a_table(place: Place) -> None:
+    ask(place, NORTH)
+    freezes.put(place.store, Frozen.DATASET, subjects=["census"], by="desk", reason="wrong", affected=lambda _: {})
+    assert "frozen" in refused(ask(place, "SELECT count(*) AS n FROM scratch.north"))
+    freezes.lift(place.store, Frozen.DATASET, subjects=["census"], by="desk", reason="right")
+    assert rows(ask(place, "SELECT count(*)::INT AS n FROM scratch.north")) == [{"n": 25}]
+
+
+def test_a_project_that_closes_meanwhile_keeps_nothing(place: Place) -> None:
+    gateway, shelf = door(place), Shelf(place.folder / "projects")
+
+    class Closing:
+        def start(self, job: Job) -> Rows:
+            shelf.destroy("P-1")
+            return gateway.worker.start(job)
+
+    said = refused(ask(place, NORTH, gateway=replace(gateway, worker=Closing())))
+    assert "The rows could not be kept" in said
+    assert not (place.folder / "projects" / "P-1" / "scratch").exists()
+
+
+def test_the_doors_keep_list_and_read_tables(place: Place) -> None:
+    furnish_person(place)
+    with house(place) as made, open_http(made) as url, made.client(url) as ada:
+        made.desk.site = replace(made.desk.site, gateway=door(place))
+        kept = ada.post("/v1/queries", json={"sql": NORTH})
+        assert kept.status_code == 200, kept.text
+        assert kept.json()["rows"][0][:2] == ["scratch.north", 25]
+        tables = {t["name"]: t for t in ada.get("/v1/tables").json()}
+        assert [c["name"] for c in tables["scratch.north"]["columns"]] == ["person_key", "sex"]
+        listed = wire.Command("CommandGetTables", {5: [1]})
+        rows_listed = listing(listed, Asker(made.desk, "ada", "P-1")).to_pylist()
+        assert [(r["db_schema_name"], r["table_name"]) for r in rows_listed] == [
+            ("main", "census"), ("main", "pay"), ("scratch", "north"),
+        ]  # fmt: skip
+        count = ada.post("/v1/queries", json={"sql": "SELECT count(*)::INT AS n FROM scratch.north"})
+        assert count.json()["rows"] == [[25]]
+        again = ada.post("/v1/queries", json={"sql": NORTH})
+        assert (again.status_code, "already" in again.text) == (422, True)
+
+
+def furnish_person(place: Place) -> None:
+    projects.add_person(place.store, accredit.read_person(ANALYST.format(id="ada")), by="desk")
 
 
 def test_closing_leaves_nothing(place: Place) -> None:

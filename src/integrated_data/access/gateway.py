@@ -222,7 +222,7 @@ class Gateway:
         """Who asks in which project: whether they may query it at all, and what it may name."""
         question = asked.question
         if question.project == TWINS and self.twins is not None:
-            return _Standing(None, self.twins.views(), World(self.law), self.store.now())
+            return _Standing(None, self.twins.open_to(self.store, question.person), World(self.law), self.store.now())
         with self.store.read() as connection:
             world = projects.world(connection, self.law, projects=(question.project,))
             world = projects.with_person(connection, world, person=question.person)

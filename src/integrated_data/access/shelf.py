@@ -172,9 +172,15 @@ def fulfil(
     left, place = shelf.check_new(project, wish.name, at=new.at), shelf.place(project, wish.name)
     try:
         written = write(place, left)
+        made = shelf.put(project, replace(new, columns=written.columns, rows=written.rows), rows=place)
     except QueryFailure as failure:
         raise shelf.full(project, at=new.at) if failure.failure is Failure.QUOTA else failure from None
-    made = shelf.put(project, replace(new, columns=written.columns, rows=written.rows), rows=place)
+    except OSError:  # a full disk, or a folder that was taken away with the project
+        raise QueryRefusal(
+            "The rows could not be kept",
+            why="The disk is full, or the project was closed meanwhile",
+            next_step="Try again later, or tell whoever runs the service",
+        ) from None
     return {"made": wish.name}, told(made)
 
 

@@ -18,6 +18,9 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.access.views import View, lower
+from integrated_data.control import freezes
+from integrated_data.control.store import Store
+from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.twins import LABEL, TWINS
 
 #: Name of the label among the metadata of a result's schema.
@@ -37,9 +40,11 @@ class Twins:
 
     def told(self, dataset: str) -> dict[str, Any] | None:
         """What the catalogue says of a dataset's twin; None where there is none."""
-        found = next((f for f in self.facts() if f["dataset"] == dataset), None)
-        shown = ("release", "rows", "minimum", "at")
-        return None if found is None else {"what": LABEL, "project": TWINS, **{k: found[k] for k in shown}}
+        place = self.folder / f"{dataset}.json"
+        if not place.is_file():
+            return None
+        found = json.loads(place.read_text(encoding="utf-8"))
+        return {"what": LABEL, "project": TWINS, **{k: found[k] for k in ("release", "rows", "minimum", "at")}}
 
     def joinable(self, dataset: str) -> list[dict[str, Any]]:
         """Datasets that share entities with one, as the safe counts of both say: index, dataset, how many are shared.
@@ -67,6 +72,17 @@ class Twins:
             for f in self.facts()
         )
         return MappingProxyType({lower(view.name): view for view in made})
+
+    def open_to(self, store: Store, person: str) -> Mapping[str, View]:
+        """The twins that a person may name now: none while they are frozen, none of a frozen dataset."""
+        with store.read() as connection:
+            frozen = freezes.against(connection, people=[person])
+            if frozen is not None:
+                raise AgreementRefusal(frozen.told, next_step=frozen.change)
+            if not freezes.standing(connection):
+                return self.views()
+            every = self.views().items()
+            return {n: v for n, v in every if freezes.against(connection, datasets=[v.dataset]) is None}
 
 
 def labelled(table: pa.Table) -> pa.Table:

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import structlog
 
 from integrated_data.access.twins import Twins
-from integrated_data.control import projects, releases
+from integrated_data.control import freezes, releases
 from integrated_data.engine import Stored
+from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.output import ReleaseLimits
+from integrated_data.output.limits import held_to
 from integrated_data.publish import safe_counts, twin
 from integrated_data.site.loading import LoadingSite
 
@@ -25,13 +26,15 @@ MOST_OTHERS = 30
 def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
     """Count a dataset's newest release safely and make its twin from the counts; returns what the twin is.
 
-    The fewest people behind a count are the service's, or more where an agreement asks for more.
+    The fewest people behind a count are the service's, or more where an agreement asks for more. Refuses what is
+    frozen.
     """
     with site.store.read() as connection:
+        what = f"No twin is made of dataset {dataset}"
+        freezes.check(connection, what, datasets=(dataset,), refused=DeliveryRefusal)
         release = releases.get(connection, dataset)
-        agreed = projects.agreements(connection, dataset)
         others = [r for r in releases.all_current(connection) if r.dataset != dataset]
-    minimum = max([ReleaseLimits().minimum_people, *(a.conditions.limits.minimum_people for a in agreed)])
+    minimum = held_to(site.store, (dataset,)).minimum_people
     newest = sorted(others, key=lambda r: -r.id)[:MOST_OTHERS]
     with site.engine.apart() as engine, ExitStack() as after:
         loaded = {}
