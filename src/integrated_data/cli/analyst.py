@@ -212,6 +212,19 @@ def _made(event: dict[str, Any]) -> dict[str, Any]:
     return {"step": step, "at": event["eventTime"], "read": ends["inputs"], "made": ends["outputs"]}
 
 
+@catalogue.command("joinable")
+@taking
+def catalogue_joinable(dataset: str, call: Call) -> None:
+    """List what a dataset is joinable with: by which index, and about how many entities they share."""
+    from integrated_data.site.joinable import joinable
+
+    with opened_store(call.home) as (places, store):
+        with store.read() as connection:
+            releases.get(connection, dataset)
+        rows = joinable(places, store, dataset)
+    shown.table(rows, title=f"Joinable with {dataset}", json_out=call.json)
+
+
 @catalogue.command("request")
 @taking
 def catalogue_request(

@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "version": None,
     "catalogue check": None,
     "catalogue export": Action.LOOK,
+    "catalogue joinable": Action.LOOK,
     "catalogue request": Action.APPLY,
     "catalogue search": Action.LOOK,
     "catalogue show": Action.LOOK,

@@ -18,6 +18,7 @@ from integrated_data.serving import formats, shapes
 from integrated_data.serving.asking import REFUSALS, AtDesk, Project, Who, apart, wait_for
 from integrated_data.serving.desk import Desk
 from integrated_data.serving.turns import Ticket
+from integrated_data.site import joinable
 from integrated_data.site import outputs as leaving
 
 RequestId = Annotated[str, Path(pattern=shapes.ID)]
@@ -69,14 +70,16 @@ def facets(body: shapes.SearchBody, who: Who, *, desk: AtDesk) -> dict[str, Any]
 
 @router.get("/catalogue/{dataset}")
 def entry(dataset: Dataset, who: Who, *, desk: AtDesk) -> dict[str, Any]:
-    """The catalogue's entry of one dataset."""
+    """The catalogue's entry of one dataset, and what it is joinable with."""
     check_may(who, Action.LOOK)
     with desk.site.store.read() as connection:
         release = releases.current(connection, dataset)
     if release is None:
         raise AbsentRefusal("No such dataset is published", next_step="Search for it: POST /v1/catalogue/search")
     twin = Twins(desk.site.places.twins).told(dataset)
-    return dict(release.entry, release=release.id, published=release.at, synthetic_twin=twin)
+    shared = joinable.joinable(desk.site.places, desk.site.store, dataset)
+    made = {"release": release.id, "published": release.at, "synthetic_twin": twin, "joinable": shared}
+    return {**release.entry, **made}
 
 
 @router.post("/outputs", status_code=HTTPStatus.CREATED, response_model=shapes.OutputFacts)

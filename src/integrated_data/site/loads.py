@@ -16,7 +16,7 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
-from integrated_data.site import concerned, twinning
+from integrated_data.site import concerned, joining, twinning
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
@@ -60,6 +60,7 @@ def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
         for derived in made:
             renewed += refresh(site, derived, by=site.actor)
         twinning.make_all(site, [outcome.dataset, *made], by=site.actor)
+        joining.count_all(site, [outcome.dataset, *made], by=site.actor)
     checked = outcome.stages.get("validate", {})
     return {
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),

@@ -11,6 +11,7 @@ federation/                                              other installations, a 
 law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
+joinable/     <dataset>.json                             what else it joins with, and about how much of it
 twins/        <dataset>.json .parquet                    synthetic twins of published tables: no row of anybody
 outputs/      requests/ released/
 ledger/       who is behind every released cell, by number, sealed under a key of the service's own
@@ -119,6 +120,11 @@ class Places:
     def projects(self) -> Path:
         """What was provisioned, by project."""
         return self.home / "projects"
+
+    @property
+    def joinable(self) -> Path:
+        """What each dataset is joinable with, as it may be told."""
+        return self.home / "joinable"
 
     @property
     def twins(self) -> Path:
