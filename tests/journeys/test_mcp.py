@@ -12,14 +12,15 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from integrated_data.access.twins import Twins
 from integrated_data.approve import accredit
-from integrated_data.control import projects, releases
+from integrated_data.control import bodies, projects, releases
 from integrated_data.control.store import Store
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.event import Event
+from integrated_data.publish.joinable import Shared
 from integrated_data.serving.mcp import LONGEST, REVISIONS, Server
 from integrated_data.serving.metadata import WHAT, Metadata
+from integrated_data.site import joinable
 from integrated_data.site.installation import create
 from integrated_data.site.places import Places, open_store
 from tests.calling import ids
@@ -41,15 +42,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     store = open_store(made)
     projects.add_person(store, accredit.read_person(PERSON), by="desk")
     with store.change(Event("release.named", "tester", "release", {})) as change:
-        releases.name_snapshot(change, dataset=DATASET, delivery="D1", snapshot=1, entry=ENTRY)
-    made.twins.mkdir()
-    counts = {
-        DATASET: [{"index": "person", "overlaps": {"pay": 120, "small": 0}}],
-        "benefits": [{"index": "person", "overlaps": {DATASET: 40}}, {"index": "area", "overlaps": {"pay": 50}}],
-    }
-    for dataset, links in counts.items():
-        body = json.dumps({"dataset": dataset, "links": links})
-        (made.twins / f"{dataset}.counts.json").write_text(body)
+        for number, name in enumerate((DATASET, "pay"), 1):
+            entry = ENTRY | {"dataset": name, "title": ENTRY["title"] if name == DATASET else "Earnings"}
+            releases.name_snapshot(change, dataset=name, delivery=f"D{number}", snapshot=1, entry=entry)
+    counted = bodies.write(Shared("person", 1_200, 100, 10, (1, 2)))
+    joinable.keep(made, DATASET, found={"pay": {"person": counted}, "gone": {"person": counted}})
     return made
 
 
@@ -59,7 +56,7 @@ def server(places: Places) -> Server:
 
 
 def made(store: Store, places: Places) -> Server:
-    return Server(Metadata(store, Twins(places.twins)).tools(), WHAT, admit=lambda: None)
+    return Server(Metadata(store, places).tools(), WHAT, admit=lambda: None)
 
 
 def asked(server: Server, method: str, **given: Any) -> dict[str, Any]:
@@ -100,10 +97,8 @@ def test_the_reference_client_finds_and_describes(places: Places) -> None:
     assert [r["isError"] for r in results] == [False, False, False]
     assert [d["dataset"] for d in results[0]["structuredContent"]["result"]["found"]] == [DATASET]
     assert results[1]["structuredContent"]["result"]["variables"] == ENTRY["variables"]
-    assert results[2]["structuredContent"]["result"] == [
-        {"index": "person", "dataset": "benefits", "entities_shared": 40},
-        {"index": "person", "dataset": "pay", "entities_shared": 120},
-    ]
+    told = {"dataset": "pay", "title": "Earnings", "owner": ENTRY["owner"], "index": "person", "shared": "about 1,200"}
+    assert results[2]["structuredContent"]["result"] == [told]
     assert refused.model_dump(by_alias=True)["isError"]
 
 
@@ -111,7 +106,7 @@ def test_it_tells_what_everybody_sees_and_has_nothing_else(server: Server) -> No
     for tool in asked(server, "tools/list")["result"]["tools"]:
         assert tool["annotations"]["readOnlyHint"]
         assert tool["inputSchema"]["additionalProperties"] is False
-    assert called(server, "search_datasets")["structuredContent"]["result"]["datasets"] == 1
+    assert called(server, "search_datasets")["structuredContent"]["result"]["datasets"] == 2
     narrowed = called(server, "search_datasets", facets=["owner=Nobody"])
     assert narrowed["structuredContent"]["result"]["found"] == []
     for name in ("query", "tools", "__class__", ""):
@@ -138,7 +133,7 @@ def test_who_may_no_longer_look_is_told_nothing(places: Places) -> None:
     def out() -> None:
         raise RoleRefusal("The sign-in counts no more")
 
-    shut = Server(Metadata(open_store(places), Twins(places.twins)).tools(), WHAT, admit=out)
+    shut = Server(Metadata(open_store(places), places).tools(), WHAT, admit=out)
     answer = called(shut, "search_datasets")
     assert (answer["isError"], answer["content"][0]["text"]) == (True, "The sign-in counts no more.")
 

@@ -46,25 +46,6 @@ class Twins:
         found = json.loads(place.read_text(encoding="utf-8"))
         return {"what": LABEL, "project": TWINS, **{k: found[k] for k in ("release", "rows", "minimum", "at")}}
 
-    def joinable(self, dataset: str) -> list[dict[str, Any]]:
-        """Datasets that share entities with one, as the safe counts of both say: index, dataset, how many are shared.
-
-        The numbers are rounded; where fewer than the minimum are shared, it is none.
-        """
-        found: dict[tuple[str, str], int] = {}
-        for place in sorted(self.folder.glob("*.counts.json")) if self.folder.is_dir() else ():
-            counts = json.loads(place.read_text(encoding="utf-8"))
-            for link in counts["links"]:
-                for other, shared in link["overlaps"].items():
-                    pair = {counts["dataset"], other}
-                    if dataset in pair and len(pair) == 2 and shared:
-                        [with_it] = pair - {dataset}
-                        found[link["index"], with_it] = shared
-        return [
-            {"index": index, "dataset": other, "entities_shared": shared}
-            for (index, other), shared in sorted(found.items())
-        ]
-
     def views(self) -> Mapping[str, View]:
         """The twins as a query may name them, by lower-case name."""
         made = (

@@ -24,13 +24,12 @@ def mcp(call: Call) -> None:
 
     Who starts it is who asks: their sign-in is looked at again for each question.
     """
-    from integrated_data.access.twins import Twins
     from integrated_data.serving.mcp import Server
     from integrated_data.serving.metadata import WHAT, Metadata
 
     out = sys.stdout.buffer
     with contextlib.redirect_stdout(sys.stderr), opened_store(call.home) as (places, store):
-        tools = Metadata(store, Twins(places.twins)).tools()
+        tools = Metadata(store, places).tools()
         Server(tools, WHAT, admit=lambda: call.act().check(Action.LOOK)).serve(sys.stdin.buffer, out)
 
 

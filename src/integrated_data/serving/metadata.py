@@ -10,6 +10,8 @@ from integrated_data.control.store import Store
 from integrated_data.model.catalogue import Facet, Wanted, facets_of
 from integrated_data.model.errors import AbsentRefusal
 from integrated_data.serving.mcp import Tool
+from integrated_data.site import joinable
+from integrated_data.site.places import Places
 
 WHAT = (
     "The catalogue of an Integrated Data Service: published datasets, their variables, quality, links and synthetic "
@@ -25,7 +27,7 @@ class Metadata:
     """The catalogue of one installation."""
 
     store: Store
-    twins: Twins
+    places: Places
 
     def search(self, *, words: str = "", facets: Sequence[str] = (), most: int = 20, skip: int = 0) -> dict[str, Any]:
         """Datasets found, the best first, and what would narrow the search."""
@@ -41,13 +43,13 @@ class Metadata:
             release = releases.current(connection, dataset)
         if release is None:
             raise AbsentRefusal("No such dataset is published", next_step="Search for it: search_datasets")
-        twin = self.twins.told(dataset)
+        twin = Twins(self.places.twins).told(dataset)
         return dict(release.entry, release=release.id, published=release.at, synthetic_twin=twin)
 
     def joinable(self, dataset: str) -> list[dict[str, Any]]:
-        """Datasets that share entities with one: index, dataset, rounded count of shared entities."""
+        """Datasets that share an index with one: dataset, title, owner, index, about how many entities are shared."""
         self.describe(dataset)
-        return self.twins.joinable(dataset)
+        return joinable.joinable(self.places, self.store, dataset)
 
     def tools(self) -> tuple[Tool, ...]:
         """The tools."""
@@ -75,7 +77,7 @@ class Metadata:
             ),
             Tool(
                 "joinable_datasets", "What a dataset joins with",
-                "Datasets that share entities with this one, by index, with rounded counts of the entities shared.",
+                "Datasets that share an index with this one, with about how many entities are in both.",
                 one, self.joinable,
             ),
         )  # fmt: skip
