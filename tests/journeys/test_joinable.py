@@ -19,11 +19,11 @@ def test_datasets_share_about_as_many_as_are_linked_in_both(tmp_path: Path) -> N
         service.feed(site, "demographic", source="register", rows=LISTED, meanings=PERSON)
         everybody = named([*LISTED, *UNLISTED], "R")
         service.deliver(site, PAY, [row | {"pay": "9"} for row in everybody])
-        assert joinable(site.places, site.store, "pay") == []
+        assert joinable(site.places, site.store, dataset="pay") == []
         service.deliver(site, GP, everybody)
         service.deliver(site, FEW, named(LISTED[:9], "F"))
         told = {
-            name: {row["dataset"]: row["shared"] for row in joinable(site.places, site.store, name)}
+            name: {row["dataset"]: row["shared"] for row in joinable(site.places, site.store, dataset=name)}
             for name in ("pay", "gp", "few")
         }
         assert told["pay"]["gp"] == told["gp"]["pay"] == "about 300"

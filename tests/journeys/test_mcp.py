@@ -15,9 +15,9 @@ from mcp.client.stdio import stdio_client
 from integrated_data.approve import accredit
 from integrated_data.control import bodies, projects, releases
 from integrated_data.control.store import Store
+from integrated_data.model.catalogue import Shared
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.event import Event
-from integrated_data.publish.joinable import Shared
 from integrated_data.serving.mcp import LONGEST, REVISIONS, Server
 from integrated_data.serving.metadata import WHAT, Metadata
 from integrated_data.site import joinable

@@ -221,7 +221,7 @@ def catalogue_joinable(dataset: str, call: Call) -> None:
     with opened_store(call.home) as (places, store):
         with store.read() as connection:
             releases.get(connection, dataset)
-        rows = joinable(places, store, dataset)
+        rows = joinable(places, store, dataset=dataset)
     shown.table(rows, title=f"Joinable with {dataset}", json_out=call.json)
 
 

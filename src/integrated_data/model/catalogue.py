@@ -36,6 +36,20 @@ class Wanted:
     skip: int = 0
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Entities of an index that two datasets share: about so many (None: fewer than `base`), within `base` of it.
+
+    `minimum`: the fewest that had to be behind it; `releases`: those that were counted, lower first.
+    """
+
+    index: str
+    about: int | None
+    base: int
+    minimum: int
+    releases: tuple[int, ...]
+
+
 def facets_of(given: list[str]) -> dict[Facet, tuple[str, ...]]:
     """Facets from texts such as `index=demographic`; refuses any other."""
     found: dict[Facet, tuple[str, ...]] = {}

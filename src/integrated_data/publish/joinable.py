@@ -8,27 +8,12 @@ it stays tells nothing. Fewer than the minimum are always told as fewer than the
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from integrated_data.model.linkage import PROVISIONAL
 from integrated_data.vocabulary.sql import name, text
 
 #: The least base. Where more people must be behind a count, it is the next power of ten times this.
 BASE = 100
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Entities of an index that two datasets share: about so many (None: fewer than `base`), within `base` of it.
-
-    `minimum`: the fewest that had to be behind it; `releases`: those that were counted, lower first.
-    """
-
-    index: str
-    about: int | None
-    base: int
-    minimum: int
-    releases: tuple[int, ...]
 
 
 def told(count: int, *, minimum: int, key: bytes, index: str, datasets: Sequence[str]) -> tuple[int | None, int]:

@@ -77,7 +77,7 @@ def entry(dataset: Dataset, who: Who, *, desk: AtDesk) -> dict[str, Any]:
     if release is None:
         raise AbsentRefusal("No such dataset is published", next_step="Search for it: POST /v1/catalogue/search")
     twin = Twins(desk.site.places.twins).told(dataset)
-    shared = joinable.joinable(desk.site.places, desk.site.store, dataset)
+    shared = joinable.joinable(desk.site.places, desk.site.store, dataset=dataset)
     made = {"release": release.id, "published": release.at, "synthetic_twin": twin, "joinable": shared}
     return {**release.entry, **made}
 

@@ -49,7 +49,7 @@ class Metadata:
     def joinable(self, dataset: str) -> list[dict[str, Any]]:
         """Datasets that share an index with one: dataset, title, owner, index, about how many entities are shared."""
         self.describe(dataset)
-        return joinable.joinable(self.places, self.store, dataset)
+        return joinable.joinable(self.places, self.store, dataset=dataset)
 
     def tools(self) -> tuple[Tool, ...]:
         """The tools."""

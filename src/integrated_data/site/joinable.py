@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from integrated_data.control import bodies, projects, releases
 from integrated_data.control.store import Store
+from integrated_data.model.catalogue import Shared
 from integrated_data.model.output import ReleaseLimits
-from integrated_data.publish.joinable import Shared
 from integrated_data.site.places import Places
 
 
-def joinable(places: Places, store: Store, dataset: str) -> list[dict[str, Any]]:
+def joinable(places: Places, store: Store, *, dataset: str) -> list[dict[str, Any]]:
     """The datasets that share an index with one, most entities shared first: dataset, title, owner, index, shared.
 
     `shared` is a sentence such as "about 1,300"; never an exact count.

@@ -10,8 +10,9 @@ from integrated_data.control import bodies, indexes, releases
 from integrated_data.control.releases import Release
 from integrated_data.engine import Held
 from integrated_data.journey import resolving
+from integrated_data.model.catalogue import Shared
 from integrated_data.model.event import Event
-from integrated_data.publish.joinable import Shared, entities_sql, shared_sql, told
+from integrated_data.publish.joinable import entities_sql, shared_sql, told
 from integrated_data.site import joinable
 from integrated_data.site.loading import LoadingSite
 
