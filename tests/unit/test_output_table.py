@@ -4,6 +4,7 @@ import datetime
 import json
 from decimal import Decimal
 
+import altair as alt
 import pyarrow as pa
 import pytest
 
@@ -100,6 +101,7 @@ def test_the_chart_suits_the_keys(engine: DuckDB, columns: str, plan: chart.Plan
     assert chart.plan_of(table) == plan
     drawn = chart.specification(table, withheld=frozenset(), title="T", limits=LIMITS)
     assert drawn is not None
+    assert alt.Chart.from_dict(drawn, validate=True).to_dict(validate=True) == drawn
     assert chart.svg(drawn).startswith(b"<svg")
 
 

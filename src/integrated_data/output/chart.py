@@ -12,6 +12,7 @@ from typing import Any
 
 import altair as alt
 import vl_convert
+from altair.utils.schemapi import debug_mode
 
 from integrated_data.model.output import Cell, Mark, ReleaseLimits, Role, Value
 from integrated_data.output.table import Table, figure, key_text
@@ -51,14 +52,20 @@ def specification(
     rows = _rows(table, withheld, limits=limits)
     if plan is None or not 1 <= len(rows) <= MOST_MARKS:
         return None
+    said = _told(plan, table.names(Role.KEY), rows=rows)
+    with debug_mode(False):  # each kind of chart is held against the schema in tests, not each chart as it is made
+        drawn = _drawn(plan, rows).properties(title=title, description=said).configure_range(category=COLOURS)
+        return dict(drawn.to_dict(validate=False))
+
+
+def _drawn(plan: Plan, rows: list[dict[str, Any]]) -> Any:
     data = alt.InlineData(values=rows)
     layers = _heat(plan) if plan.across is not None else _marks(plan)
     chart: Any = alt.layer(*layers, data=data)
-    if plan.panel is not None:
-        panel = alt.Facet(f"{_field(plan.panel)}:N", title=_words(plan.panel), sort=None)
-        chart = chart.facet(facet=panel, columns=3)
-    said = _told(plan, table.names(Role.KEY), rows=rows)
-    return dict(chart.properties(title=title, description=said).configure_range(category=COLOURS).to_dict())
+    if plan.panel is None:
+        return chart
+    panel = alt.Facet(f"{_field(plan.panel)}:N", title=_words(plan.panel), sort=None)
+    return chart.facet(facet=panel, columns=3)
 
 
 def svg(drawn: dict[str, Any]) -> bytes:

@@ -148,7 +148,7 @@ def compare(
             if table is None:
                 unnumbered.append(index)
                 continue
-            ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table)
+            ledger.write(place / FOLDER / index / f"{request}.{number}-{unit}", table, lasting=False)
             mine.setdefault(index, []).append((replace(signature, keys=one.tells or signature.keys), table))
     left_with = {release.request for release in left.releases} - {request}
     kept = [kept for index in mine for kept in ledger.tables(index, of=left_with)]

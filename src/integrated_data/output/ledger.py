@@ -113,8 +113,8 @@ class Ledger:
         where = places(held[0], keys)
         return None if np.any(where < 0) else held[1][where]
 
-    def write(self, place: Path, table: Remembered) -> None:
-        """Write a table to a folder of its own, which is named as the table is."""
+    def write(self, place: Path, table: Remembered, *, lasting: bool = True) -> None:
+        """Write a table to a folder of its own, named as the table is; `lasting`: to disk before it returns."""
         membership = table.membership
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         head: Arrays = {
@@ -129,17 +129,17 @@ class Ledger:
             "small_class": membership.small[1],
             "block": membership.block(0) if membership.blocks else np.zeros(0, np.uint8),
         }
-        self._seal.write(place / "head", head, squeezed=False)
+        self._seal.write(place / "head", head, squeezed=False, lasting=lasting)
         for number in range(1, membership.blocks):
-            self._seal.write(place / f"block-{number}", {"block": membership.block(number)})
+            self._seal.write(place / f"block-{number}", {"block": membership.block(number)}, lasting=lasting)
         told = {f"prints{n}": prints.ravel() for n, prints in enumerate(table.prints)}
-        self._seal.write(place / "told", told, about=_about(table))
+        self._seal.write(place / "told", told, about=_about(table), lasting=lasting)
         added = table.added()
         rest: Arrays = {"number": added.number, "group": added.group, "counted": added.counted, "rows": added.rows}
         rest |= {f"sum{n}": amounts for n, amounts in added.sums.items()}
         for number, inside in enumerate(added.inside):
             rest |= _matrix(f"inside{number}", inside)
-        self._seal.write(place / "added", rest)
+        self._seal.write(place / "added", rest, lasting=lasting)
 
     def read(self, place: Path) -> Remembered:
         """A table from its folder; all but its head is read when it is asked for."""

@@ -117,8 +117,11 @@ def check(store: Store, run: Run, *, request: str, actor: str, folder: Path, led
             beside=beside,
         )  # fmt: skip
         requested.put_package(place, files)
-    requested.put(place / "evidence.json", json.dumps([_evidence(c) for c in checked], default=vars).encode())
-    requested.put(place / "compared.json", as_json(met.told()))
+    requested.put(
+        place / "evidence.json", json.dumps([_evidence(c) for c in checked], default=vars).encode(), lasting=False
+    )
+    requested.put(place / "compared.json", as_json(met.told()), lasting=False)
+    requested.settle(place)
     report = CheckReport(
         request, way, findings, cells=sum(len(c.table.rows) for c in checked),
         withheld=sum(len(c.withheld) for c in checked),

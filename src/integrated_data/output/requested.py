@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ import pyarrow as pa
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.estimate import Estimate, of_told
 from integrated_data.model.proposal import Form
+
+#: Files that are brought to the disk at once.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,10 @@ def package(folder: Path, sha256: str) -> dict[str, bytes]:
 
 
 def put_package(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files that would leave, instead of those that were there."""
+    """Write the files that would leave, instead of those that were there; `settle` sees to it that they last."""
     inside = folder / "package"
     shutil.rmtree(inside, ignore_errors=True)
-    put_all(inside, files)
+    put_all(inside, files, lasting=False)
 
 
 def contents(folder: Path) -> dict[str, bytes] | None:
@@ -117,20 +121,32 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     put_all(folder, files)
 
 
-def put_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def put_all(folder: Path, files: Mapping[str, bytes], *, lasting: bool = True) -> None:
     """Write files by their paths in a folder that only the service may read."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
-        put(folder / name, content)
+        put(folder / name, content, lasting=lasting)
 
 
-def put(file: Path, content: bytes) -> None:
-    """Write one file with mode 0600, to disk before it returns."""
+def put(file: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Write one file with mode 0600; `lasting`: to disk before it returns."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(content)
         opened.flush()
+        if lasting:
+            os.fsync(opened.fileno())
+
+
+def settle(folder: Path) -> None:
+    """See to it that every file under a folder is on the disk: at once, since each alone waits for the disk."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(_settle, [place for place in folder.rglob("*") if place.is_file()]))
+
+
+def _settle(file: Path) -> None:
+    with file.open("rb") as opened:
         os.fsync(opened.fileno())
 
 

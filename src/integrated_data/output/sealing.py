@@ -55,8 +55,12 @@ class Seal:
         *,
         about: Mapping[str, Any] | None = None,
         squeezed: bool = True,
+        lasting: bool = True,
     ) -> None:
-        """Write arrays of one dimension in one atomic step, whole numbers in as few bytes as hold them."""
+        """Write arrays of one dimension in one atomic step, whole numbers in as few bytes as hold them.
+
+        `lasting`: to disk before it returns; else whoever calls sees to that.
+        """
         directory, parts, offset = [], [], 0
         for name, array in arrays.items():
             held = _narrow(np.ascontiguousarray(array))
@@ -69,7 +73,7 @@ class Seal:
         head = json.dumps(told).encode()
         head += b" " * (-len(head) % ALIGNED)
         body = pa.compress(body, codec="zstd", asbytes=True) if squeezed else body
-        self._seal(place, len(head).to_bytes(LENGTH, "little") + head + body)
+        self._seal(place, len(head).to_bytes(LENGTH, "little") + head + body, lasting=lasting)
 
     def reseal(self, place: Path) -> bool:
         """Seal a file with the key of today; whether it was sealed with another."""
@@ -94,7 +98,7 @@ class Seal:
                 next_step="Restore the ledger and its key from their backups",
             ) from None
 
-    def _seal(self, place: Path, plain: bytes) -> None:
+    def _seal(self, place: Path, plain: bytes, *, lasting: bool = True) -> None:
         nonce = secrets.token_bytes(NONCE)
         sealed = MARK + self._now + nonce + self._ciphers[self._now].encrypt(nonce, plain, _named(place))
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +107,8 @@ class Seal:
         with os.fdopen(descriptor, "wb") as file:
             file.write(sealed)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         part.replace(place)
 
 
