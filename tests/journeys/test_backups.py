@@ -171,3 +171,12 @@ def test_a_lost_vault_key_is_a_clear_stop_and_the_key_put_back_goes_on(h: House)
 def test_nothing_is_restored_over_an_installation(h: House, tmp_path: Path) -> None:
     with pytest.raises(UsageRefusal, match="not empty"):
         restoring.restore(settings(h.site.places.home), tmp_path, home=h.site.places.home, keys=tmp_path)
+
+
+def test_a_full_disk_is_told_as_one() -> None:
+    with (
+        pytest.raises(InstallationRefusal, match="disk is full"),
+        backing.roomy(),
+        Path("/dev/full").open("wb") as file,
+    ):
+        file.write(bytes(1 << 20))

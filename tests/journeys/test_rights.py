@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 
 from integrated_data import journey
 from integrated_data.audit.chain import verify as verify_chain
-from integrated_data.control import grants, jobs, releases
+from integrated_data.control import grants, jobs, releases, reviews
 from integrated_data.control.store import Store, records, sqlite
+from integrated_data.engine import Stored
 from integrated_data.model.errors import (
     AbsentRefusal,
     AuditRefusal,
@@ -22,7 +24,9 @@ from integrated_data.model.errors import (
     RoleRefusal,
     UsageRefusal,
 )
+from integrated_data.model.review import Draw
 from integrated_data.model.rights import Right
+from integrated_data.site import clusters, reviewing
 from integrated_data.site.loading import open_loading
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import signing_key
@@ -165,6 +169,23 @@ def test_a_correction_of_what_tells_nobody_apart_is_the_suppliers() -> None:
         rectifying.check({"income": 5})
     with pytest.raises(UsageRefusal, match="no day"):
         rectifying.check({"date_of_birth": "31/02/1971"})
+
+
+def test_clerical_samples_show_nobody_who_was_erased(h: House) -> None:
+    drawn = clusters.sample(h.site, "demographic", draw=Draw(size=20))
+    linked = reviewing.sample(h.site, reviewing.SampleOrder("pay", draw=Draw(size=40)))
+    erased(h, h.ask(Right.ERASE))
+    with h.site.store.read() as connection:
+        states = {
+            known: Counter(case["state"] for case in reviews.cases(connection, known))
+            for known in (drawn["set"], linked["set"])
+        }
+    assert states[drawn["set"]]["undecided"] == 1, "the cluster of her two records"
+    assert states[linked["set"]]["undecided"] == 2, "her two rows of pay"
+    assert reviewing.next_case(h.site, "ann", reason="quality", known=linked["set"]) is not None
+    place = next(h.site.places.identified.glob("reviews/clusters-*/cases.parquet"))
+    h.site.engine.load("seen", Stored((place,)))
+    assert "her1" not in str(h.site.engine.rows("SELECT records FROM seen").to_pylist())
 
 
 def test_a_killed_erasure_goes_on_and_nobody_reads_her_meanwhile(whole: Path) -> None:

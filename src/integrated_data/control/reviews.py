@@ -1,6 +1,6 @@
 """What the store knows of clerical review: sets, cases, who looks at one, answers. No score is kept here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,6 +102,16 @@ def cases(connection: sa.Connection, known: str) -> list[dict[str, Any]]:
     columns = [t.review_case.c[c] for c in ("number", "others", "twice", "state", "answer")]
     rows = connection.execute(sa.select(*columns).where(t.review_case.c.set == known).order_by(columns[0]))
     return [dict(row) for row in rows.mappings()]
+
+
+def close(change: Change, known: str, *, numbers: Collection[int]) -> None:
+    """Let cases of a set wait no more, inside a change: what they showed was erased."""
+    c = t.review_case.c
+    change.connection.execute(
+        sa.update(t.review_case)
+        .where(c.set == known, c.number.in_(sorted(numbers)), c.state.in_(_WAITING))
+        .values(state=CaseState.UNDECIDED.value, held_by=None, held_until=None)
+    )
 
 
 def answers(connection: sa.Connection, known: str) -> list[dict[str, Any]]:

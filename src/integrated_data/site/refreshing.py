@@ -24,6 +24,7 @@ from integrated_data.site import following
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_project
 from integrated_data.site.stepping import Steps, Write, taken
+from integrated_data.site.subjects import leaving
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,9 @@ def _held(site: LoadingSite, job: Job, *, touched: list[Facts]) -> tuple[Facts, 
 
 
 def _concerned(site: LoadingSite, job: Job, *, project: Project, grant: Grant) -> bool:
+    objected = leaving.reaching(site, grant.dataset, purpose=str(project.purpose))
+    if any(one.index == job.index for one in objected):
+        return True  # whose rows are left out, keys or none, is what the newest version says
     if not any(resolving.index_of(site.seats, key) == job.index for key in grant.keys):
         return False
     if not resolving.pinned(project, job.index):

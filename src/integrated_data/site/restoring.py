@@ -77,9 +77,7 @@ def _take_keys(places: Places, *, keys: Path, rights: Path | None) -> None:
         shutil.copytree(keys / folder.name, folder)
     newer = rights / "keyring" / "rights" if rights is not None else None
     if newer is not None and newer.is_dir():
-        if places.rights.is_dir():
-            shutil.rmtree(places.rights)
-        shutil.copytree(newer, places.rights)
+        shutil.copytree(newer, places.rights, dirs_exist_ok=True)  # entries of either are kept
 
 
 def _open_files(places: Places, backup: Path, *, manifest: dict[str, Any]) -> None:

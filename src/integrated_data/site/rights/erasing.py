@@ -1,6 +1,7 @@
 """Erasure: somebody is taken out of everything that the service holds, in steps that go on where they were cut short.
 
-    plan → withdraw → delivery-0001 … → index-0001 … → table-0001 … → twins → numbers → decisions → copy-0001 … → sweep
+    plan → withdraw → delivery-0001 … → index-0001 … → table-0001 …
+         → twins → numbers → decisions → reviews → copy-0001 … → sweep
 
 From the first step on no project reads a copy that holds them. Before anything is changed, the entry that says what
 is erased (ids, row numbers, keyed hashes) is written to the list that lies with the keys, so that a restored copy of
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from integrated_data.approve import provision
-from integrated_data.control import decisions, grants, projects, queries, releases
+from integrated_data.control import decisions, deliveries, grants, projects, queries, releases
 from integrated_data.control.store import Change
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.index import forget
@@ -30,7 +31,7 @@ from integrated_data.model.rights import Asked, Right
 from integrated_data.output.request import UNITS
 from integrated_data.site import ledgering, rulings, tables, twinning
 from integrated_data.site.loading import LoadingSite
-from integrated_data.site.rights import asking, copies, scrubbing
+from integrated_data.site.rights import asking, copies, sampled, scrubbing
 from integrated_data.site.stepping import Steps, Write
 from integrated_data.site.subjects import kept, somebody
 from integrated_data.site.subjects.somebody import Rows, Somebody
@@ -40,9 +41,9 @@ Work = Callable[[], tuple[Facts, Write | None]]
 
 def erase(site: LoadingSite, steps: Steps, *, asked: Asked, doubtful: bool = False) -> dict[str, Any]:
     """Take somebody out of everything; returns what was done where. `doubtful`: rows that may be theirs too."""
-    steps.run("plan", lambda: (_plan(site, asked, doubtful=doubtful), None))
+    planned = steps.run("plan", lambda: (_plan(site, asked, doubtful=doubtful), None))
     one = next(e for e in kept.entries(site.places, right=Right.ERASE) if e.number == asked.number)
-    return carry_out(site, steps, one=one)
+    return carry_out(site, steps, one=one) | {"deliveries_never_checked": planned["unread"]}
 
 
 def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def carry_out(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> dict[str, 
     done |= steps.run("twins", lambda: _twins(site, steps, one=one))
     done |= steps.run("numbers", lambda: _numbers(site, one=one))
     done |= steps.run("decisions", lambda: _decisions(site, one=one, whom=whom))
+    done |= steps.run("reviews", lambda: sampled.emptied(site, one=one, whom=whom))
     done["copies_made_anew"] = copies.made_anew(site, steps, gone=gone)
     done |= steps.run("sweep", lambda: _sweep(site, one=one))
     return done
@@ -75,7 +77,15 @@ def _plan(site: LoadingSite, asked: Asked, *, doubtful: bool) -> Facts:
         at=site.store.now().isoformat(timespec="seconds"),
     )  # fmt: skip
     kept.put(site.places, one, datasets=_reached(site, one))
-    return {"records": len(one.marks), "deliveries": len(one.held)}
+    return {"records": len(one.marks), "deliveries": len(one.held), "unread": _unread(site)}
+
+
+def _unread(site: LoadingSite) -> list[str]:
+    """Deliveries that landed and were never checked: nobody is found in them before they are."""
+    with site.store.read() as connection:
+        every = [d["id"] for d in deliveries.every(connection)]
+    landed = [d for d in every if (site.places.landed / d).is_dir()]
+    return [d for d in landed if not (site.places.deliveries / d / "checked.parquet").exists()]
 
 
 def _reached(site: LoadingSite, one: kept.Entry) -> tuple[str, ...]:

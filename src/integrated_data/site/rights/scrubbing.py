@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Held, Stored
+from integrated_data.index.quality.design import FRAME
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.subjects.somebody import Rows
@@ -61,6 +62,36 @@ def published(site: LoadingSite, place: Path, *, rows: Sequence[int], entity: st
         return left
     finally:
         site.engine.drop(FILE, GONE, IDS)
+
+
+def reviewed(site: LoadingSite, place: Path, *, rows: Sequence[int]) -> None:
+    """Empty, in the frame of a clerical sample, what it tells of rows of its delivery beside their numbers."""
+    if not place.exists() or not rows:
+        return
+    site.engine.load(FILE, Stored((place,), row_column=AT))
+    site.engine.load(GONE, Held(pa.table({"gone": pa.array(rows, pa.int64())})))
+    told = [
+        name(column) if column in FRAME
+        else f"CASE WHEN record IN (SELECT gone FROM {GONE}) THEN NULL ELSE {name(column)} END AS {name(column)}"
+        for column in site.engine.columns(FILE) if column != AT
+    ]  # fmt: skip
+    try:
+        site.engine.save(f"SELECT {', '.join(told)} FROM {FILE} ORDER BY {AT}", place)
+    finally:
+        site.engine.drop(FILE, GONE)
+
+
+def clusters(site: LoadingSite, place: Path, *, numbers: Sequence[int]) -> None:
+    """Empty the ids of records that cases of a sample of clusters show."""
+    site.engine.load(FILE, Stored((place,), row_column=AT))
+    site.engine.load(GONE, Held(pa.table({"gone": pa.array(numbers, pa.int64())})))
+    empty = "list_transform(records, lambda each: '')"
+    records = f"CASE WHEN number IN (SELECT gone FROM {GONE}) THEN {empty} ELSE records END AS records"
+    told = f"* EXCLUDE ({AT}) REPLACE ({records})"
+    try:
+        site.engine.save(f"SELECT {told} FROM {FILE} ORDER BY {AT}", place)
+    finally:
+        site.engine.drop(FILE, GONE)
 
 
 def hashed(site: LoadingSite, place: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from integrated_data.approve.answers import AT
-from integrated_data.control import releases
+from integrated_data.control import indexes, releases
 from integrated_data.engine import Held, Stored
 from integrated_data.model.rights import Right
 from integrated_data.site.loading import LoadingSite
@@ -45,8 +45,13 @@ def left_out(site: LoadingSite, dataset: str, *, purpose: str, files: Sequence[P
 def edition(site: LoadingSite, dataset: str, *, purpose: str) -> str:
     """What copies of a dataset are told apart by: the newest request that reached it; '' where none did."""
     numbers = [one.number for one in kept.entries(site.places, right=Right.ERASE) if dataset in one.datasets]
-    numbers += [one.number for one in reaching(site, dataset, purpose=purpose)]
-    return str(max(numbers)) if numbers else ""
+    objections = reaching(site, dataset, purpose=purpose)
+    if not objections:
+        return str(max(numbers)) if numbers else ""
+    with site.store.read() as connection:  # whom an objection is about changes with merges and splits
+        versions = {one.index: indexes.current(connection, one.index) for one in objections}
+    told = " ".join(f"{index} {found.version if found else 0}" for index, found in sorted(versions.items()))
+    return f"{max(numbers + [one.number for one in objections])} {told}"
 
 
 def _entities(objections: Sequence[kept.Entry]) -> Mapping[str, set[int]]:
