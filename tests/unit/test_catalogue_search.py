@@ -119,7 +119,8 @@ def test_counts_of_facets(full: Store) -> None:
         "datasets": 2,
         "facets": {
             "owner": {"Revenue": 1, "Statistics": 1}, "index": {"demographic": 2},
-            "meaning": {"money": 2, "code": 1, "year": 1}, "period": {"2000s": 1, "2010s": 1}, "condition": {},
+            "meaning": {"money": 2, "code": 1, "year": 1}, "concept": {},
+            "period": {"2000s": 1, "2010s": 1}, "condition": {},
         },
     }  # fmt: skip
 

@@ -159,7 +159,8 @@ def catalogue_search(
     *,
     words: Annotated[list[str] | None, typer.Argument(help="Words to look for; every dataset when left out.")] = None,
     facet: Annotated[
-        list[str] | None, typer.Option(help="FACET=VALUE: owner, index, meaning, period or condition; may be repeated.")
+        list[str] | None,
+        typer.Option(help="FACET=VALUE: owner, index, meaning, concept, period or condition; may be repeated."),
     ] = None,
     since: Annotated[datetime | None, typer.Option(formats=DAYS, help="Only what tells of this day or later.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=DAYS, help="Only what tells of this day or before.")] = None,
@@ -187,19 +188,23 @@ def catalogue_search(
 @catalogue.command("show")
 @taking
 def catalogue_show(dataset: str, call: Call) -> None:
-    """Show a dataset: its variables, its link quality, what is withheld."""
+    """Show a dataset: its variables, what they mean across datasets, its link quality, what is withheld."""
+    from integrated_data.site.concepts import views
+
     with opened_store(call.home) as (places, store), store.read() as connection:
         release = releases.get(connection, dataset)
         lineage = jobs.lineage_of(connection, release.delivery)
     entry = dict(release.entry, release=release.id, published=release.at, lineage=[_made(e) for e in lineage])
-    entry["synthetic_twin"] = Twins(places.twins).told(dataset)
+    entry |= {"synthetic_twin": Twins(places.twins).told(dataset), "concepts": views(places, dataset=dataset)}
     if call.json:
         shown.document(entry)
         return
     variables, withheld, links = entry.pop("variables"), entry.pop("withheld"), entry.pop("links")
-    made = entry.pop("lineage")
+    made, concepts = entry.pop("lineage"), entry.pop("concepts")
     shown.facts(entry, title=dataset)
     shown.table([{k: v for k, v in variable.items() if k != "title"} for variable in variables], title="Variables")
+    if concepts:
+        shown.table(concepts, title="Harmonised concepts, and what to write in a query")
     shown.links(links)
     shown.table(withheld, title="Withheld until a steward releases them")
     shown.table(made, title="Lineage")

@@ -64,7 +64,7 @@ def put(connection: sa.Connection, release: int, *, entry: Mapping[str, Any], ag
     values |= {(Facet.MEANING, v["meaning"]) for v in variables if v["meaning"] != Meaning.UNKNOWN}
     values |= {(Facet.PERIOD, decade) for decade in _decades(first, last)}
     told = {(f.value, v, _FIRST, _LAST) for f, v in values} | _conditions(agreements)
-    _tell(connection, number, told=told, of=tuple(Facet))
+    _tell(connection, number, told=told, of=tuple(f for f in Facet if f is not Facet.CONCEPT))
 
 
 def restate(connection: sa.Connection, dataset: str, *, agreements: Iterable[Agreement]) -> None:
@@ -72,6 +72,14 @@ def restate(connection: sa.Connection, dataset: str, *, agreements: Iterable[Agr
     number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
     if number is not None:
         _tell(connection, number, told=_conditions(agreements), of=(Facet.CONDITION,))
+
+
+def tell_concepts(connection: sa.Connection, dataset: str, *, concepts: Iterable[str]) -> None:
+    """Tell which harmonised concepts a dataset's variables map to; it holds for its later releases too."""
+    number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
+    if number is not None:
+        told = {(Facet.CONCEPT.value, concept, _FIRST, _LAST) for concept in concepts}
+        _tell(connection, number, told=told, of=(Facet.CONCEPT,))
 
 
 def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ class Facet(StrEnum):
     OWNER = "owner"
     INDEX = "index"  # its records were matched to it, so that it has a key
     MEANING = "meaning"  # semantic type of a variable
+    CONCEPT = "concept"  # harmonised concept that a variable maps to
     PERIOD = "period"  # decades that its dated variables touch, as 2010s
     CONDITION = "condition"  # of agreements in force: purpose, gateway, and what they forbid
 

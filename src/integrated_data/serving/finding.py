@@ -18,7 +18,7 @@ from integrated_data.serving import formats, shapes
 from integrated_data.serving.asking import REFUSALS, AtDesk, Project, Who, apart, wait_for
 from integrated_data.serving.desk import Desk
 from integrated_data.serving.turns import Ticket
-from integrated_data.site import joinable
+from integrated_data.site import concepts, joinable
 from integrated_data.site import outputs as leaving
 
 RequestId = Annotated[str, Path(pattern=shapes.ID)]
@@ -70,7 +70,7 @@ def facets(body: shapes.SearchBody, who: Who, *, desk: AtDesk) -> dict[str, Any]
 
 @router.get("/catalogue/{dataset}")
 def entry(dataset: Dataset, who: Who, *, desk: AtDesk) -> dict[str, Any]:
-    """The catalogue's entry of one dataset, and what it is joinable with."""
+    """The catalogue's entry of one dataset, what it is joinable with, and which harmonised concepts it has."""
     check_may(who, Action.LOOK)
     with desk.site.store.read() as connection:
         release = releases.current(connection, dataset)
@@ -79,7 +79,7 @@ def entry(dataset: Dataset, who: Who, *, desk: AtDesk) -> dict[str, Any]:
     twin = Twins(desk.site.places.twins).told(dataset)
     shared = joinable.joinable(desk.site.places, desk.site.store, dataset=dataset)
     made = {"release": release.id, "published": release.at, "synthetic_twin": twin, "joinable": shared}
-    return {**release.entry, **made}
+    return {**release.entry, **made, "concepts": concepts.views(desk.site.places, dataset=dataset)}
 
 
 @router.post("/outputs", status_code=HTTPStatus.CREATED, response_model=shapes.OutputFacts)

@@ -11,6 +11,7 @@ federation/                                              other installations, a 
 law.yaml                                                 legal gateways, where not those shipped
 lake/         catalogue.sqlite files/                    published tables, no identifier
 projects/     <project>/<dataset>-<release>/ scratch/    what was provisioned; tables of the project's own
+concepts/     registry.yaml <dataset>.json               harmonised concepts, where not those shipped; what maps to them
 joinable/     <dataset>.json                             what else it joins with, and about how much of it
 twins/        <dataset>.json .parquet                    synthetic twins of published tables: no row of anybody
 outputs/      requests/ released/
@@ -120,6 +121,11 @@ class Places:
     def projects(self) -> Path:
         """What was provisioned, by project."""
         return self.home / "projects"
+
+    @property
+    def concepts(self) -> Path:
+        """The installation's own registry of concepts, and what variables map to them."""
+        return self.home / "concepts"
 
     @property
     def joinable(self) -> Path:
