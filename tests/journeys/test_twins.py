@@ -21,7 +21,7 @@ from integrated_data.model.query import Kept
 from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.serving.desk import Desk
 from integrated_data.serving.turns import Turns
-from integrated_data.site import loads, outputs, twinning
+from integrated_data.site import agreeing, loads, outputs, twinning
 from integrated_data.site.analysis import AnalysisSite, open_analysis
 from integrated_data.site.installation import create
 from integrated_data.site.loading import open_loading
@@ -29,7 +29,7 @@ from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
 from integrated_data.site.signing_in import SignIn, Wish
 from tests.calling import ids
-from tests.journeys.test_gateway import PROJECT
+from tests.journeys.test_gateway import AGREEMENT, PROJECT
 from tests.served import House, open_http
 
 SETTINGS = Settings(home=None, threads=1, memory="1GB", production=False, actor="system:test")
@@ -162,6 +162,17 @@ def test_the_command_line(places: Places) -> None:
     ran = ids(places.home, "query", "--twin", "--as", "kim", "--json", REGIONS)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["synthetic"] == LABEL
+
+
+def test_a_twin_goes_when_agreements_ask_for_more_people_behind_a_count(places: Places, site: AnalysisSite) -> None:
+    twins = Twins(places.twins)
+    text = AGREEMENT.format(dataset="jobs").replace("Department", "Elsewhere")
+    agreeing.add(places, site.store, text=text, by="kim")
+    assert twins.told("jobs") is not None
+    agreeing.add(places, site.store, text=f"{text}conditions: {{minimum_people: 30}}\n", by="kim")
+    assert (twins.told("jobs"), list(places.twins.iterdir())) == (None, [])
+    with open_loading(places, SETTINGS) as loading:
+        assert twinning.make(loading, "jobs", by="kim")["minimum"] == 30
 
 
 def test_a_twin_is_made_anew_and_one_file_stays(places: Places, site: AnalysisSite) -> None:

@@ -164,6 +164,38 @@ def test_a_small_table_tells_nothing(engine: DuckDB) -> None:
     assert all(column.null_count == 10 for column in made.columns)
 
 
+def test_every_type_of_column_has_a_twin(engine: DuckDB) -> None:
+    """Odd values, too: what is no number, years that are none, lists, bytes."""
+    engine.create(
+        "published",
+        """SELECT i AS person_entity, 0.9::FLOAT AS person_link_probability, 'exact' AS person_link_method,
+        (i % 3)::TINYINT AS tiny, i::UBIGINT AS wide, (i / 7)::DECIMAL(9, 3) AS price, CASE WHEN i % 4 = 0 THEN
+        'nan'::DOUBLE WHEN i % 4 = 1 THEN 'inf'::DOUBLE ELSE i END AS odd, (i % 100)::FLOAT / 3 AS part,
+        DATE '2020-01-01' + (i % 700)::INT AS day, CASE WHEN i % 2 = 0 THEN DATE '12021-01-01' ELSE DATE
+        '0044-03-15 (BC)' END AS far, TIMESTAMP '2020-01-01' + INTERVAL (i) HOUR AS moment, (TIMESTAMP '2021-06-01' +
+        INTERVAL (i) MINUTE)::TIMESTAMPTZ AS zoned, [['a', 'b'][1 + i % 2], 'c'] AS codes, 'x'::BLOB AS bytes,
+        ('e' || i % 2)::ENUM ('e0', 'e1') AS choice, i % 2 = 0 AS flag, INTERVAL 1 DAY AS span, NULL::VARCHAR AS never
+        FROM range(1, 601) t(i)""",
+    )
+    made = twin.build(count(engine, "published", dataset="odd", minimum=10), seed=1)
+    types = {field.name: str(field.type) for field in made.schema}
+    assert (types["tiny"], types["wide"], types["price"], types["part"]) == (
+        "int8",
+        "uint64",
+        "decimal128(9, 3)",
+        "float",
+    )
+    assert (types["day"], types["moment"]) == ("date32[day]", "timestamp[us]")
+    assert (types["zoned"], types["codes"]) == (
+        "timestamp[us, tz=UTC]",
+        "list<item: string>",
+    )
+    assert {v for codes in made["codes"].to_pylist() for v in codes} == {"a", "b", "c"}
+    empty = {c for c in made.column_names if made[c].null_count == made.num_rows}
+    assert empty == {"far", "bytes", "span", "never"}
+    assert set(made["choice"].to_pylist()) == {"e0", "e1"}
+
+
 def test_edges_are_no_values() -> None:
     assert rounded_edges([10.37, 20.11, 950.02], whole=False) == (10.0, 20.0, 950.0)
     assert rounded_edges([3.0, 3.0], whole=False) == ()

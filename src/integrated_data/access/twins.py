@@ -54,6 +54,13 @@ class Twins:
         )
         return MappingProxyType({lower(view.name): view for view in made})
 
+    def delete(self, dataset: str) -> None:
+        """Delete a twin, its counts with it."""
+        for place in (self.folder / f"{dataset}.json", self.folder / f"{dataset}.counts.json"):
+            place.unlink(missing_ok=True)
+        for place in self.folder.glob(f"{dataset}-*.parquet"):
+            place.unlink(missing_ok=True)
+
     def open_to(self, store: Store, person: str) -> Mapping[str, View]:
         """The twins that a person may name now: none while they are frozen, none of a frozen dataset."""
         with store.read() as connection:

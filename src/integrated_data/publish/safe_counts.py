@@ -190,7 +190,7 @@ def _column(table: _Table, column: str, *, kind: str, there: tuple[int, int]) ->
     """The counts of a column. `there`: rows without a value, as they are told, and with one."""
     value, (missing, held) = name(column), there
     if kind.startswith(("DATE", "TIMESTAMP")):
-        years, _ = table.by(f"year({value})", where=f"{value} IS NOT NULL", most=VALUES)
+        years, _ = table.by(f"year({value})", where=f"year({value}) BETWEEN 1 AND 9999", most=VALUES)
         return ColumnCounts(column, kind, missing, years=years)
     if kind == "VARCHAR[]":
         return ColumnCounts(column, kind, missing, _items(table, value))

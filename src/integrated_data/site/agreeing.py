@@ -16,6 +16,7 @@ from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.frameworks import differing
 from integrated_data.site.places import Places
+from integrated_data.site.twin_limits import withdraw_looser
 
 
 def law_of(places: Places) -> Law:
@@ -51,8 +52,10 @@ def add(places: Places, store: Store, *, text: str, by: str) -> dict[str, Any]:
     paper = agree.read_paper(text, law, known=known)
     if isinstance(paper, Framework):
         frameworks.add_framework(store, paper, by=by)
+        withdraw_looser(places, store, by=by)
         return {"kind": "framework", **bodies.write(paper)}
     projects.add_agreement(store, paper, by=by)
+    withdraw_looser(places, store, by=by, of=(paper.dataset,))
     with store.read() as connection:
         made = projects.get_agreement(connection, paper.id)
         others = [a for a in projects.agreements(connection, paper.dataset) if a.id != paper.id]
