@@ -29,6 +29,7 @@ from integrated_data.lake import Lake
 from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
 from integrated_data.model.agreement import Agreement, Purpose, Standing
 from integrated_data.model.event import Event
+from integrated_data.model.meanings import Meaning
 from integrated_data.site.analysis import AnalysisSite, open_analysis
 from integrated_data.site.installation import create
 from integrated_data.site.loading import LoadingSite, open_loading
@@ -80,7 +81,9 @@ def publish(site: LoadingSite, folder: Path) -> None:
 
 
 def publish_one(store: Store, lake: Lake, *, dataset: str, place: Path, entry: dict[str, Any]) -> None:
-    """Make one file a release of its dataset."""
+    """Make one file a release of its dataset. `entry`: rows, title, owner, and variables by name and type."""
+    variables = [{"title": v["name"], "meaning": Meaning.UNKNOWN.value, **v} for v in entry["variables"]]
+    entry = {"dataset": dataset, "links": {}, **entry, "variables": variables}
     delivery = f"delivery-{dataset}"
     target = lake.place(dataset, delivery)
     shutil.move(place, target)
