@@ -11,7 +11,7 @@ from pathlib import Path
 
 from integrated_data import journey
 from integrated_data.approve import accredit, agree, apply
-from integrated_data.control import projects
+from integrated_data.control import deliveries, projects
 from integrated_data.engine import Stored
 from integrated_data.model.rights import Right, Scope
 from integrated_data.site.loading import LoadingSite, open_loading
@@ -46,6 +46,17 @@ class House:
         (place,) = (self.site.places.projects / project).rglob("*.parquet")
         self.site.engine.view("seen", f"SELECT * FROM read_parquet('{place}')")
         return {int(r["income"]): r.get("person_key") for r in self.site.engine.rows("SELECT * FROM seen").to_pylist()}
+
+    def landed(self, dataset: str) -> Path:
+        """The file that landed of a dataset."""
+        with self.site.store.read() as connection:
+            (delivery,) = deliveries.of_dataset(connection, dataset)
+        return self.site.places.landed / str(delivery["id"]) / "0.sealed"
+
+    def lines(self, place: Path) -> list[bytes]:
+        """The lines of a sealed file."""
+        with self.site.sealer.read(place) as file:
+            return file.read().splitlines(keepends=True)
 
     def best(self) -> dict[str, str]:
         """What the index holds for best of her."""

@@ -110,9 +110,16 @@ def test_the_search_sees_her_before_she_is_erased(h: House) -> None:
 
 def test_an_erased_person_is_nowhere_any_more_and_everybody_else_is_where_they_were(h: House) -> None:
     keyed, others = h.keys("P-keyed"), {1000 + n for n in range(2, 22)}
+    landed = {name: h.landed(name) for name in ("register", "tax", "pay")}
+    lines = {name: h.lines(place) for name, place in landed.items()}
+    with h.site.sealer.write(landed["tax"]) as sealed:  # a line too many: it is not sure any more which is whose
+        sealed.write(b"".join([*lines["tax"], b"one more line\n"]))
     request = h.ask(Right.ERASE)
     erased(h, request)
     assert h.found() == set()
+    assert h.lines(landed["register"]) == lines["register"][:-1], "her line is left out"
+    assert h.lines(landed["pay"]) == [lines["pay"][0], *lines["pay"][3:]]
+    assert not landed["tax"].exists(), "destroyed"
     now = h.keys("P-keyed")
     assert set(now) == set(h.keys("P-plain")) == others
     assert now == {income: key for income, key in keyed.items() if income in others}

@@ -1,8 +1,8 @@
 """Taking rows out of files, each written aside and put in its place: twice done, it changes nothing more.
 
 A checked file keeps the number of every row, because links and published tables know rows by it: an erased row stays,
-empty, under a mark that is no rule's. What was delivered cannot stay as it came: where somebody is erased, the landed
-files of the delivery are destroyed; the checked rows of everybody else remain.
+empty, under a mark that is no rule's. What was delivered cannot stay as it came: their lines are left out of it where
+it is sure which these are (`raw`), else it is destroyed; the checked rows of everybody else remain.
 """
 
 import shutil
@@ -13,10 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from integrated_data.acquire import contracts
+from integrated_data.control import jobs
 from integrated_data.engine import Held, Stored
 from integrated_data.index.quality.design import FRAME
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.rights import raw
 from integrated_data.site.subjects.somebody import Rows
 from integrated_data.vocabulary.marks import ERASED, FAILED, RAW, ROW, UNREAD
 from integrated_data.vocabulary.sql import name
@@ -31,6 +34,14 @@ def delivery(site: LoadingSite, held: Rows, *, ids: Sequence[int]) -> list[dict[
     """
     folder, landed = site.places.deliveries / held.delivery, site.places.landed / held.delivery
     told = [{"file": str(p.relative_to(site.places.home)), "sha256": None} for p in sorted(landed.rglob("*.sealed"))]
+    with site.store.read() as connection:
+        done = jobs.done_steps(connection, f"load/{held.delivery}")
+    body = done.get("validate", done.get("acquire", {})).get("contract")
+    contract = contracts.parse(body) if body else None
+    if contract and not held.lines and raw.without(site, held.delivery, contract=contract, rows=held.rows):
+        told = [hashed(site, place) for place in sorted(landed.rglob("*.sealed"))]
+    else:
+        shutil.rmtree(landed, ignore_errors=True)
     _empty(site, folder / "checked.parquet", rows=held.rows)
     _without(site, folder / "quarantine.parquet", column=ROW, rows=held.rows)
     _without(site, folder / "unsplit.parquet", column=AT, rows=held.lines)
@@ -38,7 +49,6 @@ def delivery(site: LoadingSite, held: Rows, *, ids: Sequence[int]) -> list[dict[
         _without(site, place, column="record_id", rows=held.rows, ids=ids)
     for place in sorted(folder.glob("weights-*.parquet")):
         _without(site, place, column="record", rows=held.rows)
-    shutil.rmtree(landed, ignore_errors=True)
     return told + [hashed(site, place) for place in sorted(folder.glob("*.parquet"))]
 
 
