@@ -45,7 +45,7 @@ def chosen(select: exp.Select, keys: Sequence[exp.Expr], *, known: Known) -> Cho
     steps = bool(known.bodies) or not isinstance(from_.this, exp.Table)
     pins = {_pinned(part) for part in conjuncts(where)}
     trees = (select, *known.bodies)
-    read = {table.name for tree in trees for table in tree.find_all(exp.Table)}
+    read = {table.name for tree in trees for table in tree.find_all(exp.Table) if not _in_figure(table)}
     peopled = sorted(name for name in read & set(known.views) if not known.views[name].public)
     return Chosen(
         filtered=bool(where or joins or steps),
@@ -88,8 +88,14 @@ def _conditions(trees: Sequence[exp.Expr], tables: Sequence[str]) -> tuple[tuple
     found: set[tuple[str, ...]] = {(f"in {table}", "") for table in tables}
     for tree in trees:
         for clause in (*tree.find_all(exp.Where), *tree.find_all(exp.Having)):
-            found.update(_condition(part) for part in conjuncts(clause))
+            if not _in_figure(clause):
+                found.update(_condition(part) for part in conjuncts(clause))
     return tuple(sorted((hashlib.sha256(words.encode()).hexdigest()[:16], *names) for words, *names in found))
+
+
+def _in_figure(node: exp.Expr) -> bool:
+    """Whether something is asked within a figure: it chooses who adds to it, and no rows."""
+    return node.find_ancestor(exp.AggFunc) is not None
 
 
 def _condition(part: exp.Expr) -> tuple[str, ...]:
