@@ -7,7 +7,7 @@ and digits made alike), numbers by bands between rounded quantiles over people, 
 and the greatest value of anybody are in none of them.
 
 Columns are counted one by one, so that no count tells which values stand together. Of keys, how many rows
-are linked and to how many entities, and how many of those another dataset has too.
+are linked and to how many entities; how many of those another dataset has too is what the catalogue tells of it.
 """
 
 import math
@@ -154,9 +154,14 @@ def rounded(count: float) -> int:
 
 
 def count(
-    engine: Engine, relation: str, *, dataset: str, minimum: int, others: Mapping[str, str] | None = None
+    engine: Engine,
+    relation: str,
+    *,
+    dataset: str,
+    minimum: int,
+    overlaps: Mapping[str, Mapping[str, int]] | None = None,
 ) -> SafeCounts:
-    """Count a published table. `others`: relations of other datasets, by dataset, whose shared entities are counted.
+    """Count a published table. `overlaps`: by index and dataset, about how many entities are shared, as it may be told.
 
     A long table is counted from a sample of its rows, keys from all of them.
     """
@@ -175,7 +180,8 @@ def count(
     finally:
         engine.drop(SAMPLED)
     links = tuple(
-        _link(_Table(engine, name(relation), units, minimum, 1.0), index, others=others or {}) for index in indexes
+        _link(_Table(engine, name(relation), units, minimum, 1.0), index, overlaps=(overlaps or {}).get(index, {}))
+        for index in indexes
     )
     return SafeCounts(dataset, rounded(rows), minimum, columns, links)
 
@@ -252,18 +258,11 @@ def rounded_edges(edges: Sequence[float], *, whole: bool) -> tuple[float, ...]:
     return tuple(sorted({round(round(e / step) * step, 10) for e in edges}))
 
 
-def _link(table: _Table, index: str, *, others: Mapping[str, str]) -> LinkCounts:
+def _link(table: _Table, index: str, *, overlaps: Mapping[str, int]) -> LinkCounts:
     entity = name(f"{index}_entity")
     linked = table.many(f"{entity} IS NOT NULL")
     if not linked:
         return LinkCounts(index, 0, 0)
     mine = f"SELECT {entity} FROM {table.relation} WHERE {entity} IS NOT NULL"
     [entities] = table.engine.rows(f"SELECT count(DISTINCT {entity}) AS n FROM ({mine})")["n"].to_pylist()
-    overlaps = {}
-    for dataset, relation in others.items():
-        if f"{index}_entity" not in table.engine.columns(relation):
-            continue
-        both = f"SELECT count(*) AS n FROM ({mine} INTERSECT SELECT {entity} FROM {name(relation)})"
-        [shared] = table.engine.rows(both)["n"].to_pylist()
-        overlaps[dataset] = rounded(shared) if shared >= table.minimum else 0
     return LinkCounts(index, linked, rounded(entities) if entities >= table.minimum else 0, overlaps)

@@ -4,12 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
-from integrated_data.control import bodies, projects, releases
+from integrated_data.control import bodies, releases
 from integrated_data.control.store import Store
 from integrated_data.model.catalogue import Shared
-from integrated_data.model.output import ReleaseLimits
+from integrated_data.output.limits import held_to
 from integrated_data.site.places import Places
 
 
@@ -20,14 +18,14 @@ def joinable(places: Places, store: Store, *, dataset: str) -> list[dict[str, An
     """
     with store.read() as connection:
         current = {r.dataset: r.entry for r in releases.all_current(connection)}
-        minimum = minimum_of(connection, dataset)
-        rows = []
-        for other, by_index in kept(places, dataset).items():
-            least = max(minimum, minimum_of(connection, other))
-            for body in by_index.values() if other in current else ():
+    rows = []
+    for other, by_index in kept(places, dataset).items():
+        if other in current:
+            least = minimum_of(store, dataset, other=other)
+            for body in by_index.values():
                 one = bodies.read(Shared, body, what="count")
                 seen = None if one.about is None or one.about < least else one.about
-                rows.append((seen or 0, other, one.index, max(one.base, least)))
+                rows.append((seen or 0, other, one.index, max((one.about or 0) + one.base, least)))
     return [
         {"dataset": other, "title": current[other]["title"], "owner": current[other]["owner"], "index": index,
          "shared": f"about {about:,}" if about else f"fewer than {base:,}"}
@@ -35,10 +33,9 @@ def joinable(places: Places, store: Store, *, dataset: str) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def minimum_of(connection: sa.Connection, dataset: str) -> int:
-    """The fewest people behind a count of a dataset: the service's, or more where an agreement asks for more."""
-    agreed = projects.agreements(connection, dataset)
-    return max([ReleaseLimits().minimum_people, *(a.conditions.minimum_people for a in agreed)])
+def minimum_of(store: Store, dataset: str, *, other: str) -> int:
+    """The fewest people behind a count of two datasets: the service's, or more where an agreement asks for more."""
+    return held_to(store, (dataset, other)).minimum_people
 
 
 def kept(places: Places, dataset: str) -> dict[str, dict[str, Any]]:

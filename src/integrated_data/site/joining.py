@@ -13,7 +13,7 @@ from integrated_data.journey import resolving
 from integrated_data.model.catalogue import Shared
 from integrated_data.model.event import Event
 from integrated_data.publish.joinable import entities_sql, shared_sql, told
-from integrated_data.site import joinable
+from integrated_data.site import joinable, twinning
 from integrated_data.site.loading import LoadingSite
 
 #: Other datasets that are counted with at a release, newest first.
@@ -40,7 +40,6 @@ def count(site: LoadingSite, dataset: str, *, by: str) -> None:
     """Count the newest release of a dataset with the others that share an index; nothing is counted twice."""
     with site.store.read() as connection:
         every = {r.dataset: r for r in releases.all_current(connection)}
-        minimum = {d: joinable.minimum_of(connection, d) for d in every}
     mine = every.pop(dataset)
     found: dict[str, dict[str, Any]] = {}
     known = joinable.kept(site.places, dataset)
@@ -50,7 +49,7 @@ def count(site: LoadingSite, dataset: str, *, by: str) -> None:
         others = [r for r in newest if index in _keys(r) and not _counted(known, index, releases=(mine, r))]
         counts = _shared(site, index, mine=mine, others=others) if others else []
         for other, exact in zip(others, counts, strict=True):
-            least = max(minimum[dataset], minimum[other.dataset])
+            least = joinable.minimum_of(site.store, dataset, other=other.dataset)
             about, base = told(exact, minimum=least, key=key, index=index, datasets=(dataset, other.dataset))
             ids = tuple(sorted((mine.id, other.id)))
             found.setdefault(other.dataset, {})[index] = bodies.write(Shared(index, about, base, least, ids))
@@ -88,7 +87,7 @@ def _shared(site: LoadingSite, index: str, *, mine: Release, others: Sequence[Re
 def _entities(site: LoadingSite, release: Release, *, key: str, relation: str) -> None:
     """Make table `relation` (`e`) of the entities that a release has links to, as they stand now."""
     engine, made = site.engine, list[str]()
-    files = site.lake.files(release.dataset, release.snapshot)
+    files = twinning.files_of(site, release)
     index = resolving.index_of(site.seats, key)
     with site.store.read() as connection:
         version = indexes.current(connection, index) if index else None

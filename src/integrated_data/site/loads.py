@@ -59,8 +59,8 @@ def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
         made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)]
         for derived in made:
             renewed += refresh(site, derived, by=site.actor)
-        twinning.make_all(site, [outcome.dataset, *made], by=site.actor)
         joining.count_all(site, [outcome.dataset, *made], by=site.actor)
+        twinning.make_all(site, [outcome.dataset, *made], by=site.actor)
     checked = outcome.stages.get("validate", {})
     return {
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.output.limits import held_to
 from integrated_data.publish import safe_counts, twin
+from integrated_data.site import joinable
 from integrated_data.site.loading import LoadingSite
 
-#: Other datasets whose shared entities are counted, newest first.
-MOST_OTHERS = 30
+RELATION = "_twin_of"
 
 
 def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
@@ -33,17 +32,18 @@ def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
         what = f"No twin is made of dataset {dataset}"
         freezes.check(connection, what, datasets=(dataset,), refused=DeliveryRefusal)
         release = releases.get(connection, dataset)
-        others = [r for r in releases.all_current(connection) if r.dataset != dataset]
     minimum = held_to(site.store, (dataset,)).minimum_people
-    newest = sorted(others, key=lambda r: -r.id)[:MOST_OTHERS]
-    with site.engine.apart() as engine, ExitStack() as after:
-        loaded = {}
-        for number, one in enumerate((release, *newest)):
-            loaded[one.dataset] = f"_twin_{number}"
-            engine.load(f"_twin_{number}", Stored(_files(site, one), sealed=False))
-            after.callback(engine.drop, f"_twin_{number}")
-        relation = loaded.pop(dataset)
-        counts = safe_counts.count(engine, relation, dataset=dataset, minimum=minimum, others=loaded)
+    overlaps: dict[str, dict[str, int]] = {}
+    for other, by_index in joinable.kept(site.places, dataset).items():
+        for index, shared in by_index.items():
+            about = shared["about"] or 0
+            overlaps.setdefault(index, {})[other] = about if about >= minimum else 0
+    with site.engine.apart() as engine:
+        engine.load(RELATION, Stored(files_of(site, release), sealed=False))
+        try:
+            counts = safe_counts.count(engine, RELATION, dataset=dataset, minimum=minimum, overlaps=overlaps)
+        finally:
+            engine.drop(RELATION)
     told = _written(site, counts, release=release)
     facts = {k: told[k] for k in ("release", "rows", "minimum")}
     site.store.record(Event("twin.made", by, f"dataset/{dataset}", facts))
@@ -73,7 +73,7 @@ def _written(site: LoadingSite, counts: safe_counts.SafeCounts, *, release: rele
     told = {
         "dataset": dataset, "synthetic": True, "release": release.id, "rows": rows.num_rows, "minimum": counts.minimum,
         "columns": rows.column_names, "keys": keys, "file": file, "at": site.store.now().isoformat(timespec="seconds"),
-        "of": [str(p.relative_to(site.lake.folder.resolve())) for p in _files(site, release)],
+        "of": [str(p.relative_to(site.lake.folder.resolve())) for p in files_of(site, release)],
     }  # fmt: skip
     for name, body in ((f"{dataset}.counts.json", counts.told()), (f"{dataset}.json", told)):
         part = folder / f"{name}.part"
@@ -85,7 +85,7 @@ def _written(site: LoadingSite, counts: safe_counts.SafeCounts, *, release: rele
     return told
 
 
-def _files(site: LoadingSite, release: releases.Release) -> tuple[Path, ...]:
+def files_of(site: LoadingSite, release: releases.Release) -> tuple[Path, ...]:
     """The files of a release: as its twin has noted them, which is quicker, or as the lake says."""
     noted = site.places.twins / f"{release.dataset}.json"
     facts = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
