@@ -92,7 +92,9 @@ def test_the_reference_client_finds_and_describes(places: Places) -> None:
     told = begun.model_dump(by_alias=True)
     assert told["protocolVersion"] in REVISIONS
     assert "metadata only" in told["instructions"]
-    assert [t.name for t in tools.tools] == ["search_datasets", "describe_dataset", "joinable_datasets"]
+    assert [t.name for t in tools.tools] == [
+        "search_datasets", "describe_dataset", "joinable_datasets", "list_concepts",
+    ]  # fmt: skip
     results = [r.model_dump(by_alias=True) for r in (found, one, shared)]
     assert [r["isError"] for r in results] == [False, False, False]
     assert [d["dataset"] for d in results[0]["structuredContent"]["result"]["found"]] == [DATASET]
@@ -106,6 +108,8 @@ def test_it_tells_what_everybody_sees_and_has_nothing_else(server: Server) -> No
     for tool in asked(server, "tools/list")["result"]["tools"]:
         assert tool["annotations"]["readOnlyHint"]
         assert tool["inputSchema"]["additionalProperties"] is False
+    concepts = called(server, "list_concepts")["structuredContent"]["result"]
+    assert {"age_band", "region"} & {c["concept"] for c in concepts}
     assert called(server, "search_datasets")["structuredContent"]["result"]["datasets"] == 2
     narrowed = called(server, "search_datasets", facets=["owner=Nobody"])
     assert narrowed["structuredContent"]["result"]["found"] == []

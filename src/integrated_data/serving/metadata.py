@@ -10,7 +10,7 @@ from integrated_data.control.store import Store
 from integrated_data.model.catalogue import Facet, Wanted, facets_of
 from integrated_data.model.errors import AbsentRefusal
 from integrated_data.serving.mcp import Tool
-from integrated_data.site import joinable
+from integrated_data.site import concepts, joinable
 from integrated_data.site.places import Places
 
 WHAT = (
@@ -51,6 +51,16 @@ class Metadata:
         self.describe(dataset)
         return joinable.joinable(self.places, self.store, dataset=dataset)
 
+    def concepts(self) -> list[dict[str, Any]]:
+        """Harmonised concepts: what each means, its codes or unit, and the variables that map to it with their SQL."""
+        return [
+            {
+                "concept": c.id, "title": c.title, "definition": c.definition, "unit": c.newest.unit,
+                "codes": dict(c.newest.codes), "variables": concepts.views(self.places, concept=c.id),
+            }
+            for c in concepts.registry_of(self.places).concepts
+        ]  # fmt: skip
+
     def tools(self) -> tuple[Tool, ...]:
         """The tools."""
         facets = ", ".join(Facet)
@@ -79,5 +89,10 @@ class Metadata:
                 "joinable_datasets", "What a dataset joins with",
                 "Datasets that share an index with this one, with about how many entities are in both.",
                 one, self.joinable,
+            ),
+            Tool(
+                "list_concepts", "List harmonised concepts",
+                "What an age band, a region or an income means whatever dataset it is taken from, and how to write it.",
+                {"properties": {}}, self.concepts,
             ),
         )  # fmt: skip
