@@ -12,7 +12,7 @@ CODE := src tests bench
 # What an earlier demo made, and nothing else: rmdir stops at anything left.
 forget-demo = rm -rf $(DEMO)/service $(DEMO)/country; [ ! -e $(DEMO) ] || rmdir $(DEMO)
 
-.PHONY: help demo test test-kills check bench docs lock clean
+.PHONY: help demo test test-kills test-spark check bench docs lock clean
 
 help: ## list what there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -30,6 +30,10 @@ test: $(READY) ## every test that runs without extra services (ARGS="-k gate" fo
 
 test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)
+
+test-spark: $(READY) ## allowed functions on DuckDB, Sail and Apache Spark, equal results (minutes; needs Java 17)
+	@.ci/prepare --spark
+	@$(BIN)/pytest tests/spec/test_spark_functions.py tests/journeys/test_spark_gateway.py -m 'spark or not spark' $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, limits and documentation
 	@$(BIN)/ruff format --check $(CODE)

@@ -52,8 +52,8 @@ class Held:
 Source = Landed | Stored | Held
 
 
-class Engine(Protocol):
-    """What every engine can do. Names are unquoted identifiers; SQL is DuckDB's dialect."""
+class Reader(Protocol):
+    """What an engine that answers questions can do. Names are unquoted identifiers; SQL is DuckDB's dialect."""
 
     @property
     def name(self) -> str:
@@ -64,10 +64,6 @@ class Engine(Protocol):
         """Make `table` a view over `source`; nothing is copied."""
         ...
 
-    def create(self, table: str, sql: str) -> None:
-        """Make `table` from a SELECT, replacing one of that name."""
-        ...
-
     def view(self, table: str, sql: str) -> None:
         """Make `table` a view on a SELECT, replacing one of that name."""
         ...
@@ -76,16 +72,28 @@ class Engine(Protocol):
         """Run a SELECT to its end and return its rows."""
         ...
 
+    def columns(self, table: str) -> dict[str, str]:
+        """Column names of a table or view, in order, with the engine's type names."""
+        ...
+
+    def drop(self, *tables: str) -> None:
+        """Drop tables and views that exist; others are passed over."""
+        ...
+
+
+class Engine(Reader, Protocol):
+    """What an engine that also makes tables can do."""
+
+    def create(self, table: str, sql: str) -> None:
+        """Make `table` from a SELECT, replacing one of that name."""
+        ...
+
     def prepare(self, sql: str, types: Sequence[str] = ()) -> Callable[[Sequence[object]], pa.Table]:
         """Plan a SELECT with parameters `$1`, `$2`, … once; what is returned runs it with their values.
 
         Values are text, whole numbers, lists of them, or None. `types` of the parameters, where told, keep
         the plan from being made anew; a plan goes when the engine does.
         """
-        ...
-
-    def columns(self, table: str) -> dict[str, str]:
-        """Column names of a table or view, in order, with the engine's type names."""
         ...
 
     def save(
@@ -100,10 +108,6 @@ class Engine(Protocol):
 
     def apart(self) -> AbstractContextManager["Engine"]:
         """The same engine for another thread: what is made there has names of its own, and goes at the end."""
-        ...
-
-    def drop(self, *tables: str) -> None:
-        """Drop tables and views that exist; others are passed over."""
         ...
 
 

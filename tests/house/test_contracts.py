@@ -34,6 +34,8 @@ PLANTED = [
     ("analysis", "site/analysis.py", "import integrated_data.site.loading"),
     ("analysis", "site/places.py", "import integrated_data.vault"),
     ("analysis", "site/sandbox.py", "import integrated_data.index"),
+    ("spark", "engines/spark_values.py", "import integrated_data.vault"),
+    ("spark", "site/spark_running.py", "import integrated_data.engines.duckdb"),
     *(("doors", "serving/__init__.py", f"import integrated_data.{seen}") for seen in SEES if seen != "approve"),
     ("doors", "serving/desk.py", "import integrated_data.site.loading"),
     ("doors", "site/analysis.py", "import integrated_data.vault"),

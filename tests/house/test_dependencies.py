@@ -61,7 +61,15 @@ def undeclared(source: tuple[Module, ...], allowed: set[str]) -> list[str]:
 
 
 def test_the_package_imports_what_it_declares() -> None:
-    holds(undeclared(modules("src"), declared()))
+    holds(undeclared(modules("src"), declared("spark")))
+
+
+def test_the_core_runs_without_spark() -> None:
+    """What only the extra brings is imported by the adapter alone."""
+    brought = declared("spark") - declared()
+    users = [m for m in modules("src") if {"pyspark", "grpc"} & set(imported((m,)))]
+    assert {m.path.name for m in users} == {"spark.py"}
+    assert brought == {"grpcio", "pyspark-client"}
 
 
 def test_tests_and_benches_import_what_is_declared() -> None:

@@ -147,6 +147,7 @@ class Gateway:
         allowed = self._allow(asked)
         if isinstance(allowed, Refusal):
             return self._close(asked, QueryState.REFUSED, refused=allowed)
+        asked.known["engine"] = self.worker.engine.value
         queries.begin(
             self.store, asked.query, project=question.project, person=question.person,
             state=QueryState.RUNNING, body=asked.known,
@@ -298,8 +299,7 @@ class Gateway:
         }  # fmt: skip
         if "synthetic" in body:
             told["synthetic"] = LABEL
-        if "estimate" in body:
-            told["estimate"] = body["estimate"]
+        told |= {"estimate": body["estimate"]} if "estimate" in body else {}
         signature = receipts.sign(told, self.key)
         body |= {"told": told, "signature": signature}
         if state is QueryState.REFUSED:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from integrated_data.access.views import View
 from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.estimate import Fit
-from integrated_data.model.query import Failure, Kept, QueryLimits
+from integrated_data.model.query import EngineName, Failure, Kept, QueryLimits
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ class Rows(Protocol):
 
 class Worker(Protocol):
     """Runs jobs apart from the analyst's process; handed in by the wiring."""
+
+    @property
+    def engine(self) -> EngineName:
+        """What runs the queries; it is put on record with each."""
+        ...
 
     def start(self, job: Job) -> Rows:
         """Start a job; raises QueryFailure where it cannot be started."""
@@ -178,6 +183,13 @@ _TOLD: dict[Failure, _Told] = {
         "The estimator does not do what is asked of it",
         "Surv(time, event) is for kaplan-meier and cox, which take no design; offset() is for poisson; "
         "mean, total and kaplan-meier take groups: a + b",
+    ),
+    Failure.ENGINE: lambda name, _: (
+        f"The query asks for {name}, which Spark is not known to answer as DuckDB does",
+        "Write it another way (docs/spark.md lists what is answered), or leave out --engine spark",
+    ),
+    Failure.ABSENT: lambda *_: (
+        "The Spark server does not answer", "Ask whoever runs it, or leave out --engine spark",
     ),
     Failure.STOPPED: lambda *_: ("The query's process ended early", "Try again, with a smaller query"),
     Failure.CANCELLED: lambda *_: ("The query was cancelled", "Run it again if it is still wanted"),

@@ -9,7 +9,7 @@ import typer
 
 from integrated_data.access.twins import Twins, is_synthetic
 from integrated_data.cli import shown
-from integrated_data.cli.call import Again, Call, Sampled, taking
+from integrated_data.cli.call import Call, HowRun, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.cli.table_files import write_table
 from integrated_data.control import catalogue as searched
@@ -18,6 +18,7 @@ from integrated_data.model.agreement import Purpose
 from integrated_data.model.catalogue import Wanted, facets_of
 from integrated_data.model.errors import ContractRefusal, UsageRefusal
 from integrated_data.model.estimate import Estimate, Estimator, Fit
+from integrated_data.model.query import EngineName
 from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.publish.exports.about import Format
 
@@ -53,7 +54,7 @@ def query(
         bool, typer.Option("--twin", help="Ask the synthetic twins of all published tables instead; needs no project.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .arrow instead.")] = None,
-    again: Again,
+    how: HowRun,
     call: Call,
 ) -> None:
     """Ask a question through the gate; runs in a sandbox that sees the project's files alone."""
@@ -61,10 +62,12 @@ def query(
 
     if bool(project) == twin or project == TWINS:
         raise UsageRefusal("A query is asked in a project, or of the twins", next_step="Give --project P, or --twin")
-    with opened_analysis(call.home) as site:
+    if twin and how.engine is EngineName.SPARK:
+        raise UsageRefusal("The twins are asked of DuckDB alone", next_step="Leave out --engine spark")
+    with opened_analysis(call.home, engine=how.engine) as site:
         question = Question(call.actor, TWINS if twin else project, sql)
-        if again.sensitivity:
-            _show_sensitivity(site, question, measures=tuple(again.measure or ()), out=out, json_out=call.json)
+        if how.sensitivity:
+            _show_sensitivity(site, question, measures=tuple(how.measure or ()), out=out, json_out=call.json)
             return
         answer = site.gateway.ask(question)
     _show(answer, out=out, json_out=call.json)

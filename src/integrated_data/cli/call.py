@@ -15,6 +15,7 @@ import typer
 from integrated_data.cli import permissions
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.people import Action
+from integrated_data.model.query import EngineName
 from integrated_data.site.acting import Acting, who_acts
 from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment, home_of
@@ -89,9 +90,12 @@ class Matched:
 
 
 @dataclass(frozen=True)
-class Again:
-    """Whether a query runs again over other sets of links, and what is compared."""
+class HowRun:
+    """Where a query runs, whether it runs again over other sets of links, and what is compared."""
 
+    engine: Annotated[
+        EngineName, typer.Option(help="Where it runs; Spark answers what it is known to answer alike.")
+    ] = EngineName.DUCKDB
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Run it again over other sets of links; an interval per figure.")
     ] = False

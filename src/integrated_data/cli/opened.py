@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from integrated_data.cli.call import acting
 from integrated_data.control.store import Store
+from integrated_data.model.query import EngineName
 from integrated_data.site.acting import as_actor
 from integrated_data.site.auditing import sign_head
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.settings import Settings, from_environment, home_of
 
 if TYPE_CHECKING:
+    from integrated_data.access.running import Worker
     from integrated_data.site.analysis import AnalysisSite
     from integrated_data.site.loading import LoadingSite
     from integrated_data.site.signing_in import SignIn
@@ -71,13 +73,21 @@ def opened_loading(home: Path | None, *, alone: bool = False, replaying: bool = 
             sign_head(places, site.store)
 
 
+def _worker(places: Places, settled: Settings, *, engine: EngineName) -> "Worker | None":
+    if engine is EngineName.DUCKDB:
+        return None
+    from integrated_data.site.spark_server import spark_worker
+
+    return spark_worker(settled.spark, places.projects, production=settled.production)
+
+
 @contextmanager
-def opened_analysis(home: Path | None) -> "Iterator[AnalysisSite]":
+def opened_analysis(home: Path | None, *, engine: EngineName = EngineName.DUCKDB) -> "Iterator[AnalysisSite]":
     """The analyst's side of an installation; the audit chain's head is signed when the command is done."""
     from integrated_data.site.analysis import open_analysis
 
-    places = places_of(home)
-    with open_analysis(places, settings()) as site:
+    places, settled = places_of(home), settings()
+    with open_analysis(places, settled, worker=_worker(places, settled, engine=engine)) as site:
         try:
             yield site
         finally:

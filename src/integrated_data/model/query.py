@@ -22,6 +22,13 @@ class QueryLimits:
     threads: int = 2
 
 
+class EngineName(StrEnum):
+    """Where a query runs."""
+
+    DUCKDB = "duckdb"  # a worker of the service's own, in a sandbox
+    SPARK = "spark"  # a Spark Connect server
+
+
 class Failure(StrEnum):
     """Why a worker ended without a result; all it ever says of the cause, beside a name from the query."""
 
@@ -47,6 +54,8 @@ class Failure(StrEnum):
     SINGULAR = "singular"  # a model's columns tell each other
     UNCONVERGED = "unconverged"
     MODEL = "model"  # an estimator is asked for what it does not do
+    ENGINE = "engine"  # what is asked is not known to be the same on the engine asked
+    ABSENT = "absent"  # the engine asked does not answer
     STOPPED = "stopped"  # the process ended without a word
     CANCELLED = "cancelled"
     OTHER = "other"

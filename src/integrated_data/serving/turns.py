@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from integrated_data.access.running import Job, Progress, QueryFailure, Rows, Worker, Written
 from integrated_data.model.errors import BusyRefusal
-from integrated_data.model.query import Failure
+from integrated_data.model.query import EngineName, Failure
 
 EACH_WAITS = 20  # queries of one person
 ALL_WAIT = 256
@@ -109,6 +109,11 @@ class PatientWorker:
     worker: Worker
     turns: Turns
     ticket: Ticket
+
+    @property
+    def engine(self) -> EngineName:
+        """See `access.running.Worker.engine`."""
+        return self.worker.engine
 
     def start(self, job: Job) -> Rows:
         """See `access.running.Worker.start`; waits."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from integrated_data.access.gateway import Gateway
+from integrated_data.access.running import Worker
 from integrated_data.access.twins import Twins
 from integrated_data.approve.decide import decide
 from integrated_data.control.store import Store
@@ -27,12 +28,12 @@ class AnalysisSite:
 
 
 @contextmanager
-def open_analysis(places: Places, settings: Settings) -> Iterator[AnalysisSite]:
-    """Open the analyst's side of an installation."""
+def open_analysis(places: Places, settings: Settings, *, worker: Worker | None = None) -> Iterator[AnalysisSite]:
+    """Open the analyst's side of an installation. `worker`: what runs queries instead of sandboxed processes."""
     places.check()
     store = open_store(places)
     parser = DuckDBParser()
-    worker = ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
+    worker = worker or ProcessWorker(choose(production=settings.production), places.projects, places.scratch)
     shelf = shelf_of(places, settings)
     gateway = Gateway(store, law_of(places), decide, parser, worker, signing_key(places), shelf=shelf)
     gateway = replace(gateway, twins=Twins(places.twins))

@@ -20,7 +20,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from integrated_data.access.running import Job, Progress, QueryFailure, Written
-from integrated_data.model.query import SCRATCH, Failure
+from integrated_data.model.query import SCRATCH, EngineName, Failure
 from integrated_data.site.sandbox import Isolation, Launch
 
 GRACE = 3.0  # seconds a worker has, past its own limit, to end by itself
@@ -36,6 +36,7 @@ class ProcessWorker:
     isolation: Isolation
     projects: Path
     scratch: Path
+    engine: EngineName = EngineName.DUCKDB
 
     def start(self, job: Job) -> "Running":
         """See `access.running.Worker.start`."""

@@ -12,6 +12,7 @@ IDS_TLS          folder of tls.crt and tls.key, PEM  (default: a certificate of 
 IDS_AT_ONCE      queries that run at once            (default: as threads and memory allow)
 IDS_SCRATCH      bytes of a project's scratch tables (default: 10 GiB)
 IDS_SCRATCH_DAYS days that a scratch table is kept   (default: 30)
+IDS_SPARK        Spark Connect server, sc://host:port (default: none)
 """
 
 import getpass
@@ -39,6 +40,7 @@ class Settings:
     at_once: int | None = None
     scratch: int = 10 * 2**30
     scratch_days: int = 30
+    spark: str | None = field(default=None, repr=False)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -64,6 +66,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         at_once=at_once,
         scratch=_number(values, "IDS_SCRATCH", of="bytes") or Settings.scratch,
         scratch_days=_number(values, "IDS_SCRATCH_DAYS", of="days") or Settings.scratch_days,
+        spark=_spark(values),
     )
 
 
@@ -72,6 +75,16 @@ def _number(values: Mapping[str, str], name: str, *, of: str) -> int | None:
     if given and (not given.isdecimal() or int(given) < 1):
         raise UsageRefusal(f"{name} is not a whole number of {of}", next_step="Set it to 1 or more")
     return int(given) if given else None
+
+
+def _spark(values: Mapping[str, str]) -> str | None:
+    url = values.get("IDS_SPARK") or None
+    if url is not None and not url.startswith("sc://"):
+        raise UsageRefusal(
+            "IDS_SPARK is not the address of a Spark Connect server",
+            next_step="Set it to sc://host:port, for instance sc://127.0.0.1:15002",
+        )
+    return url
 
 
 def _address(values: Mapping[str, str], name: str, *, otherwise: str) -> tuple[str, int]:
