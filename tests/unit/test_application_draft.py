@@ -43,6 +43,7 @@ def test_two_datasets_are_asked_for_by_the_key_that_joins_them(full: Store, tmp_
     assert made.datasets == (DatasetRequest("census", ("sex",), ("person",)), DatasetRequest("pay", (), ("person",)))
     assert (made.purpose, made.organisation, made.lead, made.team) == (Purpose.RESEARCH, "University", "ada", ("ada",))
     assert "pay, of Ministry" in text
+    assert "agreement A-1 of Ministry on pay until 2099-01-01: research" in text
     assert "gateway dea-2017-research (Digital Economy Act 2017" in text
     assert "permitted too: region" in text
     assert "permitted too: sex, region" not in text.split("# pay")[1]

@@ -126,7 +126,7 @@ def _about(offer: Offer, project: Project, *, world: World, day: date) -> list[s
     for one in held:
         gateway = world.law.gateway(one.gateway)
         lines.append(
-            f"  agreement {one.id} on {one.dataset} until {one.ends}: {', '.join(one.purposes)}; "
+            f"  agreement {one.id} of {one.owner} on {one.dataset} until {one.ends}: {', '.join(one.purposes)}; "
             f"gateway {one.gateway}{f' ({gateway.title})' if gateway else ''}; "
             f"at least {one.conditions.minimum_people} people in each released cell"
         )
