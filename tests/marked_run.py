@@ -103,7 +103,7 @@ class Run:
     def ids(self, *words: str | Path, fails: bool = False, door: bool = False) -> Any:
         """Call `ids`; its document. `door`: it shows records to a person by the named door, and is not kept."""
         told = [str(word) for word in words]
-        ran = calling.ids(self.home, *told, **self.environment) if self.everything else _called(self.home, *told)
+        ran = calling.ids(self.home, *told, **self.environment) if self.everything else called(self.home, *told)
         if (ran.returncode != 0) is not fails:
             raise AssertionError(f"ids {' '.join(told)} ended with {ran.returncode}: {ran.stderr or ran.stdout}")
         if not door:
@@ -123,7 +123,7 @@ class Run:
                         (self.kept / f"file-{time.monotonic_ns()}-{file.name}").hardlink_to(file)
 
 
-def _called(home: Path, *words: str) -> calling.Called:
+def called(home: Path, *words: str) -> calling.Called:
     """Call `ids` in this process, as its environment is."""
     sys.argv, code = ["ids", *words, "--home", str(home)], 0
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as errors:

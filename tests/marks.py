@@ -6,7 +6,6 @@ as bytes.
 """
 
 import base64
-import gzip
 import io
 import sqlite3
 import zipfile
@@ -122,10 +121,18 @@ def _inside(data: bytes) -> Iterator[bytes]:
         case b"SQLi":
             yield from _tables(data)
         case start if start[:2] == b"\x1f\x8b":
-            try:
-                yield gzip.decompress(data)
-            except (OSError, EOFError, zlib.error):
-                return
+            yield from _unpacked(data)
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    """Each member of a gzip file, of one that is cut short what stands before the cut."""
+    while data[:2] == b"\x1f\x8b":
+        member = zlib.decompressobj(31)
+        try:
+            yield member.decompress(data)
+        except zlib.error:
+            return
+        data = member.unused_data
 
 
 def _members(data: bytes) -> Iterator[bytes]:

@@ -32,10 +32,12 @@ from integrated_data.serving.run import http_door
 from integrated_data.site import outputs as leaving
 from integrated_data.site.certificates import certificate
 from integrated_data.site.federation import letters, peers
+from integrated_data.site.installation import create
 from integrated_data.site.ledgering import open_ledger
 from integrated_data.site.settings import from_environment
 from tests.conftest import identified_engine
 from tests.journeys.test_gateway import PROJECT, TOKENS, new_place
+from tests.marked_run import called
 from tests.served import ANALYST, House, house
 
 SQL = """
@@ -111,7 +113,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation
             made[name] = Installation(one, url, public(one.place.key), shown.chain.read_text() if shown else "")
         south, north = made["south"], made["north"]
         for one, peer, name in ((south, north, "north"), (north, south, "south")):
-            written = Peer(name, peer.url, peer.key, peer.certificate)
+            written = Peer(name, peer.url, peer.key, peer.certificate, ("P-1", "P-2") if name == "south" else ())
             peers.add(one.places, one.house.place.store, peer=written, by="operator", production=False)
         yield south, north
 
@@ -218,7 +220,8 @@ def test_only_a_fresh_question_that_an_installation_on_record_signed_is_answered
             "to another": letters.sign(letters.QUESTION, letter | {"to": "x"}, key=key),
             "too old": letters.sign(letters.QUESTION, old, key=key),
             "nobody's": letters.sign(letters.QUESTION, letter | {"id": "n", "person": "eve"}, key=key),
-            "no number": letters.sign(letters.QUESTION, letter | {"id": "s", "sql": 1}, key=key),
+            "another project": letters.sign(letters.QUESTION, letter | {"id": "p", "project": "P-3"}, key=key),
+            "no text": letters.sign(letters.QUESTION, letter | {"id": "s", "sql": 1}, key=key),
         }
         for name, sealed in wrong.items():
             assert http.post("/v1/federation/answers", json=sealed).status_code == 401, name
@@ -258,3 +261,19 @@ def test_installations_are_put_on_record_with_care(two: tuple[Installation, Inst
     with pytest.raises(UsageRefusal, match="not the public key"):
         peers.add(south.places, store, peer=Peer("west", "https://x", "key"), by="operator", production=False)
     assert [p.name for p in peers.known(south.places)] == ["north"]
+
+
+def test_at_the_command_line(two: tuple[Installation, Installation], tmp_path: Path) -> None:
+    _, north = two
+    home, key = tmp_path / "home", tmp_path / "north.pem"
+    create(home, actor="operator")
+    key.write_text(north.key)
+    added = called(home, "federation", "add", "north", north.url, "--key", str(key), "--project", "P-1", "--json")
+    assert added.returncode == 0, added.stderr
+    listed = json.loads(called(home, "federation", "list", "--json").stdout)
+    assert [(p["installation"], p["url"]) for p in listed] == [("north", north.url)]
+    assert listed[0]["key_sha256"] == json.loads(added.stdout)["key_sha256"]
+    asked = called(home, "federation", "ask", "SELECT count(*) AS n FROM t", "--project", "P-1", "--as", "ada")
+    assert (asked.returncode, "Refused" in asked.stderr) == (1, True)
+    assert called(home, "federation", "remove", "north").returncode == 0
+    assert json.loads(called(home, "federation", "list", "--json").stdout) == []

@@ -40,7 +40,9 @@ def test_the_same_search_finds_them_in_a_spill_that_is_not_encrypted(run: Run, t
     assert "name" in spill(run, encrypted=False, folder=tmp_path / "spill")
 
 
-@pytest.mark.parametrize("name", ["upper Zolquixham.tsv", "workbook.xlsx", "zipped.zip", "lines.jsonl.gz"])
+@pytest.mark.parametrize(
+    "name", ["upper Zolquixham.tsv", "workbook.xlsx", "zipped.zip", "lines.jsonl.gz", "cut.csv.gz"]
+)
 def test_it_finds_them_in_every_form(name: str) -> None:
     made = next(make for file, make in MORE.values() if file == name)
     assert found(made(population(120))) == {"name", "birth date", "number"}

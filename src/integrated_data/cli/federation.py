@@ -39,12 +39,15 @@ def add(
     certificate: Annotated[
         Path | None, typer.Option(help="The certificate of its door, where it made its own.")
     ] = None,
+    project: Annotated[
+        list[str] | None, typer.Option(help="It may ask about this project here; may be repeated. All when left out.")
+    ] = None,
     call: Call,
 ) -> None:
     """Ask another installation from now on, and answer it; both sides add each other."""
     from integrated_data.site.federation import peers
 
-    peer = Peer(name, url, key.read_text(), certificate.read_text() if certificate else "")
+    peer = Peer(name, url, key.read_text(), certificate.read_text() if certificate else "", tuple(project or ()))
     with opened_store(call.home) as (places, store):
         found = peers.add(places, store, peer=peer, by=call.actor, production=settings().production)
     shown.facts({"installation": name, "url": url, "key_sha256": found}, json_out=call.json)

@@ -13,12 +13,14 @@ class Peer:
     """Another installation: where its HTTP door is, and the public key (PEM) that it signs with.
 
     `certificate` (PEM): what its door shows, where that is not vouched for by an authority of the machine.
+    `projects`: those that it may ask about here, all when empty.
     """
 
     name: str
     url: str
     key: str
     certificate: str = ""
+    projects: tuple[str, ...] = ()
 
 
 class PeerState(StrEnum):

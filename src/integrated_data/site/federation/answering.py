@@ -58,6 +58,8 @@ def open_question(places: Places, store: Store, *, sealed: object, once: letters
         told = {part: letter.get(part) for part in ("id", "person", "project", "sql")}
         if not all(isinstance(value, str) and len(value) <= LONGEST for value in told.values()):
             raise letters.UnreadableError("it is of another shape")
+        if peer.projects and told["project"] not in peer.projects:
+            raise letters.UnreadableError("it is about a project that this installation may not ask about")
         return Put(peer.name, **told, digest=letters.digest(letter))  # type: ignore[arg-type]
     raise letters.UnreadableError("no installation on record signed it")
 

@@ -33,9 +33,10 @@ def add(places: Places, store: Store, *, peer: Peer, by: str, production: bool) 
     places.federation.mkdir(mode=0o700, exist_ok=True)
     place = places.federation / f"{peer.name}.yaml"
     part = place.with_suffix(".part")
-    part.write_text(yaml.safe_dump(asdict(peer)))
+    part.write_text(yaml.safe_dump(asdict(peer) | {"projects": list(peer.projects)}))
     part.replace(place)
-    store.record(Event("federation.peer_written", by, f"peer/{peer.name}", {"url": peer.url, "key": print_of}))
+    facts = {"url": peer.url, "key": print_of, "projects": list(peer.projects)}
+    store.record(Event("federation.peer_written", by, f"peer/{peer.name}", facts))
     return print_of
 
 
