@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.real_data import FOLDER
 
 from bench import linking, report
-from integrated_data.engines.duckdb import DuckDB
+from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.index import build, link
 from integrated_data.index.reference.demographic import DEFINITION
 from integrated_data.index.store import open_version
@@ -82,7 +82,7 @@ def _index(engine: DuckDB, folder: Path) -> None:
     records(engine, "cis", "cis_id")
     records(engine, "census", "census_id")
     build.add_source(
-        engine, SplinkTrainer(linking.THREADS), definition=DEFINITION, previous=None,
+        engine, SplinkTrainer(Limits(linking.THREADS)), definition=DEFINITION, previous=None,
         source=build.Source("cis", "cis", AT), folder=folder,
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ def _ours(one_to_one: bool) -> set[Any]:
         _index(engine, place)
         version = open_version(DEFINITION, place)
         request = link.Request("census", "links", one_to_one=one_to_one)
-        link.match(engine, SplinkTrainer(linking.THREADS), version=version, request=request)
+        link.match(engine, SplinkTrainer(Limits(linking.THREADS)), version=version, request=request)
         version.load(engine, "index")
         pairs = engine.rows(
             "SELECT l.record_id AS a, r.record_id AS b FROM links l JOIN index_entities e ON e.entity_id = l.entity_id "
@@ -109,7 +109,7 @@ def _both_loaded() -> set[Any]:
         engine = linking.engine(folder)
         _index(engine, folder / "v1")
         version, _ = build.add_source(
-            engine, SplinkTrainer(linking.THREADS), definition=DEFINITION,
+            engine, SplinkTrainer(Limits(linking.THREADS)), definition=DEFINITION,
             previous=open_version(DEFINITION, folder / "v1"), source=build.Source("census", "census", AT),
             folder=folder / "v2",
         )  # fmt: skip

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.real_data import FOLDER
 
 from bench import linking, report
+from integrated_data.engines.duckdb import Limits
 from integrated_data.index import build
 from integrated_data.index.matching.definition import Comparison, Field, Key, Level, MatchDefinition
 from integrated_data.index.reference.demographic import DEFINITION
@@ -124,7 +125,7 @@ def _ours() -> dict[str, Any]:
             f"{_MIDDLE} AS middle_name, {_PARTS}, postcode_fake AS postcode, birth_place, occupation FROM '{DATA}'",
         )
         version, _ = build.add_source(
-            engine, SplinkTrainer(linking.THREADS), definition=HISTORICAL, previous=None,
+            engine, SplinkTrainer(Limits(linking.THREADS)), definition=HISTORICAL, previous=None,
             source=build.Source("figures", "figures", AT), folder=Path(folder) / "v1",
         )  # fmt: skip
         version.load(engine, "index")

@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import essnet, linking, report
-from integrated_data.engines.duckdb import DuckDB
+from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.index import build, link
 from integrated_data.index.reference.demographic import DEFINITION
 from integrated_data.index.store import Version
@@ -52,7 +52,7 @@ def run() -> bool:
 
 def _index(engine: DuckDB, records: str, folder: Path) -> Version:
     return build.add_source(
-        engine, SplinkTrainer(linking.THREADS), definition=DEFINITION, previous=None,
+        engine, SplinkTrainer(Limits(linking.THREADS)), definition=DEFINITION, previous=None,
         source=build.Source("register", records, essnet.AT), folder=folder,
     )[0]  # fmt: skip
 
@@ -101,7 +101,7 @@ def _both(engine: DuckDB, version: Version, *, records: str, what: str) -> list[
     rows, model = [], None
     for context in (False, True):
         request = link.Request(records, "links", model=model, context=context)
-        made = link.match(engine, SplinkTrainer(linking.THREADS), version=version, request=request)
+        made = link.match(engine, SplinkTrainer(Limits(linking.THREADS)), version=version, request=request)
         model = made.model
         found = engine.rows(
             "SELECT count(l.entity_id) AS linked, count(*) FILTER (list_contains(t.entities, l.entity_id)) AS correct, "

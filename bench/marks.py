@@ -6,6 +6,7 @@ disk. All that was printed, answered or ever lay on disk is searched, packed fil
 the identified zone are opened, where the same search must find them.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.marked_deliveries import MORE
-from tests.marked_run import Run, spill, unsealed, whole
+from tests.marked_run import Run, spill, training_spill, unsealed, whole
 from tests.marks import searched
 
 from bench import report
@@ -26,10 +27,13 @@ def run() -> bool:
     """Print where marks are found; true when that is in sealed files alone."""
     with tempfile.TemporaryDirectory(prefix="ids-marks-") as name:
         made = Run(Path(name), PEOPLE, everything=True)
+        made.working.mkdir()
+        os.chdir(made.working)  # before the first call: each begins where this process is
         whole(made)
         rows, hits = [], {}
         for what, folder in (
             ("the installation", made.home), ("temporary files", made.temporary),
+            ("the folder that commands are called in", made.working),
             ("printed, answered, exported, removed again", made.kept),
         ):  # fmt: skip
             some, size = searched(folder)
@@ -39,6 +43,7 @@ def run() -> bool:
         given, size = searched(made.folder / "given")
         rows.append({"searched": "what was delivered", "files": len(MORE) + 8, "bytes": size, "found in": len(given)})
         opened = unsealed(made)
+        training = training_spill(made, folder=made.folder / "training")
         plain = spill(made, encrypted=False, folder=made.folder / "plain")
     report.table("Marks in clear bytes", rows)
     report.table(
@@ -52,6 +57,7 @@ def run() -> bool:
             "no mark in any file, temporary or removed file, log, error, answer or export": not hits,
             "the same search finds each kind in sealed files once they are opened": set().union(*opened.values())
             >= KINDS,
+            "no mark in what training writes to disk for lack of memory": not training,
             "and in what an engine writes to disk where that is not encrypted": "name" in plain,
         }
     )

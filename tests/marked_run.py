@@ -23,10 +23,12 @@ from adbc_driver_flightsql import DatabaseOptions
 
 from integrated_data.acquire import contracts
 from integrated_data.cli.app import main
-from integrated_data.engine import Stored
+from integrated_data.engine import Held, Stored
+from integrated_data.engines.duckdb import Limits
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
+from integrated_data.site.splink_training import SplinkTrainer
 from tests import calling
 from tests.journeys.installation import COMMAND
 from tests.marked_deliveries import CONTRACT, MORE, REFUSED, SHORT, as_csv, population, wages_file
@@ -81,6 +83,11 @@ class Run:
     def temporary(self) -> Path:
         """Where temporary files go."""
         return self.folder / "temporary"
+
+    @property
+    def working(self) -> Path:
+        """The folder that commands are called in: an engine of somebody else's may write there."""
+        return self.folder / "working"
 
     @property
     def kept(self) -> Path:
@@ -146,6 +153,8 @@ def in_a_process_of_its_own(run: Run) -> None:
 
 def _whole(run: Run) -> None:
     os.environ.update(run.environment)
+    run.working.mkdir()
+    os.chdir(run.working)
     whole(run)
 
 
@@ -332,6 +341,24 @@ def spill(run: Run, *, encrypted: bool, folder: Path) -> set[str]:
         if not any(written):
             raise AssertionError("nothing was written to disk")
         return set().union(*map(found, written))
+
+
+def training_spill(run: Run, *, folder: Path) -> set[str]:
+    """The kinds of mark in what the engine that models are trained in writes to disk for lack of memory."""
+    with open_loading(Places(run.home), Settings(run.home, 2, "1GB", production=False, actor="tester")) as site:
+        site.engine.load("checked_rows", Stored(_checked(site), row_column="_row"))
+        rows = site.engine.rows("SELECT forename, surname, date_of_birth::VARCHAR AS born FROM checked_rows")
+        folder.mkdir(exist_ok=True)
+        engine = SplinkTrainer(Limits(memory="60MB", scratch=folder)).engine()
+        try:
+            engine.load("records", Held(rows))
+            engine.create("many", "SELECT r.*, md5(n.range::VARCHAR) AS more FROM records r, range(4000) n")
+            written = [p.read_bytes()[:LOOKED_AT] for p in folder.glob("*.tmp")]
+        finally:
+            engine.close()
+    if not any(written):
+        raise AssertionError("nothing was written to disk")
+    return set().union(*map(found, written))
 
 
 def _checked(site: LoadingSite) -> tuple[Path, ...]:

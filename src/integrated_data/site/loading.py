@@ -61,7 +61,7 @@ def open_loading(
         engine = open_engine(settings, places, sealer=sealer, parquet_key=vault.parquet_key())
         try:
             seats = SEATS.joined_by(read_definitions(places))
-            store, trainer = open_store(places), SplinkTrainer(settings.threads)
+            store, trainer = open_store(places), SplinkTrainer(limits_of(settings, places))
             yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor, seats)
         finally:
             engine.close()
@@ -69,5 +69,9 @@ def open_loading(
 
 def open_engine(settings: Settings, places: Places, *, sealer: FileSealer, parquet_key: str) -> DuckDB:
     """An engine for the identified zone; it spills, encrypted, to the scratch folder."""
-    limits = Limits(threads=settings.threads, memory=settings.memory, scratch=places.scratch)
-    return DuckDB(limits, sealer=sealer, parquet_key=parquet_key)
+    return DuckDB(limits_of(settings, places), sealer=sealer, parquet_key=parquet_key)
+
+
+def limits_of(settings: Settings, places: Places) -> Limits:
+    """What one engine of the loading side may use."""
+    return Limits(threads=settings.threads, memory=settings.memory, scratch=places.scratch)

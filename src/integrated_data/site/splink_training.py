@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.index.matching.definition import Comparison
 from integrated_data.index.matching.model import Shares
 from integrated_data.index.matching.train import Estimates, Task
@@ -24,10 +25,14 @@ ENOUGH_CHANGE = 0.001  # expectation–maximisation stops when no share moves by
 
 
 class SplinkTrainer:
-    """Trains with Splink in a DuckDB of its own, on at most `threads` threads."""
+    """Trains with Splink in a DuckDB of its own, within limits: records of people are in it while it trains."""
 
-    def __init__(self, threads: int = 2) -> None:
-        self._threads = threads
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+
+    def engine(self) -> DuckDB:
+        """An engine for one training; what does not fit its memory goes to disk encrypted, as in every other."""
+        return DuckDB(self._limits)
 
     def train(self, task: Task) -> Estimates:
         """See `index.matching.train.Trainer.train`."""
@@ -49,10 +54,9 @@ class SplinkTrainer:
             return Estimates(m=_found(linker, "m_probability"), u=u)
 
     def _linker(self, task: Task, left: pa.Table, *, right: pa.Table | None, u: ByLevel | None = None) -> Any:
-        import duckdb
         from splink import DuckDBAPI, Linker
 
-        api = DuckDBAPI(connection=duckdb.connect(config={"threads": self._threads}))
+        api = DuckDBAPI(connection=self.engine().connection)
         tables = [api.register(_sourced(left, "records"), dataset_display_name="records")]
         if right is not None:
             tables.append(api.register(_sourced(right, "others"), dataset_display_name="others"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from integrated_data.access.gate import LONGEST
 from integrated_data.access.gateway import Question
-from integrated_data.control import outputs, queries, releases
+from integrated_data.control import lanes, outputs, queries, releases
 from integrated_data.control.store import Store
 from integrated_data.model.errors import Refusal
 from integrated_data.model.event import Event
@@ -110,7 +110,12 @@ def _earlier(store: Store, put: Put) -> OutputRequest | None:
             r for r in outputs.requests(connection, project=put.project)
             if (r.person, r.title, r.purpose) == (put.person, TITLE, _purpose(put)) and r.state in STANDING
         ]  # fmt: skip
-        same = [r for r in mine if queries.get(connection, r.queries[0])["body"].get("sql") == put.sql]
+        blind = {
+            sample.twin for sample in lanes.samples(connection)
+        }  # a later check of one of them, which nobody may notice
+        same = [
+            r for r in mine if r.id not in blind and queries.get(connection, r.queries[0])["body"].get("sql") == put.sql
+        ]
         if not same:
             return None
         read = [releases.current(connection, dataset) for dataset in same[-1].datasets]
