@@ -69,7 +69,7 @@ class _People:
     """Everybody of every cell, cell after cell. `ends`: where each cell's people begin, and the end.
 
     `of`: for each entry of `members`, in the order `order`, the person that it belongs to; None where every
-    person has one entry.
+    person has one entry, and the cells are the groups.
     """
 
     members: Members
@@ -122,9 +122,7 @@ def _people(members: Members, cell_of: Ints, *, cells: int) -> _People:
     order: NDArray[np.intp] | slice = slice(None)
     of = None
     if members.alone:
-        if np.any(np.diff(cell_of) < 0):
-            order = np.argsort(cell.astype(np.uint16 if cells < 1 << 16 else np.uint32), kind="stable")
-        first, rows = order, members.rows[order]
+        first, rows = order, members.rows
     else:
         person = members.person
         order = np.argsort(cell * (int(person.max(initial=0)) + 1) + person)
@@ -205,15 +203,24 @@ def _figures(people: _People, shape: Shape, *, limits: ReleaseLimits) -> _Figure
             top = people.largest(people.rows, most)
             measures.append(_Amounts(counted, np.zeros_like(counted), rows, rows, top))
             continue
-        adds, amounts = people.any(people.members.adds[:, number][people.members.group]), sums[number]
+        amounts = sums[number]
         net = people.per_cell(amounts)
         total = people.per_cell(np.abs(amounts)) if measure.kind is Amounts.AMOUNT else net
-        adding, others = people.counts(adds & people.counted), people.counts(~adds)
+        adding, others = _adding(people, number, counted=counted)
         measures.append(_Amounts(adding, others, total, net, people.largest(amounts, most)))
     return _Figures(
         np.diff(people.ends), counted, rows.astype(np.int64), tuple(measures),
         tuple(_apart(people, sums[i], other=sums[j]) for i, j in shape.subtractable), ways, parts,
     )  # fmt: skip
+
+
+def _adding(people: _People, measure: int, *, counted: Ints) -> tuple[Ints, Ints]:
+    """How many people of each cell add to a measure and count, and how many do not add to it."""
+    flags = people.members.adds[:, measure]
+    if people.of is None:
+        return counted * flags, np.diff(people.ends) * ~flags
+    adds = people.any(flags[people.members.group])
+    return people.counts(adds & people.counted), people.counts(~adds)
 
 
 def _told(
@@ -287,11 +294,11 @@ def _parts(people: _People) -> tuple[NDArray[np.bool_], tuple[Ints, Ints]]:
     ways, way_of = np.unique(members.adds, axis=0, return_inverse=True) if members.adds.size else (
         np.zeros((1, 0), bool), np.zeros(len(members.cells), np.int64)
     )  # fmt: skip
+    if people.of is None:  # group by group, each of one way
+        there = np.arange(len(ways)) == way_of.reshape(-1, 1)
+        return ways, (there * np.diff(people.ends)[:, None], there * people.counts(people.counted)[:, None])
     way = way_of.ravel()[members.group][people.order]
-    if people.of is None:
-        place, counted = people.cell * len(ways) + way, people.counted
-    else:
-        person, way = np.divmod(np.unique(people.of * len(ways) + way), len(ways))
-        place, counted = people.cell[person] * len(ways) + way, people.counted[person]
+    person, way = np.divmod(np.unique(people.of * len(ways) + way), len(ways))
+    place, counted = people.cell[person] * len(ways) + way, people.counted[person]
     everybody, sure = (np.bincount(p, minlength=cells * len(ways)) for p in (place, place[counted]))
     return ways, (everybody.reshape(cells, -1), sure.reshape(cells, -1))

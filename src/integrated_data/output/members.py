@@ -92,8 +92,8 @@ def read(table: pa.Table, shape: Shape) -> Members:
     keys = [table.column(f"k{n}").to_pylist() for n in range(len(shape.keys))]
     cells = tuple(zip(*keys, strict=True)) if keys else ((),) * table.num_rows
     units = lists["units"].flatten()
-    linked = np.asarray(pc.is_valid(units))
-    unit = np.asarray(pc.fill_null(units, 0)).astype(np.int64, copy=False)
+    linked = np.asarray(pc.is_valid(units)) if units.null_count else np.ones(len(units), bool)
+    unit = np.asarray(pc.fill_null(units, 0) if units.null_count else units).astype(np.int64, copy=False)
     amounts = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.AMOUNT]
     adds = np.array([[flag == "1" for flag in adds] for adds in table.column("adds").to_pylist()], bool)
     adds = adds.reshape(table.num_rows, len(shape.measures))
@@ -109,7 +109,7 @@ def read(table: pa.Table, shape: Shape) -> Members:
         sums={
             n: np.asarray(lists[f"s{n}"].flatten()) if f"s{n}" in lists else np.repeat(_constant(table, n), lengths)
             for n in range(len(shape.measures)) if f"s{n}" in table.column_names
-        } | {n: np.where(adds[group, n], rows, 0).astype(np.float64) for n in present},
+        } | {n: np.repeat(adds[:, n].astype(np.float64), lengths) * rows for n in present},
         lowest={n: _numbers(table, f"l{n}") for n in amounts}, highest={n: _numbers(table, f"h{n}") for n in amounts},
         flags={n: np.asarray(pc.fill_null(table.column(f"i{n}"), True)) for n in amounts},
     )  # fmt: skip
