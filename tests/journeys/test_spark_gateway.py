@@ -61,7 +61,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def gateway(place: Place, url: str) -> Gateway:
-    return replace(place.gateway(), worker=SparkWorker(url, place.folder / "projects"))
+    limits = QueryLimits(seconds=120)  # Apache Spark compiles its first query for long
+    return replace(place.gateway(limits), worker=SparkWorker(url, place.folder / "projects"))
 
 
 def failing(worker: SparkWorker, job: Job, then: Callable[[Rows], None] = lambda _: None) -> QueryFailure:
