@@ -1,6 +1,7 @@
 """Small real things for tests: an engine, a control store."""
 
 import base64
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from integrated_data.control import tables
 from integrated_data.control.store import Store, sqlite
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
+
+# Without a whole Spark, the Spark client ends a process whose main module has no file, as those of xdist have none.
+os.environ.setdefault("SPARK_HOME", "")
 
 
 @pytest.fixture
