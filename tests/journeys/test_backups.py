@@ -79,7 +79,8 @@ def test_a_backup_alone_says_nothing_and_a_restored_one_erases_again(h: House, t
     told = restoring.restore(settings(back.home), data, home=back.home, keys=keys, rights=later)
     assert [each["right"] for each in told["replayed"]] == ["erase"]
     assert told["replayed"][0]["rows_or_copies"] == 4
-    assert told["audit_records_lost"] > 10
+    assert told["audit_records_lost_at_least"] > 10
+    assert "as old as the newer keys" in told["list_of_rights"]
     with open_loading(back, settings(back.home)) as site:
         there = House(site, tmp_path)
         assert there.found() == set()
@@ -166,6 +167,16 @@ def test_a_lost_vault_key_is_a_clear_stop_and_the_key_put_back_goes_on(h: House)
     key.write_bytes(kept)
     with open_loading(h.site.places, settings(h.site.places.home)) as site, site.store.read() as connection:
         assert len(list(records(connection))) > 10
+
+
+def test_a_restore_tells_how_old_its_list_of_rights_is(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
+    data, keys = backed_up
+    home = tmp_path / "home"
+    with pytest.raises(InstallationRefusal, match="newer backup of the keys is not here"):
+        restoring.restore(settings(home), data, home=home, keys=keys, rights=tmp_path)
+    told = restoring.restore(settings(home), data, home=home, keys=keys)
+    assert "as old as the keys (no newer list was given with --rights)" in told["list_of_rights"]
+    assert "not known here" in told["list_of_rights"]
 
 
 def test_nothing_is_restored_over_an_installation(h: House, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,13 +26,14 @@ from integrated_data.model.errors import (
     UsageRefusal,
 )
 from integrated_data.model.review import Draw
-from integrated_data.model.rights import Right
+from integrated_data.model.rights import Right, Scope
 from integrated_data.site import clusters, reviewing
 from integrated_data.site.loading import open_loading
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import signing_key
 from integrated_data.site.refreshing import refresh_index
 from integrated_data.site.rights import access, asking, doing, proof, rectifying, replaying
+from integrated_data.site.rights.correctable import check
 from integrated_data.site.settings import Settings
 from tests.journeys.installation import COMMAND, environment
 from tests.journeys.test_keys_follow import BLANK, write
@@ -87,6 +89,16 @@ def test_access_gives_everything_to_the_second_officer_and_proves_it_without_a_v
     changed.write_text(place.read_text().replace('"rows": 2', '"rows": 1'))
     with pytest.raises(AuditRefusal, match="statement was changed"):
         proof.verify(changed, key=signing_key(h.site.places).public_key())
+    added, twice = json.loads(place.read_text()) | {"note": "x"}, place.read_text().replace("{", '{"key": "x",', 1)
+    for name, text, said in (("a", json.dumps(added), "added that nobody signed"), ("b", twice, "no proof")):
+        (h.folder / name).write_text(text)
+        with pytest.raises(AuditRefusal, match=said):
+            proof.verify(h.folder / name, key=signing_key(h.site.places).public_key())
+    for file, said in ((h.folder, "is a folder"), (h.folder / "nowhere", "There is no file")):
+        with pytest.raises(AuditRefusal, match=said):
+            proof.verify(file, key=signing_key(h.site.places).public_key())
+    with pytest.raises(AbsentRefusal, match="R-1 is done; ask again"):
+        answer(h, request)
     with h.site.store.read() as connection:
         chain = list(records(connection))
     assert verify_chain(chain) is not None
@@ -173,9 +185,34 @@ def test_a_correction_stands_goes_back_to_suppliers_and_goes_with_her(h: House) 
 
 def test_a_correction_of_what_tells_nobody_apart_is_the_suppliers() -> None:
     with pytest.raises(UsageRefusal, match="These can be corrected here"):
-        rectifying.check({"income": 5})
+        check({"income": 5})
     with pytest.raises(UsageRefusal, match="no day"):
-        rectifying.check({"date_of_birth": "31/02/1971"})
+        check({"date_of_birth": "31/02/1971"})
+    with pytest.raises(UsageRefusal, match="is empty"):
+        check({"family_name": None})
+    with pytest.raises(UsageRefusal, match="day that does not exist"):
+        asking.read_values("date_of_birth: 2026-02-30")
+
+
+@pytest.mark.parametrize(
+    ("right", "more", "said"),
+    [
+        (Right.ERASE, {"scope": Scope("pay")}, "about everything"),
+        (Right.ACCESS, {"scope": Scope(purpose="research")}, "about everything"),
+        (Right.ERASE, {"corrected": {"postcode": "ZZ9 9ZZ"}}, "to rectify alone"),
+        (Right.OBJECT, {"scope": Scope("nope")}, "no such dataset.*pay"),
+        (Right.OBJECT, {"scope": Scope(purpose="fun")}, "no such purpose.*research, statistics, operational"),
+        (Right.RECTIFY, {"corrected": {"income": 5}}, "These can be corrected here"),
+        (Right.RECTIFY, {"corrected": {"date_of_birth": "1971-02-31"}}, "no day"),
+    ],
+)
+def test_what_a_request_cannot_be_about_is_refused_when_it_is_asked(
+    house_of_rights: Path, right: Right, more: dict[str, Any], said: str
+) -> None:
+    with house(house_of_rights) as h:
+        with pytest.raises(UsageRefusal, match=said):
+            asking.ask(h.site, asking.Wish(right, SAYS, "case 5", **more), by="ann")
+        assert not asking.requests(h.site.store)
 
 
 def test_clerical_samples_show_nobody_who_was_erased(h: House) -> None:

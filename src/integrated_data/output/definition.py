@@ -96,7 +96,7 @@ def read_words(text: str) -> Words:
     """The words of a definition from YAML; refuses what is no such thing, by the name of the field."""
     try:
         body = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise UsageRefusal("The words of a definition are YAML", next_step="Correct the file") from None
     found: Words = bodies.read(Words, body, what="definition")
     return found

@@ -205,7 +205,7 @@ def read_provider(text: str) -> Provider:
     """A provider from the YAML of `sign-in.yaml`; refuses by the name of the field that is wrong."""
     try:
         body = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise InstallationRefusal("sign-in.yaml is not valid YAML", next_step="Correct the file") from None
     return bodies.read(Provider, body, what="sign-in.yaml")
 

@@ -33,6 +33,11 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
             next_step="Name the folder that ids backup keys wrote: --keys DIR",
         )  # fmt: skip
     aside = Places(keys.resolve())
+    if rights is not None and not (rights / "keyring").is_dir():
+        raise InstallationRefusal(
+            "The newer backup of the keys is not here", why="Its list of who was erased is wanted",
+            next_step="Name the folder that ids backup keys wrote: --rights DIR",
+        )  # fmt: skip
     manifest = backing.read_manifest(backup, key=signing_key(aside).public_key())
     backing.check_files(backup, manifest)
     newest = max(_heads(aside, Places(rights.resolve()) if rights else aside), default=0)
@@ -52,9 +57,19 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
     (places.home / RESTORING).unlink()
     lost = max(0, newest - int(manifest["record"][0])) if manifest["record"] else 0
     return {
-        "home": str(places.home), **facts, "lost_since": manifest["made_at"], "audit_records_lost": lost,
+        "home": str(places.home), **facts, "lost_since": manifest["made_at"], "audit_records_lost_at_least": lost,
+        "list_of_rights": _age(rights),
         "next": "deliver again what came since, and have decisions of people since then made again",
     }  # fmt: skip
+
+
+def _age(rights: Path | None) -> str:
+    """What is not known here of who was erased or objected: a list is as old as the backup of keys it came with."""
+    of = "keys (no newer list was given with --rights)" if rights is None else "newer keys (--rights)"
+    return (
+        f"as old as the {of}: requests after it are not known here, and people erased since are back; "
+        "look their proofs up and ask again for them"
+    )
 
 
 def _heads(*backups: Places) -> list[int]:

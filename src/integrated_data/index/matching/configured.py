@@ -64,7 +64,7 @@ def definition_of(text: str) -> MatchDefinition:
     """The index that a file describes; refuses what cannot be read with what is wrong, why, and what to write."""
     try:
         body = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise wrong("", "It is not YAML", step="Compare it with examples/vehicle_index.yaml") from None
     whole = described(body, "")
     whole.known(TOP)

@@ -13,13 +13,15 @@ from typing import Any
 
 import yaml
 
-from integrated_data.control import jobs
+from integrated_data.control import deliveries, jobs, releases
 from integrated_data.control.store import Store, recorded
+from integrated_data.model.agreement import Purpose
 from integrated_data.model.errors import AbsentRefusal, RoleRefusal, UsageRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.linkage import EntityStatus
-from integrated_data.model.rights import ARTICLES, Asked, Right, Scope
+from integrated_data.model.linkage import CORRECTIONS, EntityStatus
+from integrated_data.model.rights import ALL, ARTICLES, Asked, Right, Scope
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.rights import correctable
 from integrated_data.site.subjects import kept, somebody
 
 ACTION = "right.asked"
@@ -45,6 +47,10 @@ def read_values(text: str) -> dict[str, object]:
         held = yaml.safe_load(text)
     except yaml.YAMLError:
         held = None
+    except ValueError:  # what the parser itself makes of a date such as 30 February
+        raise UsageRefusal(
+            "The file holds a day that does not exist", next_step="Correct it; a day is written as 1970-01-31"
+        ) from None
     if not isinstance(held, dict) or not held or any(isinstance(v, dict | list) for v in held.values()):
         raise UsageRefusal(
             "The file does not say who somebody is",
@@ -61,8 +67,8 @@ def ask(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
     """
     if not wish.reason.strip():
         raise UsageRefusal("No reason was given for the request", next_step="Add --reason TEXT")
-    if wish.right is Right.RECTIFY and not wish.corrected:
-        raise UsageRefusal("Nothing is said of what is right", next_step="Give the corrected values: --corrected FILE")
+    _check_corrected(wish)
+    _check_scope(site.store, wish)
     found = _found(site, wish)
     facts = {
         "right": str(wish.right), "article": ARTICLES[wish.right], "index": wish.index,
@@ -74,6 +80,41 @@ def ask(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
         _keep(site, number, held={"values": wish.values, "entity": found.entity, "corrected": wish.corrected})
     told = {"request": f"R-{number}", "found": found.entity is not None, "probability": round(found.probability, 4)}
     return told | {"likely": [{"entity": entity, "probability": p} for entity, p in found.likely]}
+
+
+def _check_corrected(wish: Wish) -> None:
+    if wish.right is not Right.RECTIFY:
+        if wish.corrected:
+            raise UsageRefusal(
+                "Corrected values belong to a request to rectify alone",
+                next_step="Leave --corrected out, or ask rectify",
+            )
+        return
+    if not wish.corrected:
+        raise UsageRefusal("Nothing is said of what is right", next_step="Give the corrected values: --corrected FILE")
+    correctable.check(wish.corrected)
+
+
+def _check_scope(store: Store, wish: Wish) -> None:
+    """Refuse a scope where the right has none, and one that names what is not there."""
+    if wish.scope == Scope():
+        return
+    if wish.right is not Right.OBJECT:
+        raise UsageRefusal(
+            f"A request to {wish.right} is about everything", why="Only an objection is to one dataset or purpose",
+            next_step="Leave --dataset and --purpose out, or ask object",
+        )  # fmt: skip
+    with store.read() as connection:
+        known = {*deliveries.datasets(connection), *(r.dataset for r in releases.all_current(connection))}
+    _check_among("dataset", wish.scope.dataset, known=sorted(known - {CORRECTIONS}))
+    _check_among("purpose", wish.scope.purpose, known=list(map(str, Purpose)))
+
+
+def _check_among(what: str, named: str, *, known: list[str]) -> None:
+    if named not in (ALL, *known):
+        raise UsageRefusal(
+            f"There is no such {what}", next_step=f"Name one of these with --{what}: {', '.join(known) or 'none yet'}"
+        )
 
 
 def _found(site: LoadingSite, wish: Wish) -> somebody.Found:

@@ -18,10 +18,18 @@ Work = Callable[[Steps, Asked], dict[str, Any]]
 
 
 def do(site: LoadingSite, request: str, *, right: Right, by: str, work: Work) -> dict[str, Any]:
-    """Do a request; one that was killed goes on, one that is done gives its proof again."""
+    """Do a request; one that was killed goes on, one that is done gives its proof again.
+
+    Refused where it is done and had files to write: what they were made of is destroyed, and they are written once.
+    """
     asked = asking.get(site.store, request, right=right)
     asking.check_other(asked, by=by)
     steps = Steps(site.store, asked.job, asked.job, by)
+    if asked.state == "done" and right in (Right.ACCESS, Right.RECTIFY):
+        raise AbsentRefusal(
+            f"{asked.id} is done; ask again", why="Its files were written then, and nothing is written now",
+            next_step=f"Ask with: ids right ask {right}; see what was done with: ids right proof {asked.id}",
+        )  # fmt: skip
     if asked.state != "done":
         with taken(steps, kind="right"):
             told = steps.run("statement", lambda: ({"told": _stated(site, steps, asked=asked, work=work)}, None))[

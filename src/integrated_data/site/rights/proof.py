@@ -22,6 +22,8 @@ from integrated_data.model.rights import ARTICLES, Asked
 from integrated_data.output.sealed import fingerprint, read_public
 from integrated_data.site.places import Places, signing_key
 
+#: What a proof is made of, nothing else.
+PARTS = frozenset({"statement", "record", "head", "key", "signature"})
 PURPOSE = b"integrated data service proof of a right\n"
 ACTION = "right.done"
 
@@ -66,12 +68,18 @@ def write(places: Places, store: Store, *, told: dict[str, Any], out: Path) -> P
 
 def verify(file: Path, *, key: Ed25519PublicKey) -> dict[str, Any]:
     """What a proof says; refuses it, saying why, where anything about it is not as it was signed."""
+    if not file.is_file():
+        what = f"{file.name} is a folder" if file.is_dir() else f"There is no file {file.name}"
+        raise AuditRefusal(what, next_step="Give the file of a proof: ids right proof writes one")
     try:
-        body = json.loads(file.read_text("utf-8"))
+        body = json.loads(file.read_text("utf-8"), object_pairs_hook=_once)
+        added = not set(body) <= PARTS
         told, record, head = body["statement"], Record(**body["record"]), Head(**body["head"])
         signature, by = bytes.fromhex(body["signature"]), str(body["key"])
     except (OSError, ValueError, KeyError, TypeError):
         raise AuditRefusal(f"{file.name} is no proof of the service", next_step="Check its path") from None
+    if added:
+        raise _refused("Something was added that nobody signed")
     if by != fingerprint(key):
         raise _refused("It is signed with another key than this one")
     try:
@@ -96,6 +104,13 @@ def public(places: Places | None, key: Path | None) -> Ed25519PublicKey:
     if places is None:
         raise AuditRefusal("No key to verify with was given", next_step="Give --key FILE: ids output key")
     return signing_key(places).public_key()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; refuses a key that stands twice, of which readers may see either."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _canonical(told: dict[str, Any]) -> bytes:

@@ -14,7 +14,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +26,20 @@ from integrated_data.journey import checking
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import IndexRefusal, UsageRefusal
+from integrated_data.model.errors import IndexRefusal
 from integrated_data.model.linkage import CORRECTIONS, LinkDecision
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.model.rights import Asked
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.refreshing import refresh_index
 from integrated_data.site.rights import asking
+from integrated_data.site.rights.correctable import CORRECTABLE, check
 from integrated_data.site.rulings import seal
 from integrated_data.site.stepping import Steps
 from integrated_data.site.subjects import somebody
 from integrated_data.site.subjects.somebody import Rows
 from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import name
-
-#: What may be corrected in an index: what tells people apart. The rest is the supplier's.
-CORRECTABLE = (
-    Meaning.GIVEN_NAME, Meaning.MIDDLE_NAME, Meaning.FAMILY_NAME, Meaning.PREVIOUS_FAMILY_NAME, Meaning.DATE_OF_BIRTH,
-    Meaning.SEX, Meaning.NHS_NUMBER, Meaning.NATIONAL_INSURANCE_NUMBER, Meaning.ADDRESS, Meaning.POSTCODE,
-)  # fmt: skip
 
 
 def rectify(site: LoadingSite, steps: Steps, *, asked: Asked, notices: Path) -> dict[str, Any]:
@@ -60,23 +54,6 @@ def rectify(site: LoadingSite, steps: Steps, *, asked: Asked, notices: Path) -> 
         "index": asked.index, "attributes": sorted(corrected), "version": made["version"], "notices": written,
         "records": told["records"], "projects_renewed": renewed["projects"],
     }  # fmt: skip
-
-
-def check(values: Mapping[str, object]) -> dict[str, str]:
-    """Corrected values as they are kept; refuses what is not corrected in an index, and a day that is none."""
-    unknown = sorted(set(values) - {str(m) for m in CORRECTABLE})
-    if unknown:
-        raise UsageRefusal(
-            "Something else is corrected than what tells people apart",
-            why=f"These can be corrected here: {', '.join(map(str, CORRECTABLE))}",
-            next_step="Send the rest to the supplier, who delivers the dataset again",
-        )
-    told = {meaning: str(value).strip() for meaning, value in values.items()}
-    try:
-        date.fromisoformat(told.get("date_of_birth", "2000-01-01"))
-    except ValueError:
-        raise UsageRefusal("The corrected day of birth is no day", next_step="Write it as 1970-01-31") from None
-    return told
 
 
 def _plan(site: LoadingSite, asked: Asked) -> Facts:
