@@ -181,6 +181,8 @@ def test_a_project_that_closes_meanwhile_keeps_nothing(place: Place) -> None:
     gateway, shelf = door(place), Shelf(place.folder / "projects")
 
     class Closing:
+        engine = gateway.worker.engine
+
         def start(self, job: Job) -> Rows:
             shelf.destroy("P-1")
             return gateway.worker.start(job)

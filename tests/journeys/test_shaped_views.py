@@ -128,7 +128,13 @@ def test_rotated_keys_have_nothing_in_common_with_the_old_ones(site: LoadingSite
 def test_closing_leaves_no_file_and_no_key_and_proves_which(site: LoadingSite) -> None:
     fingerprint = site.vault.project_fingerprint("P-1")
     closed = provisioning.close(site, "P-1", by="ada")
-    assert closed == {"project": "P-1", "fingerprint": fingerprint, "grants_removed": 1, "files_left": 0}
+    assert closed == {
+        "project": "P-1",
+        "fingerprint": fingerprint,
+        "grants_removed": 1,
+        "scratch_tables_removed": 0,
+        "files_left": 0,
+    }
     assert not list(site.places.keyring.rglob("P-1*"))
     with site.store.read() as connection:
         told = [r.facts["fingerprint"] for r in records(connection) if r.action == "project.key_destroyed"]
