@@ -12,7 +12,7 @@ CODE := src tests bench
 # What an earlier demo made, and nothing else: rmdir stops at anything left.
 forget-demo = rm -rf $(DEMO)/service $(DEMO)/country; [ ! -e $(DEMO) ] || rmdir $(DEMO)
 
-.PHONY: help demo test test-kills test-spark check bench docs lock clean
+.PHONY: help demo test test-long test-kills test-spark check bench docs lock clean
 
 help: ## list what there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -25,8 +25,11 @@ demo: $(READY) ## the whole journey on a fictional country, from new (ARGS="--pe
 	@$(forget-demo)
 	@$(BIN)/ids demo --home $(DEMO) $(ARGS)
 
-test: $(READY) ## every test that runs without extra services (ARGS="-k gate" for some)
+test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k gate" for some)
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+test-long: $(READY) ## whole journeys, by many commands and on large real files (minutes)
+	@$(BIN)/pytest -n 2 -m long $(ARGS)
 
 test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)

@@ -54,6 +54,7 @@ def written(place: Path, rows: list[Row]) -> Path:
     return place
 
 
+@pytest.mark.long
 def test_a_vehicle_index_by_a_file_alone(tmp_path: Path) -> None:
     home = made(tmp_path)
     ran = ids(home, "reference", "load", "vehicle", EXAMPLE, "--source", "register")

@@ -90,6 +90,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installation(tmp_path_factory.mktemp("dissemination"))
 
 
+@pytest.mark.long
 def test_an_output_is_defined_once_and_published_from_each_release(home: Path) -> None:
     folder = home.parent
     asked = told(ids(home, "query", SQL, "--project", "P-work", "--as", "ada", "--json"))

@@ -62,6 +62,7 @@ def test_encoded_records_find_their_people_and_the_file_holds_no_name(folder: Pa
     assert told["accepted"] >= 150
 
 
+@pytest.mark.long
 def test_another_secret_another_index_and_another_file_are_refused(folder: Path) -> None:
     (folder / "other.key").write_bytes(secrets.token_bytes(32))
     (folder / "short.key").write_bytes(b"secret")

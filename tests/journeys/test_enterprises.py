@@ -20,6 +20,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> specimen.Manifest:
     return specimen.write(folder, people=3_000, seed=4, departments=["business_register"])
 
 
+@pytest.mark.long
 def test_legal_units_belong_to_enterprises_quarter_by_quarter(country: specimen.Manifest, tmp_path: Path) -> None:
     home = made(tmp_path)
     register, structure = country.file("business_register.csv"), country.file("enterprise_structure.csv")

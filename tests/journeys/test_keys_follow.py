@@ -304,6 +304,7 @@ def killed_after(home: Path, steps: int) -> None:
         process.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_killed_refresh_goes_on_and_leaves_the_same(before: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     shutil.copytree(before, kept, symlinks=True)

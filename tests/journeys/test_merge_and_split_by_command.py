@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects
@@ -126,6 +127,7 @@ class House:
         return [sha256(f.read_bytes()).hexdigest() for f in sorted(self.home.glob("lake/files/*/*.parquet"))]
 
 
+@pytest.mark.long
 def test_a_merge_and_a_correction_change_what_the_project_is_told_and_nothing_published(tmp_path: Path) -> None:
     house = House(tmp_path)
     published = house.published()

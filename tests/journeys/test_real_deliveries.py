@@ -8,6 +8,8 @@ import pytest
 from tests.journeys.installation import Ran, ids, made
 from tests.real_data import real_data
 
+pytestmark = pytest.mark.long
+
 
 def done(ran: Ran) -> Ran:
     assert ran.code == 0, ran.err

@@ -37,6 +37,7 @@ def entities(site: LoadingSite, version: int, *records: tuple[str, str]) -> set[
     return {r["entity_id"] for r in rows if (r["source"], r["record_id"]) in records}
 
 
+@pytest.mark.long
 def test_clusters_at_a_terminal_by_two_people(service: Service) -> None:
     home = service.places.home
     drawn = ids(home, "review", "clusters", "demographic", "--size", "4", "--double", "1", "--json").json

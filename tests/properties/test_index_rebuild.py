@@ -131,6 +131,7 @@ def partition(world: World, version: Version) -> set[frozenset[tuple[str, str]]]
     return {frozenset(group) for group in groups.values()}
 
 
+@pytest.mark.long
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     deliveries=st.lists(DELIVERIES, min_size=2, max_size=4), decisions=CHOICES, turn=st.randoms(use_true_random=False)
