@@ -18,6 +18,7 @@ from integrated_data.output.members import Members
 from integrated_data.output.narrowed import otherwise, same_people
 from integrated_data.output.programs import BeyondBudgetError
 from integrated_data.output.remembered import NOBODY, Remembered, remember
+from integrated_data.output.rowwise import tells_by_rows
 from integrated_data.output.together import NAMED, Joint, together
 
 #: Where a request's tables lie until they leave, under its folder: `ledger/<index>/<request>.<number>`.
@@ -80,7 +81,10 @@ class Compared:
             )
             found.append(Finding("class between releases", Outcome.REVIEW, reason, len(alike.cells)))
         if self.beyond:
-            reason = "With this, more is known of these people than the attacker can try in time: people look"
+            reason = (
+                "With this, more is known of these people than the attacker can clear them of, by its own time or by "
+                "rows of which some have several: people look"
+            )
             found.append(Finding("several releases", Outcome.REVIEW, reason))
         if self.unnumbered:
             reason = f"The {', '.join(self.unnumbered)} keys of this project are older than the ledger: rotate them"
@@ -193,7 +197,10 @@ def _jointly(
         of_index = sorted((k for k in kept if k.index == index), key=lambda k: order.get(k.request, -1))
         earlier = [(k.request, k.table) for k in of_index]
         try:
-            found += together([(request, table) for table in tables], earlier, index=index, least=least)
+            given = together([(request, table) for table in tables], earlier, index=index, least=least)
+            found += given
+            told = [*(table for _, table in earlier), *tables]
+            beyond |= not given and tells_by_rows(told, new=len(tables), below=max(least.values()))
         except BeyondBudgetError:
             beyond = True
     return found, beyond
