@@ -25,7 +25,7 @@ from bench.report import marks, table
 from integrated_data.access.gateway import Question
 from integrated_data.control import grants, projects, releases
 from integrated_data.control.store import Store
-from integrated_data.lake import Lake
+from integrated_data.lake import Lake, Step
 from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
 from integrated_data.model.agreement import Agreement, Purpose, Standing
 from integrated_data.model.event import Event
@@ -87,7 +87,7 @@ def publish_one(store: Store, lake: Lake, *, dataset: str, place: Path, entry: d
     delivery = f"delivery-{dataset}"
     target = lake.place(dataset, delivery)
     shutil.move(place, target)
-    snapshot = lake.commit(dataset, target, append=False, delivery=delivery, base=None)
+    snapshot = lake.commit(dataset, Step(delivery), base=None)
     with store.change(Event("release.published", "bench", f"dataset/{dataset}")) as change:
         releases.name_snapshot(change, dataset=dataset, delivery=delivery, snapshot=snapshot, entry=entry)
 

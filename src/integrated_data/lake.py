@@ -6,7 +6,8 @@ control store names does not exist for readers.
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,6 +18,30 @@ from pyiceberg.table import Table
 from integrated_data.model.errors import InstallationRefusal
 
 TABLE = "records"
+SUFFIX = ".parquet"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a release does to its table: it adds the file of its delivery, and leaves out files of before.
+
+    `without`: the names of those; None for all of them. `rewritten`: names of files that hold what is left of some
+    of them, and are added too (see `Lake.rewritten`).
+    """
+
+    delivery: str
+    without: tuple[str, ...] | None = None
+    rewritten: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that are added."""
+        return (f"{self.delivery}{SUFFIX}", *self.rewritten)
+
+    def after(self, names: Collection[str]) -> tuple[str, ...]:
+        """Names of the files that make up the table once it is done, where these did before."""
+        kept = [] if self.without is None else [n for n in names if n not in self.without]
+        return (*kept, *self.files)
 
 
 class Lake:
@@ -31,23 +56,35 @@ class Lake:
 
     def place(self, dataset: str, delivery: str) -> Path:
         """Where the file of one delivery belongs, before and after it is committed."""
+        return self._folder(dataset) / f"{delivery}{SUFFIX}"
+
+    def rewritten(self, dataset: str, file: Path, *, by: str) -> Path:
+        """Where what a delivery `by` leaves of an earlier file belongs: its rows keep their numbers."""
+        return self._folder(dataset) / f"{self.delivery_of(file)}.{by}{SUFFIX}"
+
+    def named(self, dataset: str, name: str) -> Path:
+        """The place of a file by its name."""
+        return self._folder(dataset) / name
+
+    def _folder(self, dataset: str) -> Path:
         folder = self.folder / "files" / dataset
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / f"{delivery}.parquet"
+        return folder
 
     @staticmethod
     def delivery_of(file: Path) -> str:
-        """The delivery that a file of the lake holds (see `place`)."""
-        return file.stem
+        """The delivery whose rows a file of the lake holds (see `place` and `rewritten`)."""
+        return file.name.split(".")[0]
 
-    def commit(self, dataset: str, file: Path, *, append: bool, delivery: str, base: int | None) -> int:
-        """Register `file` as a new snapshot of the dataset's table; returns the snapshot's id.
+    def commit(self, dataset: str, step: Step, *, base: int | None) -> int:
+        """Make a new snapshot of the dataset's table by a step; returns the snapshot's id.
 
         `base` is the snapshot that readers see now (None: nothing is published): what a killed
         load left on top of it is set aside first, so it can never ride along. Idempotent: a
         delivery that was committed on this base before keeps its snapshot.
         """
-        table = self._table(dataset, file, base=base)
+        delivery, places = step.delivery, [self.named(dataset, name) for name in step.files]
+        table = self._table(dataset, places[0], base=base)
         done = self._snapshot_of(table, delivery, base=base)
         if done is not None:
             return done
@@ -56,11 +93,17 @@ class Lake:
             table = self._catalog.load_table((dataset, TABLE))
         with table.transaction() as change:
             with change.update_schema() as schema:
-                schema.union_by_name(pq.read_schema(file))
+                schema.union_by_name(pq.read_schema(places[0]))
             properties = {"delivery": delivery, "base": str(base)}
-            if not append and base is not None:
+            if step.without is None and base is not None:
                 change.delete("true", snapshot_properties=properties | {"delivery": ""})
-            change.add_files([file.resolve().as_uri()], snapshot_properties=properties)
+            elif step.without:
+                left_out = change.update_snapshot(snapshot_properties=properties | {"delivery": ""}).overwrite()
+                with left_out:
+                    for task in table.scan(snapshot_id=base).plan_files():
+                        if Path(task.file.file_path).name in step.without:
+                            left_out.delete_data_file(task.file)
+            change.add_files([place.resolve().as_uri() for place in places], snapshot_properties=properties)
         committed = self._snapshot_of(self._catalog.load_table((dataset, TABLE)), delivery, base=base)
         if committed is None:
             raise InstallationRefusal(
@@ -69,27 +112,26 @@ class Lake:
             )
         return committed
 
-    def rebuild(self, dataset: str, commits: Sequence[tuple[str, bool]]) -> list[int]:
-        """Make the table of a dataset anew from the files of deliveries as they are now; returns a snapshot for each.
+    def rebuild(self, dataset: str, steps: Sequence[Step]) -> list[int]:
+        """Make the table of a dataset anew from its files as they are now; returns a snapshot for each step.
 
-        `commits`: every delivery, oldest first, and whether it was added to what was there. Whatever the old
-        snapshots said of the files, their least and greatest values too, is destroyed. Done twice, it gives
-        other snapshots of the same.
+        `steps`: what every release did, oldest first. Whatever the old snapshots said of the files, their least
+        and greatest values too, is destroyed. Done twice, it gives other snapshots of the same.
         """
         with contextlib.suppress(NoSuchTableError):
             self._catalog.drop_table((dataset, TABLE))
         shutil.rmtree(self.folder / dataset / TABLE, ignore_errors=True)
         made: list[int] = []
-        for delivery, append in commits:
-            base = made[-1] if made else None
-            made.append(
-                self.commit(dataset, self.place(dataset, delivery), append=append, delivery=delivery, base=base)
-            )
+        for step in steps:
+            made.append(self.commit(dataset, step, base=made[-1] if made else None))
         return made
 
-    def rows(self, dataset: str, delivery: str) -> int:
-        """How many rows the file of one delivery holds; 0 where it is not there."""
-        place = self.place(dataset, delivery)
+    def rows(self, dataset: str, names: Collection[str]) -> int:
+        """How many rows files hold, by their names; one that is not there holds none."""
+        return sum(self._rows(self.named(dataset, name)) for name in names)
+
+    @staticmethod
+    def _rows(place: Path) -> int:
         return int(pq.read_metadata(place).num_rows) if place.exists() else 0
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:

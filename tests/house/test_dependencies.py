@@ -61,7 +61,7 @@ def undeclared(source: tuple[Module, ...], allowed: set[str]) -> list[str]:
 
 
 def test_the_package_imports_what_it_declares() -> None:
-    holds(undeclared(modules("src"), declared("spark")))
+    holds(undeclared(modules("src"), declared("spark", "sftp")))
 
 
 def test_the_core_runs_without_spark() -> None:
@@ -70,6 +70,11 @@ def test_the_core_runs_without_spark() -> None:
     users = [m for m in modules("src") if {"pyspark", "grpc"} & set(imported((m,)))]
     assert {m.path.name for m in users} == {"spark.py"}
     assert brought == {"grpcio", "pyspark-client"}
+
+
+def test_the_core_runs_without_sftp() -> None:
+    """What only the extra brings is imported by the store of its name alone."""
+    assert {m.path.name for m in modules("src") if "asyncssh" in imported((m,))} == {"sftp.py"}
 
 
 def test_tests_and_benches_import_what_is_declared() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from integrated_data.lake import Lake
+from integrated_data.lake import Lake, Step
 
 
 def _file(lake: Lake, delivery: str, **columns: list[object]) -> Path:
@@ -14,27 +14,53 @@ def _file(lake: Lake, delivery: str, **columns: list[object]) -> Path:
     return place
 
 
+def names(lake: Lake, snapshot: int) -> list[str]:
+    return [p.stem for p in lake.files("pay", snapshot)]
+
+
 def test_replace_then_append(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    first = lake.commit("pay", _file(lake, "d1", a=[1]), append=False, delivery="d1", base=None)
-    second = lake.commit("pay", _file(lake, "d2", a=[2]), append=False, delivery="d2", base=first)
-    third = lake.commit("pay", _file(lake, "d3", a=[3], b=["new"]), append=True, delivery="d3", base=second)
-    assert [p.stem for p in lake.files("pay", first)] == ["d1"]
-    assert [p.stem for p in lake.files("pay", second)] == ["d2"]
-    assert [p.stem for p in lake.files("pay", third)] == ["d2", "d3"]
+    for delivery, columns in (("d1", {"a": [1]}), ("d2", {"a": [2]}), ("d3", {"a": [3], "b": ["new"]})):
+        _file(lake, delivery, **columns)
+    first = lake.commit("pay", Step("d1"), base=None)
+    second = lake.commit("pay", Step("d2"), base=first)
+    third = lake.commit("pay", Step("d3", ()), base=second)
+    assert [names(lake, s) for s in (first, second, third)] == [["d1"], ["d2"], ["d2", "d3"]]
+
+
+def test_a_step_leaves_out_some_files_and_the_table_is_rebuilt_alike(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for delivery in ("d1", "d2", "d3", "d4"):
+        _file(lake, delivery, a=[delivery, "more"])
+    pq.write_table(pa.table({"a": ["more"]}), lake.rewritten("pay", lake.place("pay", "d1"), by="d4"))
+    steps = [Step("d1"), Step("d2", ()), Step("d3", ("d2.parquet",)), Step("d4", ("d1.parquet",), ("d1.d4.parquet",))]
+    held = [["d1"], ["d1", "d2"], ["d1", "d3"], ["d1.d4", "d3", "d4"]]
+    made: list[int] = []
+    for step in steps:
+        made.append(lake.commit("pay", step, base=made[-1] if made else None))
+    assert [names(lake, s) for s in made] == held
+    assert [names(lake, s) for s in lake.rebuild("pay", steps)] == held
+    there: tuple[str, ...] = ()
+    for step, files in zip(steps, held, strict=True):
+        there = step.after(there)
+        assert sorted(there) == [f"{f}.parquet" for f in files]
+    assert lake.rows("pay", there) == 5
+    assert [lake.delivery_of(Path(n)) for n in sorted(there)] == ["d1", "d3", "d4"]
 
 
 def test_the_same_delivery_is_committed_once(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    file = _file(lake, "d1", a=[1])
-    first = lake.commit("pay", file, append=True, delivery="d1", base=None)
-    assert lake.commit("pay", file, append=True, delivery="d1", base=None) == first
+    _file(lake, "d1", a=[1])
+    first = lake.commit("pay", Step("d1", ()), base=None)
+    assert lake.commit("pay", Step("d1", ()), base=None) == first
 
 
 def test_an_orphan_of_a_killed_load_does_not_ride_along(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.commit("pay", _file(lake, "orphan0", a=[0]), append=True, delivery="orphan0", base=None)
-    base = lake.commit("pay", _file(lake, "d1", a=[1]), append=True, delivery="d1", base=None)
-    lake.commit("pay", _file(lake, "orphan1", a=[9]), append=True, delivery="orphan1", base=base)
-    after = lake.commit("pay", _file(lake, "d2", a=[2]), append=True, delivery="d2", base=base)
-    assert [p.stem for p in lake.files("pay", after)] == ["d1", "d2"]
+    for delivery in ("orphan0", "d1", "orphan1", "d2"):
+        _file(lake, delivery, a=[1])
+    lake.commit("pay", Step("orphan0", ()), base=None)
+    base = lake.commit("pay", Step("d1", ()), base=None)
+    lake.commit("pay", Step("orphan1", ("d1.parquet",)), base=base)
+    after = lake.commit("pay", Step("d2", ()), base=base)
+    assert names(lake, after) == ["d1", "d2"]

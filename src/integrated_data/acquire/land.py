@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from integrated_data.acquire.bytes import Survey, chunks
+from integrated_data.acquire.feeds.store import Arriving
 from integrated_data.engine import Sealer
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
@@ -15,8 +16,11 @@ SUFFIXES = frozenset(
      ".gz", ".zip", ".fwf", ".asc"}
 )  # fmt: skip
 
+#: A file of this machine, or of a feed's store.
+File = Path | Arriving
 
-def land(files: Sequence[Path], folder: Path, *, sealer: Sealer) -> tuple[LandedFile, ...]:
+
+def land(files: Sequence[File], folder: Path, *, sealer: Sealer) -> tuple[LandedFile, ...]:
     """Seal each file into `folder` as `0.sealed`, `1.sealed`, …; one pass, memory of one chunk.
 
     Raises DeliveryRefusal for no file, a file that cannot be opened, and an empty file.
@@ -27,7 +31,7 @@ def land(files: Sequence[Path], folder: Path, *, sealer: Sealer) -> tuple[Landed
     return tuple(_land_one(file, folder / f"{i}.sealed", sealer=sealer) for i, file in enumerate(files))
 
 
-def _land_one(file: Path, place: Path, *, sealer: Sealer) -> LandedFile:
+def _land_one(file: File, place: Path, *, sealer: Sealer) -> LandedFile:
     survey = Survey()
     try:
         with file.open("rb") as source, sealer.write(place) as sealed:
@@ -53,7 +57,7 @@ def _land_one(file: Path, place: Path, *, sealer: Sealer) -> LandedFile:
     )  # fmt: skip
 
 
-def _suffix(file: Path) -> str:
+def _suffix(file: File) -> str:
     known = [s for s in (x.lower() for x in file.suffixes[-2:]) if s in SUFFIXES]
     return "".join(known)
 

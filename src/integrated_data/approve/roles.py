@@ -19,6 +19,7 @@ _S, _E, _W, _A, _P, _C, _R = (
 ROLES: Mapping[Action, frozenset[Role]] = {
     Action.LOOK: frozenset(Role),
     Action.DELIVER: frozenset({_S, _E, _W}),
+    Action.SEE_FEEDS: frozenset({_S, _E, _W}),
     Action.INDEX: frozenset({_E, _W}),
     Action.MATCH: frozenset({_E, _W}),
     Action.REVIEW_LINKS: frozenset({_E, _W}),
@@ -54,7 +55,7 @@ OF_PROJECT: frozenset[Action] = frozenset({Action.LOOK, Action.QUERY, Action.REQ
 OPERATOR: frozenset[Action] = frozenset(
     {
         Action.OPERATE, Action.ADMINISTER, Action.OWN_ACCOUNT, Action.VERIFY, Action.LOOK, Action.FREEZE,
-        Action.SEE_FREEZES,
+        Action.SEE_FREEZES, Action.SEE_FEEDS,
     }
 )  # fmt: skip
 

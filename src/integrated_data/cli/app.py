@@ -18,6 +18,7 @@ from integrated_data.cli import (
     concepts,
     dissemination,
     federation,
+    feeder,
     freezer,
     identity,
     ledger,
@@ -44,6 +45,7 @@ app = typer.Typer(
 
 for role in (
     supplier,
+    feeder,
     steward,
     identity,
     reviewer,

@@ -1,7 +1,8 @@
 """The control store's tables. Migrations live in `control/migrations`; a test compares the two.
 
 Those of sign-in are written in `control/sign_in_tables.py`, those of the lanes in `control/lane_tables.py`, those
-of the ledger in `control/ledger_tables.py`, those of the catalogue in `control/catalogue_tables.py`.
+of the ledger in `control/ledger_tables.py`, those of the catalogue in `control/catalogue_tables.py`, those of feeds
+in `control/feed_tables.py`.
 """
 
 from sqlalchemy import (
@@ -17,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from integrated_data.control import catalogue_tables, lane_tables, ledger_tables, sign_in_tables
+from integrated_data.control import catalogue_tables, feed_tables, lane_tables, ledger_tables, sign_in_tables
 from integrated_data.control.metadata import METADATA as ALL
 
 METADATA = ALL
@@ -26,6 +27,7 @@ organisation, credential, token = sign_in_tables.organisation, sign_in_tables.cr
 lane_setting, output_sample, output_comment = (
     lane_tables.lane_setting, lane_tables.output_sample, lane_tables.output_comment,
 )  # fmt: skip
+feed, feed_file, feed_alert = feed_tables.feed, feed_tables.feed_file, feed_tables.feed_alert
 catalogue_item, catalogue_facet = catalogue_tables.catalogue_item, catalogue_tables.catalogue_facet
 procedures, acceptance, attempt = sign_in_tables.procedures, sign_in_tables.acceptance, sign_in_tables.attempt
 ledger_import, ledger_retention = ledger_tables.ledger_import, ledger_tables.ledger_retention

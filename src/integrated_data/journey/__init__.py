@@ -9,17 +9,19 @@ was killed begins again at the first stage that is not written down. Every stage
 renames, so doing it twice leaves the same.
 """
 
-from integrated_data.journey.run import Outcome, accept_held, deliver, explain, reject_held, resume
+from integrated_data.journey.run import Arrived, Outcome, accept_held, arrive, deliver, explain, reject_held, resume
 from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
 from integrated_data.journey.workshop import Feed, Workshop
 
 __all__ = [
     "REFERENCE_STAGES",
     "STAGES",
+    "Arrived",
     "Feed",
     "Outcome",
     "Workshop",
     "accept_held",
+    "arrive",
     "deliver",
     "explain",
     "reject_held",

@@ -12,6 +12,7 @@ from integrated_data.engine import Held, Stored
 from integrated_data.journey import derived, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
+from integrated_data.lake import Step
 from integrated_data.model.linkage import DERIVED, EntityEvent
 from integrated_data.publish import associations
 from integrated_data.publish.associations import ASSOCIATIONS, Association
@@ -104,9 +105,7 @@ def _publish(
     finally:
         engine.drop(EDGES, ROWS, ATTRIBUTES, HEIRS, *reversed(views))
     made |= made_of | {"as_at": associations.AS_AT, "contradictory_rows_left_out": left_out}
-    snapshot = workshop.lake.commit(
-        association.dataset, place, append=False, delivery=delivery, base=base.snapshot if base else None
-    )
+    snapshot = workshop.lake.commit(association.dataset, Step(delivery), base=base.snapshot if base else None)
     derived.name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
 
 

@@ -59,7 +59,10 @@ def observed(
         every = releases.of_dataset(connection, release.dataset)
     found: list[Observed] = []
     replaces, following = contract.mode is Mode.REPLACE, None
+    restated = {name for r in every for name in r.entry.get("without", ())} if contract.mode is Mode.APPEND else ()
     for one in reversed(every):
+        if f"{one.delivery}.parquet" in restated:
+            continue
         relation = f"{dataset}_of_{release.dataset}_{one.id}"
         place, first = workshop.lake.place(release.dataset, one.delivery), received[one.delivery]
         columns = _load(workshop, keys, place=place, relation=relation, made=made)

@@ -10,6 +10,7 @@ from integrated_data.engine import Held, Stored
 from integrated_data.journey import derived, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
+from integrated_data.lake import Step
 from integrated_data.model.linkage import DERIVED, PRESENCE
 from integrated_data.publish import associations, presence
 from integrated_data.publish.presence import KEY, Days, Witness
@@ -65,9 +66,7 @@ def _publish(
         laid.drop(engine)
         engine.drop(SPANS, EVIDENCE, HEIRS, *reversed(views))
     made |= made_of | {"as_at": associations.AS_AT}
-    snapshot = workshop.lake.commit(
-        PRESENCE, place, append=False, delivery=delivery, base=base.snapshot if base else None
-    )
+    snapshot = workshop.lake.commit(PRESENCE, Step(delivery), base=base.snapshot if base else None)
     derived.name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
     return True
 

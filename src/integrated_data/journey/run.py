@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from integrated_data.acquire import contracts
-from integrated_data.acquire.land import delivery_id, land
+from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
 from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
@@ -40,19 +40,35 @@ class Outcome:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """A delivery that has landed. `known`: it had landed before, and may be further on its way."""
+
+    delivery: Delivery
+    known: bool
+
+
 def deliver(
     workshop: Workshop,
     dataset: str,
     *,
-    files: Sequence[Path],
+    files: Sequence[File],
     contract: Contract | None = None,
     feed: Feed | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Take a delivery through all its stages; one that was delivered before goes on where it stands."""
-    _check_names(dataset, contract)
-    sweep(workshop)
     (progress or _silent)("landing")
+    _check_names(dataset, contract)
+    arrived = arrive(workshop, dataset, files=files, feed=feed)
+    load = Load(arrived.delivery, contract, feed)
+    return _run(workshop, load, repeated=arrived.known, progress=progress)
+
+
+def arrive(workshop: Workshop, dataset: str, *, files: Sequence[File], feed: Feed | None = None) -> Arrived:
+    """Land the files of a delivery and register it; nothing more is done with it."""
+    _check_names(dataset, None)
+    sweep(workshop)
     arriving = workshop.places.landed / f"arriving-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
         landed = land(files, arriving, sealer=workshop.sealer)
@@ -65,7 +81,7 @@ def deliver(
             deliveries.register(workshop.store, delivery, actor=workshop.actor)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
-    return _run(workshop, Load(known or delivery, contract, feed), repeated=known is not None, progress=progress)
+    return Arrived(known or delivery, known is not None)
 
 
 def _check_names(dataset: str, contract: Contract | None) -> None:
@@ -88,13 +104,18 @@ def _check_names(dataset: str, contract: Contract | None) -> None:
         )
 
 
-def resume(workshop: Workshop, delivery: str, *, progress: Progress | None = None) -> Outcome:
-    """Go on with a delivery that has landed; a finished one is left as it is."""
+def resume(
+    workshop: Workshop, delivery: str, *, contract: Contract | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Go on with a delivery that has landed; a finished one is left as it is.
+
+    `contract`: what it is loaded under; without one, the contract on record.
+    """
     with workshop.store.read() as connection:
         known = deliveries.get(connection, delivery)
         started = jobs.done_steps(connection, f"load/{delivery}").get("acquire", {})
     feed = Feed(**started["feed"]) if started.get("feed") else None
-    return _run(workshop, Load(known, None, feed), repeated=False, progress=progress)
+    return _run(workshop, Load(known, contract, feed), repeated=False, progress=progress)
 
 
 def accept_held(workshop: Workshop, delivery: str, *, reason: str, progress: Progress | None = None) -> Outcome:

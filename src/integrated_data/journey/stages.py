@@ -15,9 +15,9 @@ from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
-from integrated_data.journey import checking, linking
+from integrated_data.journey import checking, linking, placing
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
-from integrated_data.model.contract import Contract, Mode
+from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState, Tally
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind
@@ -161,16 +161,9 @@ def _publish(workshop: Workshop, load: Load) -> Done:
     made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows)
     with workshop.store.read() as connection:
         base = releases.current(connection, contract.dataset)
-    append = contract.mode is Mode.APPEND
-    snapshot = workshop.lake.commit(
-        contract.dataset,
-        place,
-        append=append,
-        delivery=load.delivery.id,
-        base=base.snapshot if base else None,
-    )
-    if append and base is not None:
-        made["rows"] += base.rows
+    step = placing.step_of(workshop, contract, delivery=load.delivery.id)
+    snapshot = workshop.lake.commit(contract.dataset, step, base=base.snapshot if base else None)
+    made |= placing.told(workshop, contract, step=step, before=base.rows if base else 0)
 
     def write(change: Change) -> None:
         what = f"Dataset {contract.dataset} is not published"

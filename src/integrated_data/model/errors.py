@@ -4,6 +4,7 @@ Refusal                     what, why and what next; never a value from the data
 ├── UsageRefusal            the call's words are off                     (exit code 2)
 ├── ContractRefusal         a contract is wrong or lies about its file
 ├── DeliveryRefusal         a file cannot be read, or breaks its contract
+├── StoreRefusal            a store that files are fetched from does not answer, or broke off
 ├── IndexRefusal            an index, a version or an entity is not there
 ├── AgreementRefusal        an agreement, person or project does not allow it
 ├── SignInRefusal           who asks did not show who they are
@@ -47,6 +48,10 @@ class ContractRefusal(Refusal):
 
 class DeliveryRefusal(Refusal):
     """A delivered file cannot be read, or the load was rejected."""
+
+
+class StoreRefusal(Refusal):
+    """A store that files are fetched from does not answer, or a file broke off: it may pass."""
 
 
 class IndexRefusal(Refusal):

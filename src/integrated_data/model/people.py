@@ -21,6 +21,7 @@ class Action(StrEnum):
 
     LOOK = "look at the catalogue"
     DELIVER = "deliver"
+    SEE_FEEDS = "see feeds"
     INDEX = "feed and look after the indexes"
     MATCH = "match a file"
     REVIEW_LINKS = "review links"

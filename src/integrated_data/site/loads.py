@@ -37,11 +37,21 @@ def deliver_and_refresh(
 
     Grants whose agreement has ended are closed first; a dataset whose agreements have all ended is refused.
     """
+    check(site, dataset)
+    outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
+    return _told(site, outcome)
+
+
+def check(site: LoadingSite, dataset: str) -> None:
+    """Close what has ended, and refuse to load a dataset that may not be, before a byte of it is taken."""
     close_ended(site.store, site.places.projects, by=site.actor)
     concerned.tell(site.store, by=site.actor)
     check_loading(site.store, dataset, by=site.actor)
-    outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
-    return _told(site, outcome)
+
+
+def go_on(site: LoadingSite, delivery: str, *, contract: Contract | None) -> dict[str, Any]:
+    """Take a delivery that has landed through what is left of its stages; returns what became of it."""
+    return _told(site, journey.resume(site.workshop, delivery, contract=contract))
 
 
 def accept(site: LoadingSite, delivery: str, *, reason: str, progress: Progress | None = None) -> dict[str, Any]:

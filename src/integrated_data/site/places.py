@@ -2,6 +2,7 @@
 
 keyring/      vault.key, projects/*.salt                 identity keys: apart from the data; back it up apart
               rights/                                    who objected or was erased, by ids and hashes
+              feeds/                                     secrets of the stores that feeds fetch from, a file each
 service-keys/ signing.key, sign-in.key, audit-head.json  no identity key: the analyst's side may hold them
 sign-in.yaml                                             the identity provider, where there is one
 control.sqlite                                           the service's own memory
@@ -51,6 +52,11 @@ class Places:
     def rights(self) -> Path:
         """Who objected or was erased, by ids and hashes: kept with the keys, so that no restored copy forgets it."""
         return self.keyring / "rights"
+
+    @property
+    def feed_secrets(self) -> Path:
+        """Secrets of the stores that feeds fetch from: a file each, the loading side's alone."""
+        return self.keyring / "feeds"
 
     @property
     def service_keys(self) -> Path:

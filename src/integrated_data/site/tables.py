@@ -4,6 +4,7 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change
+from integrated_data.lake import Step
 from integrated_data.model.contract import Mode
 from integrated_data.model.event import Event
 from integrated_data.site.loading import LoadingSite
@@ -15,19 +16,22 @@ def register(site: LoadingSite) -> int:
         datasets = sorted({r.dataset for r in releases.all_current(connection)})
         every = {dataset: releases.of_dataset(connection, dataset) for dataset in datasets}
     for dataset, known in every.items():
-        snapshots = site.lake.rebuild(dataset, [(r.delivery, appended(site, r)) for r in known])
+        snapshots = site.lake.rebuild(dataset, [step_of(site, r) for r in known])
         event = Event("table.registered", site.actor, f"dataset/{dataset}", {"releases": len(known)})
         with site.store.change(event) as change:
             _name(change, known, snapshots=snapshots)
     return len(every)
 
 
-def appended(site: LoadingSite, release: Release) -> bool:
-    """Whether a release was added to what was there, as its delivery's contract says."""
+def step_of(site: LoadingSite, release: Release) -> Step:
+    """What a release did to its table: as it is on record, else as its delivery's contract says."""
+    if "without" in release.entry:
+        return Step(release.delivery, tuple(release.entry["without"]), tuple(release.entry.get("rewritten", ())))
     with site.store.read() as connection:
         version = deliveries.contract_version(connection, release.delivery)
         body = deliveries.contract_body(connection, release.dataset, version=version)
-    return body is not None and contracts.parse(body).mode is Mode.APPEND
+    append = body is not None and contracts.parse(body).mode is Mode.APPEND
+    return Step(release.delivery, () if append else None)
 
 
 def _name(change: Change, known: list[Release], *, snapshots: list[int]) -> None:

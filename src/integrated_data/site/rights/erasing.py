@@ -128,8 +128,6 @@ class _Written:
     """A release as its file is now: its rows, and the entry that tells of it."""
 
     id: int
-    delivery: str
-    append: bool
     entry: dict[str, Any]
 
 
@@ -142,28 +140,27 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
         rows = {h.delivery: h.rows for h in one.held}
         entity = f"{site.seats.of(one.index).definition.key}_entity"
         written: list[_Written] = []
-        before = sum(site.lake.rows(dataset, r.delivery) for r in every)
-        for release in every:
-            place = site.lake.place(dataset, release.delivery)
-            left = scrubbing.published(
-                site, place, rows=rows.get(release.delivery, ()), entity=entity, ids=one.entities
-            )
-            append = tables.appended(site, release)
-            above = written[-1].entry["rows"] if append and written else 0
-            entry = _told(site, release.entry, place=place, rows=left + above)
-            written.append(_Written(release.id, release.delivery, append, entry))
-        for stray in set((site.places.lake / "files" / dataset).glob("*")) - {
-            site.lake.place(dataset, w.delivery) for w in written
-        }:
+        steps = [tables.step_of(site, r) for r in every]
+        places = [site.lake.named(dataset, name) for step in steps for name in step.files]
+        before = site.lake.rows(dataset, [p.name for p in places])
+        for place in places:
+            theirs = rows.get(site.lake.delivery_of(place), ())
+            scrubbing.published(site, place, rows=theirs, entity=entity, ids=one.entities)
+        names: tuple[str, ...] = ()
+        for release, step in zip(every, steps, strict=True):
+            names, place = step.after(names), site.lake.place(dataset, release.delivery)
+            entry = _told(site, release.entry, place=place, rows=site.lake.rows(dataset, names))
+            written.append(_Written(release.id, entry))
+        for stray in set((site.places.lake / "files" / dataset).glob("*")) - set(places):
             stray.unlink()  # what a killed load left: it is written again
-        snapshots = site.lake.rebuild(dataset, [(w.delivery, w.append) for w in written])
-        after = sum(site.lake.rows(dataset, w.delivery) for w in written)
+        snapshots = site.lake.rebuild(dataset, steps)
+        after = site.lake.rows(dataset, [p.name for p in places])
 
         def write(change: Change) -> None:
             for one_written, snapshot in zip(written, snapshots, strict=True):
                 releases.rewrite(change, one_written.id, snapshot=snapshot, entry=one_written.entry)
 
-        files = [scrubbing.hashed(site, site.lake.place(dataset, w.delivery)) for w in written]
+        files = [scrubbing.hashed(site, place) for place in places]
         told = {
             "dataset": dataset,
             "releases": len(written),

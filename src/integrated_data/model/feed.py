@@ -1,0 +1,148 @@
+"""A feed: deliveries of one dataset that come by themselves, where they are dropped and when they are due."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class StoreKind(StrEnum):
+    """What files are dropped into."""
+
+    FOLDER = "folder"
+    S3 = "s3"  # any store that speaks S3
+    SFTP = "sftp"
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Where files are dropped. It holds no secret, only the name of one.
+
+    `place`: a folder; `bucket/prefix`; a folder on the server. `host`: of an SFTP server, `endpoint`: the URL of an
+    S3 store that is not the cloud's own. `host_key`: the server's public key, as `ssh-keyscan` prints it without the
+    host; a server that shows another one is refused. `quiet`: seconds that a file must not have changed for.
+    """
+
+    kind: StoreKind
+    place: str
+    host: str = ""
+    port: int = 22
+    user: str = ""
+    host_key: str = ""
+    endpoint: str = ""
+    region: str = ""
+    secret: str = ""
+    quiet: int = 5
+
+
+class Every(StrEnum):
+    """How long a period of a feed is; without one, files come as they come."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"  # from Monday
+    MONTH = "month"
+    ANY = "any"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which periods are delivered, from `first` to `last`, and how many hours after its end each is due.
+
+    One that is not there `missing_after` hours after it was due is missing, and not only late.
+    """
+
+    every: Every = Every.ANY
+    first: date | None = None
+    last: date | None = None
+    due: float = 24.0
+    missing_after: float = 48.0
+
+
+class Restated(StrEnum):
+    """What becomes of a delivery of a period that was delivered before, with other contents."""
+
+    REPLACE = "replace"  # it takes the place of the earlier one
+    HOLD = "hold"  # it waits for a steward, who decides whether it does
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often a delivery that failed for a passing reason is tried, and the seconds before the second try.
+
+    The wait doubles each time, up to `longest`.
+    """
+
+    most: int = 6
+    first: float = 30.0
+    longest: float = 3600.0
+
+
+@dataclass(frozen=True)
+class FeedDefinition:
+    """One feed, as it is written down in YAML.
+
+    `files`: how its files are called, with {period:%Y%m%d}, {number} (digits) and {any} for what varies. `contract`:
+    what its dataset is loaded under; empty for the one on record.
+    """
+
+    id: str
+    dataset: str
+    drop: Drop
+    files: str
+    schedule: Schedule = field(default_factory=Schedule)
+    restated: Restated = Restated.HOLD
+    retry: Retry = field(default_factory=Retry)
+    contract: str = ""
+
+
+class FileState(StrEnum):
+    """Where a file of a feed stands."""
+
+    FAILED = "failed"  # for a passing reason: it is tried again
+    GIVEN_UP = "given up"  # failed too often: it is tried again when it changes
+    ARRIVED = "arrived"  # landed, and being loaded
+    LOADED = "loaded"
+    HELD = "held"
+    REJECTED = "rejected"
+    REPEATED = "repeated"  # its bytes had come for the same period
+    REFUSED = "refused"  # what it holds, or when it came, does not fit
+
+
+#: A file in one of these is done with, until it changes.
+SETTLED = frozenset(FileState) - {FileState.FAILED, FileState.ARRIVED}
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    LATE = "late"
+    MISSING = "missing"
+    GAP = "gap"  # a number is left out
+    DUPLICATE = "duplicate"
+    RESTATED = "restated"
+    UNUSUAL = "unusual"
+    HELD = "held"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    STRANGE = "strange"  # a file that is none of the feed's
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that a person should know of a feed; `period` and `about` tell what of it, `told` in one sentence."""
+
+    kind: AlertKind
+    told: str
+    period: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file as a store lists it: its name under the feed's place, its size in bytes, when it was changed (UTC)."""
+
+    name: str
+    size: int
+    modified: datetime

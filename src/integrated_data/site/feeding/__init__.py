@@ -1,0 +1,1 @@
+"""Feeds at work: looking at their stores, taking what came, telling what did not."""

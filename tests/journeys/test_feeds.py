@@ -1,0 +1,150 @@
+"""A feed of daily files: late, missing, twice, restated; broken files; names that lead out; two looks at once."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from integrated_data.control import deliveries, feeds
+from integrated_data.model.contract import Mode
+from integrated_data.model.delivery import LoadState
+from integrated_data.model.errors import InstallationRefusal
+from integrated_data.model.feed import Restated
+from integrated_data.site import loads
+from integrated_data.site.feeding import keeping
+from integrated_data.site.feeding.looking import Feeder
+from tests.feeding import Fed, changed, contract, flows
+
+DAILY = """
+id: mobility
+dataset: flows
+drop: {kind: folder, place: DROP, quiet: 60}
+files: "od_{period:%Y%m%d}_{any}.csv"
+schedule: {every: day, first: 2024-03-01, due: 12, missing_after: 24}
+restated: replace
+retry: {most: 3, first: 30, longest: 600}
+"""
+
+
+@pytest.fixture
+def fed(tmp_path: Path) -> Fed:
+    return Fed(tmp_path, DAILY, contract())
+
+
+def test_days_come_late_twice_wrong_and_again(fed: Fed) -> None:
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 10, 20), at="2024-03-02T08:00")
+    assert fed.look("2024-03-02T08:00:30") == [("", "looked")]  # perhaps still being written
+    assert fed.look("2024-03-02T09:00") == [("2024-03-01", "loaded")]
+    assert fed.look("2024-03-02T10:00") == [("", "looked")]
+    assert fed.alerts() == []
+
+    assert fed.look("2024-03-03T13:00") == [("", "looked")]
+    assert fed.alerts() == [("late", "2024-03-02")]
+    fed.drops("od_20240302_a.csv", flows("2024-03-02", 11, 21), at="2024-03-03T14:00")
+    assert fed.look("2024-03-03T15:00") == [("2024-03-02", "loaded")]
+    assert fed.alerts() == [("late", "2024-03-02")]  # that it came late stays to be seen
+    keeping.seen(fed.store, "mobility", by="tester")
+
+    fed.drops("od_20240303_a.csv", flows("2024-03-02", 11, 21), at="2024-03-04T08:00")  # yesterday's again
+    fed.drops("od_20240302_again.csv", flows("2024-03-02", 11, 21), at="2024-03-04T08:00")
+    assert fed.look("2024-03-04T09:00") == [("2024-03-02", "repeated"), ("2024-03-03", "refused")]
+    assert fed.alerts() == [("duplicate", "2024-03-02"), ("duplicate", "2024-03-03")]
+    assert fed.look("2024-03-06T13:00") == [("", "looked")]
+    assert fed.alerts()[2:] == [("late", "2024-03-05"), ("missing", "2024-03-03"), ("missing", "2024-03-04")]
+
+    fed.drops("od_20240302_v2.csv", flows("2024-03-02", 12, 22, 32), at="2024-03-06T13:00")
+    assert fed.look("2024-03-06T14:00") == [("2024-03-02", "loaded")]
+    assert ("restated", "2024-03-02") in fed.alerts()
+    table = [(str(r["day"]), r["trips"]) for r in fed.table("day, trips", "day, trips")]
+    assert table == [("2024-03-01", 10), ("2024-03-01", 20)] + [("2024-03-02", n) for n in (12, 22, 32)]
+    row = keeping.status(fed.store)[0]
+    assert (row["loaded"], row["refused"], row["last"], row["next_due"]) == (3, 1, "2024-03-02", "2024-03-04 12:00")
+
+
+def test_a_restated_day_waits_for_a_steward_where_the_feed_says_so(fed: Fed) -> None:
+    feeds.put(fed.store, changed(fed.definition, restated=Restated.HOLD), by="tester")
+    for at, trips in (("08:00", 1), ("09:00", 2), ("10:00", 3)):
+        fed.drops(f"od_20240301_{trips}.csv", flows("2024-03-01", trips), at=f"2024-03-02T{at}")
+    assert fed.look("2024-03-02T11:00") == [("2024-03-01", s) for s in ("loaded", "held", "held")]
+    first, second, third = (f["delivery"] for f in reversed(keeping.details(fed.store, "mobility")["files"]))
+    with fed.opened() as site:
+        assert loads.accept(site, second, reason="they corrected it")["state"] == "published"
+    assert fed.table("trips", "trips") == [{"trips": 2}]
+    fed.look("2024-03-02T12:00")
+    with fed.store.read() as connection:
+        assert feeds.of_period(connection, "mobility", period="2024-03-01") == (first, second)
+        assert deliveries.get(connection, third).state is LoadState.HELD
+    assert fed.alerts() == [("restated", "2024-03-01")]
+
+
+def test_a_day_that_would_take_the_place_of_a_later_one_waits(tmp_path: Path) -> None:
+    fed = Fed(tmp_path, DAILY, contract(mode=Mode.REPLACE))
+    fed.drops("od_20240302_a.csv", flows("2024-03-02", 2), at="2024-03-03T08:00")
+    assert fed.look("2024-03-03T09:00") == [("2024-03-02", "loaded")]
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-03T10:00")
+    assert fed.look("2024-03-03T11:00") == [("2024-03-01", "held")]
+    assert fed.table("trips", "trips") == [{"trips": 2}]
+
+
+def test_what_a_load_refuses_stops_no_other_file_and_is_not_tried_again(fed: Fed) -> None:
+    fed.drops("od_20240301_a.csv", b"day,origin\n2024-03-01,A1\n", at="2024-03-02T08:00")
+    fed.drops("od_20240302_a.csv", flows("2024-03-02", 1), at="2024-03-03T08:00")
+    assert fed.look("2024-03-03T09:00") == [("2024-03-01", "refused"), ("2024-03-02", "loaded")]
+    assert fed.look("2024-03-03T10:00") == [("", "looked")]
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-03T10:00")  # mended under its name
+    assert fed.look("2024-03-03T11:00") == [("2024-03-01", "loaded")]
+
+
+def test_a_store_that_is_gone_is_asked_again_later_and_later(fed: Fed) -> None:
+    away = fed.drop.rename(fed.drop.with_name("away"))
+    seconds, asked = 0, []
+    for _ in range(14):
+        state = fed.look((fed.now + timedelta(seconds=10)).isoformat()[:19])[0][1]
+        seconds += 10
+        if state == "its store does not answer":
+            asked.append(seconds)
+    assert asked == [10, 40, 100]  # after 30 s, after 60 s
+    assert fed.alerts() == [("unreachable", "")]
+    away.rename(fed.drop)
+    fed.look("2024-03-01T01:00")
+    assert fed.alerts() == []
+    assert keeping.status(fed.store)[0]["failures"] == 0
+
+
+def test_links_pipes_and_names_that_lead_out_are_never_opened(fed: Fed, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_bytes(flows("2024-03-01", 666))
+    (fed.drop / "od_20240301_link.csv").symlink_to(outside)
+    (fed.drop / "od_20240301_up").symlink_to(tmp_path)
+    os.mkfifo(fed.drop / "od_20240301_pipe.csv")
+    fed.drops("payroll.csv", flows("2024-03-01", 1), at="2024-03-02T08:00")
+    assert fed.look("2024-03-02T09:00") == [("", "looked")]
+    assert fed.alerts() == [("strange", "")]
+    keeping.seen(fed.store, "mobility", by="tester")
+    fed.look("2024-03-02T10:00")
+    assert fed.alerts() == []  # told once
+
+
+def test_the_installation_itself_is_never_watched(fed: Fed) -> None:
+    for place in (fed.places.home, fed.places.home / "identified", fed.places.home.parent):
+        inside = changed(fed.definition, id="inside", drop=changed(fed.definition.drop, place=str(place)))  # type: ignore[arg-type]
+        feeds.put(fed.store, inside, by="tester")
+        with fed.store.read() as connection, pytest.raises(InstallationRefusal, match="installation itself"):
+            fed.feeder.look(feeds.get(connection, "inside"))
+
+
+def test_two_looks_at_once_take_a_file_once(fed: Fed) -> None:
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-02T08:00")
+    with fed.store.read() as connection:
+        feed = feeds.get(connection, "mobility")
+    seen: list[str] = []
+    other = Feeder(fed.places, fed.store, fed.opened, "other")
+
+    def opened() -> object:
+        seen.append(other.look(feed)["state"])
+        return fed.opened()
+
+    fed.feeder = Feeder(fed.places, fed.store, opened, "tester")  # type: ignore[arg-type]
+    assert fed.look("2024-03-02T09:00") == [("2024-03-01", "loaded")]
+    assert seen == ["another process is at it"]
