@@ -73,7 +73,7 @@ class _People:
     """
 
     members: Members
-    cell: Ints
+    cell: Ints | NDArray[np.int32]
     ends: Ints
     order: NDArray[np.intp] | slice
     of: Ints | None
@@ -118,7 +118,8 @@ class _People:
 
 def _people(members: Members, cell_of: Ints, *, cells: int) -> _People:
     """Entries put together by cell and person; where nobody has two in a cell they stay as they are."""
-    cell = cell_of[members.group]
+    apart = members.alone and cells == len(members.cells)  # the cells are the groups
+    cell = members.group if apart else cell_of[members.group]
     order: NDArray[np.intp] | slice = slice(None)
     of = None
     if members.alone:

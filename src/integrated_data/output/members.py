@@ -22,6 +22,9 @@ from integrated_data.output.measures import Amounts
 from integrated_data.output.shape import Shape
 from integrated_data.vocabulary.sql import name, text
 
+#: Measures of which one number says to which of them a row adds.
+FLAGS = 60
+
 #: Rows of the views beyond which one person's rows are added up before they come back.
 MANY_ROWS = 5_000_000
 
@@ -68,10 +71,11 @@ class Members:
 def members_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
     """One SELECT for the unit of protection of one class.
 
-    Columns: k<i> the keys, `adds` a text of 1 and 0 for each measure, l<i>, h<i> and i<i> of amounts;
-    and lists of one length: `units`, `n` rows (absent where each entry is one) and s<i> sums (absent where a row adds
-    one or nothing, which `adds` says). A condition adds the same for each row of a group: s<i> and t<i> are the
-    least and the most of it, instead of a list. A last row without `adds` holds the provisional `units`.
+    Columns: k<i> the keys, a<i> numbers of which each bit says whether a row adds to a measure; and lists of one
+    length: `units`, `n` rows (absent where each entry is one) and s<i> sums (absent where a row adds one or nothing,
+    which a<i> says). A condition adds the same for each row of a group: s<i> and t<i> are the least and the most of
+    it, instead of a list. Where rows of one person are added up, l<i>, h<i> and i<i> of amounts are told of each
+    group; else s<i> tells, null where there is no value. A last row without a0 holds the provisional `units`.
     """
     steps = f"{shape.steps}, " if shape.steps else ""
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
@@ -83,36 +87,70 @@ def members_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
 
 def read(table: pa.Table, shape: Shape) -> Members:
     """The members from the rows of a members query."""
-    there = np.asarray(pc.is_valid(table.column("adds")))
-    provisional = table.filter(pa.array(~there)).column("units").combine_chunks().flatten() if not there.all() else None
-    table = table if provisional is None else table.filter(pa.array(there))
-    lists = {
-        c: table.column(c).combine_chunks() for c in table.column_names if pa.types.is_list(table.schema.field(c).type)
-    }
+    provisional = None
+    if table.num_rows and not table.column("a0")[-1].is_valid:  # in order, so that it is the last
+        provisional = table.column("units").slice(table.num_rows - 1).combine_chunks().flatten()
+        table = table.slice(0, table.num_rows - 1)
+    lists = {c: _whole(table.column(c)) for c in table.column_names if pa.types.is_list(table.schema.field(c).type)}
     keys = [table.column(f"k{n}").to_pylist() for n in range(len(shape.keys))]
     cells = tuple(zip(*keys, strict=True)) if keys else ((),) * table.num_rows
     units = lists["units"].flatten()
     linked = np.asarray(pc.is_valid(units)) if units.null_count else np.ones(len(units), bool)
     unit = np.asarray(pc.fill_null(units, 0) if units.null_count else units).astype(np.int64, copy=False)
-    amounts = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.AMOUNT]
-    adds = np.array([[flag == "1" for flag in adds] for adds in table.column("adds").to_pylist()], bool)
-    adds = adds.reshape(table.num_rows, len(shape.measures))
+    adds = _adds(table, measures=len(shape.measures))
     lengths = np.asarray(pc.list_value_length(lists["units"]))
     group = np.repeat(np.arange(table.num_rows, dtype=np.int32), lengths)
     rows = (
         np.asarray(lists["n"].flatten()).astype(np.int64, copy=False) if "n" in lists else np.ones(len(units), np.int64)
     )
+    sums = {n: lists[f"s{n}"].flatten() for n in range(len(shape.measures)) if f"s{n}" in lists}
+    constant = [n for n in range(len(shape.measures)) if n not in sums and f"s{n}" in table.column_names]
     present = [n for n, m in enumerate(shape.measures) if m.kind is Amounts.PRESENT]
+    extremes = {
+        n: _extremes(table, sums[n], lengths=lengths, measure=n)
+        for n, m in enumerate(shape.measures) if m.kind is Amounts.AMOUNT
+    }  # fmt: skip
     return Members(
         cells=tuple(tuple(None if v is None else str(v) for v in cell) for cell in cells),
         adds=adds, group=group, unit=unit, linked=linked, counted=linked & _sure(unit, provisional), rows=rows,
-        sums={
-            n: np.asarray(lists[f"s{n}"].flatten()) if f"s{n}" in lists else np.repeat(_constant(table, n), lengths)
-            for n in range(len(shape.measures)) if f"s{n}" in table.column_names
-        } | {n: np.repeat(adds[:, n].astype(np.float64), lengths) * rows for n in present},
-        lowest={n: _numbers(table, f"l{n}") for n in amounts}, highest={n: _numbers(table, f"h{n}") for n in amounts},
-        flags={n: np.asarray(pc.fill_null(table.column(f"i{n}"), True)) for n in amounts},
+        sums={n: np.asarray(pc.fill_null(held, 0.0) if held.null_count else held) for n, held in sums.items()}
+        | {n: np.repeat(_constant(table, n), lengths) for n in constant}
+        | {n: np.repeat(adds[:, n].astype(np.float64), lengths) * rows for n in present},
+        lowest={n: low for n, (low, _, _) in extremes.items()},
+        highest={n: high for n, (_, high, _) in extremes.items()},
+        flags={n: flags for n, (_, _, flags) in extremes.items()},
     )  # fmt: skip
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ListArray:
+    """A column in one piece, as it lies where it is one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _adds(table: pa.Table, *, measures: int) -> NDArray[np.bool_]:
+    """Groups × measures, from the bits of the numbers."""
+    numbers = [np.asarray(table.column(f"a{n}")) for n in range(max(1, -(-measures // FLAGS)))]
+    flags = [(numbers[n // FLAGS] >> (n % FLAGS)) & 1 for n in range(measures)]
+    return np.array(flags, bool).T.reshape(table.num_rows, measures)
+
+
+def _extremes(
+    table: pa.Table, held: pa.Array, *, lengths: NDArray[np.int64], measure: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Of each group the lowest and the highest value, not a number where it has none, and whether all are 0 or 1."""
+    if f"l{measure}" in table.column_names:
+        flags = np.asarray(pc.fill_null(table.column(f"i{measure}"), True))
+        return _numbers(table, f"l{measure}"), _numbers(table, f"h{measure}"), flags
+    if not len(held):
+        return np.zeros(0), np.zeros(0), np.zeros(0, bool)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    values = np.asarray(pc.fill_null(held, float("nan")) if held.null_count else held)
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    flags = np.isnan(low) | ((low >= 0) & (high <= 1))
+    if flags.any():
+        odd = (values != 0) & (values != 1) & np.asarray(pc.is_valid(held))
+        flags &= np.add.reduceat(odd, starts, dtype=np.int64) == 0
+    return low, high, flags
 
 
 def _sure(unit: NDArray[np.int64], provisional: pa.Array | None) -> NDArray[np.bool_]:
@@ -138,21 +176,28 @@ def _rows_sql(shape: Shape, unit: int) -> str:
     columns = [f"{key} AS k{n}" for n, key in enumerate(shape.keys)]
     columns += [f"CAST({m.sql} AS DOUBLE) AS m{n}" for n, m in enumerate(shape.measures) if m.kind is not Amounts.ROWS]
     columns.append(f"{shape.units[unit]} AS unit")
-    return f"SELECT *, {_adds_sql(shape)} AS adds FROM (SELECT {', '.join(columns)} {shape.rows})"
+    return f"SELECT *, {', '.join(_adds_sql(shape))} FROM (SELECT {', '.join(columns)} {shape.rows})"
 
 
-def _adds_sql(shape: Shape) -> str:
-    """To which measures a row adds, as a text of 1 and 0."""
-    flags = [
-        "'1'" if m.kind is Amounts.ROWS else f"CASE WHEN m{n} <> 0 THEN '1' ELSE '0' END"
+def _adds_sql(shape: Shape) -> list[str]:
+    """To which measures a row adds, a bit for each."""
+    bits = [
+        f"{1 << n % FLAGS}" if m.kind is Amounts.ROWS else f"CASE WHEN m{n} <> 0 THEN {1 << n % FLAGS} ELSE 0 END"
         for n, m in enumerate(shape.measures)
     ]
-    return " || ".join(flags) or "''"
+    parts = [bits[start : start + FLAGS] for start in range(0, max(1, len(bits)), FLAGS)]
+    return [f"CAST({' + '.join(part) or '0'} AS BIGINT) AS a{n}" for n, part in enumerate(parts)]
+
+
+def _by(shape: Shape) -> list[str]:
+    """The columns of which the values are a group."""
+    flags = range(max(1, -(-len(shape.measures) // FLAGS)))
+    return [*(f"k{n}" for n in range(len(shape.keys))), *(f"a{n}" for n in flags)]
 
 
 def _added_sql(shape: Shape) -> str:
     """The rows of one person, cell and way of adding as one; rows linked to nobody stay apart."""
-    by = [*(f"k{n}" for n in range(len(shape.keys))), "adds", "unit"]
+    by = [*_by(shape), "unit"]
     columns = [*by, "count(*) AS n"]
     for n, measure in enumerate(shape.measures):
         if measure.kind is not Amounts.ROWS:
@@ -172,17 +217,16 @@ def _added_sql(shape: Shape) -> str:
 
 
 def _groups_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> str:
-    by = [*(f"k{n}" for n in range(len(shape.keys))), "adds"]
+    by = _by(shape)
     many = sum(views[table].rows for table in shape.tables) > MANY_ROWS
     columns = [*by, "list(p.unit) AS units", *(["list(p.n) AS n"] if many else [])]
     for n, measure in enumerate(shape.measures):
         if measure.kind is Amounts.INDICATOR and not many:
             columns.append(f"min(coalesce(m{n}, 0)) AS s{n}, max(coalesce(m{n}, 0)) AS t{n}")
         elif measure.kind not in (Amounts.ROWS, Amounts.PRESENT):
-            columns.append(f"list(coalesce(m{n}, 0)) AS s{n}")
-        if measure.kind is Amounts.AMOUNT:
-            low, high, flag = (f"lo{n}", f"hi{n}", f"fl{n}") if many else (f"m{n}", f"m{n}", f"m{n} = 0 OR m{n} = 1")
-            columns.append(f"min({low}) AS l{n}, max({high}) AS h{n}, bool_and({flag}) AS i{n}")
+            columns.append(f"list(m{n}) AS s{n}")
+        if many and measure.kind is Amounts.AMOUNT:
+            columns.append(f"min(lo{n}) AS l{n}, max(hi{n}) AS h{n}, bool_and(fl{n}) AS i{n}")
     groups = f"SELECT {', '.join(columns)} FROM __person AS p GROUP BY {', '.join(by)}"
     provisional = provisional_sql(shape, unit=unit, views=views)
     if provisional:
