@@ -185,5 +185,9 @@ def test_too_many_words_and_unknown_facets_are_refused(full: Store) -> None:
     with pytest.raises(UsageRefusal, match="Too many words"):
         found(full, " ".join(f"w{n}" for n in range(65)))
     with pytest.raises(UsageRefusal, match="FACET=VALUE"):
+        facets_of(["owner"])
+    with pytest.raises(UsageRefusal, match=r"no such facet.*owner, index, meaning"):
         facets_of(["colour=red"])
+    with pytest.raises(UsageRefusal, match="ends before it begins"):
+        Wanted(since=date(2030, 1, 1), until=date(2020, 1, 1))
     assert facets_of(["owner=a=b"]) == {Facet.OWNER: ("a=b",)}

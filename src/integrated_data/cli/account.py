@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.approver import person
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_sign_in, opened_store
@@ -92,7 +92,7 @@ def procedures_set(
 ) -> None:
     """Put operating procedures in force: everybody must accept them before they go on."""
     with opened_store(call.home) as (_, store):
-        made = people.put_procedures(store, version, text=file.read_text(), by=call.actor)
+        made = people.put_procedures(store, version, text=files.text_of(file), by=call.actor)
     shown.facts({"version": version, "sha256": made.sha256}, title="In force", json_out=call.json)
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from integrated_data.access.twins import Twins, is_synthetic
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, HowRun, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
-from integrated_data.cli.table_files import write_table
+from integrated_data.cli.table_files import table_to_write, write_table
 from integrated_data.control import catalogue as searched
 from integrated_data.control import jobs, releases
 from integrated_data.model.agreement import Purpose
@@ -64,6 +64,8 @@ def query(
         raise UsageRefusal("A query is asked in a project, or of the twins", next_step="Give --project P, or --twin")
     if twin and how.engine is EngineName.SPARK:
         raise UsageRefusal("The twins are asked of DuckDB alone", next_step="Leave out --engine spark")
+    if out is not None:
+        table_to_write(out)
     with opened_analysis(call.home, engine=how.engine) as site:
         question = Question(call.actor, TWINS if twin else project, sql)
         if how.sensitivity:
@@ -268,6 +270,7 @@ def catalogue_export(
     call: Call,
 ) -> None:
     """Write the whole catalogue: as it is, or for catalogues elsewhere."""
+    (files.folder_to_write if form is Format.CROISSANT else files.to_write)(out)
     if form is Format.PLAIN:
         if about or schema:
             raise UsageRefusal("Entries as they are take no more files", next_step="Name a --format, such as dcat")
@@ -280,7 +283,7 @@ def catalogue_export(
         )
     from integrated_data.site import cataloguing
 
-    told = cataloguing.read_about(about.read_text(encoding="utf-8"))
+    told = cataloguing.read_about(files.text_of(about))
     with opened_store(call.home) as (places, store):
         found = cataloguing.notices(places, store)
     written = cataloguing.export(form, out, found=found, about=told, schema=schema)

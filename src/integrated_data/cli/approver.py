@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store, places_of
 from integrated_data.control import approvals, bodies, frameworks, grants, projects
@@ -37,7 +37,7 @@ def agreement_add(file: File, call: Call) -> None:
     from integrated_data.site.projects import reshape
 
     with opened_loading(call.home) as site:
-        added = agreeing.add(site.places, site.store, text=file.read_text(), by=call.actor)
+        added = agreeing.add(site.places, site.store, text=files.text_of(file), by=call.actor)
         added["copies_made_anew"] = reshape(site, by=call.actor)
     shown.facts(added, title=f"{added['kind'].capitalize()} added", json_out=call.json)
 
@@ -58,7 +58,7 @@ def agreement_set_law(file: File, call: Call) -> None:
     from integrated_data.site import agreeing
 
     with opened_store(call.home) as (places, store):
-        put = agreeing.set_law(places, store, text=file.read_text(), by=call.actor)
+        put = agreeing.set_law(places, store, text=files.text_of(file), by=call.actor)
     shown.facts(put, title="The law", json_out=call.json)
 
 
@@ -130,7 +130,7 @@ def person_add(file: File, call: Call) -> None:
     from integrated_data.approve import accredit
 
     with opened_store(call.home) as (_, store):
-        read = accredit.read_person(file.read_text())
+        read = accredit.read_person(files.text_of(file))
         call.acting.check_not_own(read.id)
         projects.add_person(store, read, by=call.actor)
     shown.facts(bodies.write(read), title="Person added", json_out=call.json)
@@ -205,7 +205,7 @@ def _propose(file: Path, call: Call, *, amend: bool) -> None:
     from integrated_data.site.agreeing import law_of
 
     with opened_store(call.home) as (places, store):
-        read = apply.read_project(file.read_text())
+        read = apply.read_project(files.text_of(file))
         with store.read() as connection:
             known = {p.id: p.team for p in projects.projects(connection)}
         call.acting.check_team(read.team, known.get(read.id, read.team))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_store, places_of
 from integrated_data.site import auditing
@@ -113,6 +113,7 @@ def register_export(
     from integrated_data.output import shelf
     from integrated_data.site.registering import export
 
+    files.folder_to_write(folder)
     with opened_store(call.home) as (places, store):
         written = export(places, store, folder=folder, write_to=contact)
         written["editions"] = shelf.export(store, places.outputs, target=folder / "statistics")

@@ -8,6 +8,7 @@ import typer
 
 from integrated_data.cli import lanes, shown
 from integrated_data.cli.call import Call, Wished, taking
+from integrated_data.cli.files import folder_to_write, to_write
 from integrated_data.cli.opened import opened_analysis, opened_store
 from integrated_data.control import lanes as known_lanes
 from integrated_data.control import outputs, projects
@@ -64,6 +65,7 @@ def evidence(
     """Write down a file that was refused, for auditors; its event names its hash, and every look is on record."""
     from integrated_data.site import outputs as control
 
+    to_write(out)
     with opened_store(call.home) as (places, store):
         content = control.refused_file(places, store, sha256=sha256, actor=call.actor)
     out.write_bytes(content)
@@ -334,7 +336,7 @@ def withheld(request_id: RequestId, call: Call) -> None:
 
 
 def _copy(files: Mapping[str, bytes], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    folder_to_write(out).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)

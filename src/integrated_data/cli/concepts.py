@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_store
 from integrated_data.control import bodies
@@ -61,7 +61,7 @@ def concept_map(file: File, call: Call) -> None:
     from integrated_data.site.concepts import map_variable
 
     with opened_store(call.home) as (places, store):
-        made = map_variable(places, store, text=file.read_text(encoding="utf-8"), by=call.actor)
+        made = map_variable(places, store, text=files.text_of(file), by=call.actor)
     shown.facts(bodies.write(made), title="Mapped", json_out=call.json)
 
 
@@ -72,5 +72,5 @@ def concept_set(file: File, call: Call) -> None:
     from integrated_data.site.concepts import set_registry
 
     with opened_store(call.home) as (places, store):
-        put = set_registry(places, store, text=file.read_text(encoding="utf-8"), by=call.actor)
+        put = set_registry(places, store, text=files.text_of(file), by=call.actor)
     shown.facts(put, title="Concepts", json_out=call.json)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.checker import RequestId, output
 from integrated_data.cli.opened import opened_analysis, opened_store
@@ -35,7 +35,7 @@ def define(
     """Define an output from a released request, to be published anew from each release of its data."""
     from integrated_data.output import definition as defining
 
-    read = defining.read_words(words.read_text(encoding="utf-8")) if words is not None else None
+    read = defining.read_words(files.text_of(words)) if words is not None else None
     with opened_store(call.home) as (_, store):
         made = defining.define(store, request=request_id, name=name, words=read, by=call.actor)
     _show(made, call=call)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.analyst import Project
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_analysis, opened_store, settings
@@ -47,7 +47,8 @@ def add(
     """Ask another installation from now on, and answer it; both sides add each other."""
     from integrated_data.site.federation import peers
 
-    peer = Peer(name, url, key.read_text(), certificate.read_text() if certificate else "", tuple(project or ()))
+    shown_by = files.text_of(certificate) if certificate else ""
+    peer = Peer(name, url, files.text_of(key), shown_by, tuple(project or ()))
     with opened_store(call.home) as (places, store):
         found = peers.add(places, store, peer=peer, by=call.actor, production=settings().production)
     shown.facts({"installation": name, "url": url, "key_sha256": found}, json_out=call.json)

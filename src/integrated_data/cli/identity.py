@@ -9,6 +9,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
+from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading
 from integrated_data.cli.steward import Index, reference
 from integrated_data.model.errors import UsageRefusal
@@ -170,8 +171,8 @@ def reference_units(
     """Show to how many enterprises and groups legal units belonged in a quarter; with --out, each to which."""
     from integrated_data.site import enterprises
 
-    if out is not None and out.suffix != ".parquet":
-        raise UsageRefusal("The units are written as Parquet", next_step="Let --out end in .parquet")
+    if out is not None:
+        parquet_to_write(out, what="The units")
     with opened_loading(call.home) as site:
         found = enterprises.as_at(site, as_at, out=out)
     shown.facts(found, title="Statistical units", json_out=call.json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.checker import output
 from integrated_data.cli.opened import opened_analysis, opened_store
@@ -53,7 +53,7 @@ def output_import(
     """Take a table that was published elsewhere into the ledger, so that requests are compared with it."""
     from integrated_data.site.importing import Brought, bring
 
-    content = file.read_bytes()
+    content = files.content_of(file)
     brought = Brought(content, title, source, tuple(shows.dataset or ()), shows.query, shows.rounding)
     with opened_analysis(call.home) as site:
         made = bring(site, brought, by=call.actor)

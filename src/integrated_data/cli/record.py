@@ -9,7 +9,7 @@ import typer
 from integrated_data.approve import impact as impacts
 from integrated_data.approve import processing as processings
 from integrated_data.approve.written import markdown
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store, settings
 
@@ -32,6 +32,7 @@ def processing(*, out: Out = None, call: Call) -> None:
     """Write the record of processing activities (UK GDPR, article 30) as things stand."""
     from integrated_data.site.accounting import gather
 
+    _check(out)
     with opened_store(call.home) as (places, store):
         held = gather(places, store, settings=settings())
     _give(processings.record(held), out, call=call)
@@ -43,9 +44,16 @@ def impact(*, out: Out = None, call: Call) -> None:
     """Draft a data protection impact assessment from what is on record; says what a person must write."""
     from integrated_data.site.accounting import by_group, gather
 
+    _check(out)
     with opened_loading(call.home) as site:
         held = gather(site.places, site.store, settings=settings(), linked=by_group(site))
     _give(impacts.assess(held), out, call=call)
+
+
+def _check(out: Path | None) -> None:
+    if out is not None:
+        files.to_write(out)
+        files.to_write(out.with_suffix(".json"))
 
 
 def _give(paper: "Paper", out: Path | None, *, call: Call) -> None:

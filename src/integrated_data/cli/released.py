@@ -8,6 +8,7 @@ import typer
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.checker import RequestId, check_sees, output, plain
+from integrated_data.cli.files import to_write
 from integrated_data.cli.opened import opened_store
 from integrated_data.model.errors import UsageRefusal
 
@@ -27,6 +28,7 @@ def crate(request_id: RequestId, out: Annotated[Path, typer.Option(help="The fil
 
     with opened_store(call.home) as (places, store):
         check_sees(store, request_id, call=call)
+        to_write(out)
         shutil.copy(verifying.crate(places, store, request=request_id), out)
     shown.facts({"request": request_id, "crate": str(out)}, json_out=call.json)
 

@@ -9,6 +9,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
+from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading
 from integrated_data.control import reviews
 from integrated_data.model.errors import UsageRefusal
@@ -195,8 +196,7 @@ def review_export(
     """Write every case of a set with its answers; holds ids, no names and no scores."""
     from integrated_data.site.reviewing import export
 
-    if out.suffix != ".parquet":
-        raise UsageRefusal("The cases are written as Parquet", next_step="Let the file end in .parquet")
+    parquet_to_write(out, what="The cases")
     with opened_loading(call.home) as site:
         told: dict[str, Any] = export(site, known, out=out)
     shown.facts(told, json_out=call.json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from integrated_data.cli import shown
+from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store, places_of
 from integrated_data.model.rights import ALL, Right, Scope
@@ -49,8 +49,8 @@ def ask(
     """Write a request down and find whom it is about; a colleague does it."""
     from integrated_data.site.rights import asking
 
-    values = asking.read_values(identifiers.read_text("utf-8"))
-    corrected = asking.read_values(about.corrected.read_text("utf-8")) if about.corrected else {}
+    values = asking.read_values(files.text_of(identifiers))
+    corrected = asking.read_values(files.text_of(about.corrected)) if about.corrected else {}
     scope = Scope(about.dataset, about.purpose)
     wish = asking.Wish(kind, values, reason, about.index, scope, about.entity, corrected)
     with opened_loading(call.home) as site:
@@ -81,6 +81,7 @@ def access(
     from integrated_data.site.rights import access as accessing
     from integrated_data.site.rights import doing
 
+    files.to_write(out)
     with opened_loading(call.home) as site:
         told = doing.do(
             site, request, right=Right.ACCESS, by=call.actor,
@@ -100,6 +101,7 @@ def rectify(
     """Correct what the index says of somebody, and write a notice for each supplier who says otherwise."""
     from integrated_data.site.rights import doing, rectifying
 
+    files.folder_to_write(notices)
     with opened_loading(call.home) as site:
         told = doing.do(
             site, request, right=Right.RECTIFY, by=call.actor,
@@ -165,6 +167,7 @@ def proof(
     """Write the signed proof of a request that is done."""
     from integrated_data.site.rights import doing
 
+    files.to_write(out)
     with opened_store(call.home) as (places, store):
         place = doing.prove(places, store, request=request, out=out)
     shown.facts({"request": request, "proof": str(place)}, title="Proof", json_out=call.json)

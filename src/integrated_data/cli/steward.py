@@ -8,6 +8,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, Matched, Reading, taking
+from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import editions_after, show_outcome
@@ -180,9 +181,9 @@ def reference_crosswalk(
     from integrated_data.site.crosswalks import CrosswalkOrder, crosswalk
 
     values, by = tuple(table.value or ()), tuple(table.by or ())
-    order = CrosswalkOrder(
-        index, Crosswalk(source, target, table.weights), _parquet(out), table.file, table.code, values, by
-    )
+    wanted = Crosswalk(source, target, table.weights)
+    parquet_to_write(out, what="Answers")
+    order = CrosswalkOrder(index, wanted, out, table.file, table.code, values, by)
     with opened_loading(call.home) as site:
         report = crosswalk(site, order)
     shown.facts(report, title=f"{source} to {target}", json_out=call.json)
@@ -206,16 +207,10 @@ def reference_areas(
     from integrated_data.site.crosswalks import AreasOrder, areas
 
     how = EXACT if exact else BEST_FIT
-    order = AreasOrder(file, to, how, _parquet(out), reading.id_column, reading.contract)
+    order = AreasOrder(file, to, how, parquet_to_write(out, what="Answers"), reading.id_column, reading.contract)
     with opened_loading(call.home) as site:
         report = areas(site, order)
     shown.facts(report, title=f"Areas of {to}", json_out=call.json)
-
-
-def _parquet(out: Path) -> Path:
-    if out.suffix != ".parquet":
-        raise UsageRefusal("The answer is written as Parquet", next_step="Let --out end in .parquet")
-    return out
 
 
 def _plain(report: dict[str, object]) -> dict[str, object]:
@@ -238,8 +233,7 @@ def match(
     from integrated_data.site.encoding import match_encoded_file
     from integrated_data.site.references import MatchOrder, match_file
 
-    if out.suffix != ".parquet":
-        raise UsageRefusal("The links are written as Parquet", next_step="Let --out end in .parquet")
+    parquet_to_write(out, what="Links")
     order = MatchOrder(
         index, file, out, reading.id_column, reading.contract, matched.explain, matched.index_version,
         matched.as_at.date() if matched.as_at else None,

@@ -8,9 +8,10 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, Reading, taking
+from integrated_data.cli.files import parquet_to_write, to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
-from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
+from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.site.settings import from_environment
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
@@ -48,6 +49,8 @@ def contract_infer(
     from integrated_data.acquire.describe import describe, described_json, layout_sentence
     from integrated_data.site.kit import infer_contract, open_kit
 
+    if out is not None:
+        to_write(out)
     with open_kit(from_environment()) as kit, steps("reading"):
         found = infer_contract(kit, files, dataset=dataset or dataset_name(files[0]), owner=owner)
     if out is not None:
@@ -106,9 +109,7 @@ def encode(
     from integrated_data.site.encoding import EncodeOrder, encode_file
     from integrated_data.site.kit import open_kit
 
-    if out.suffix != ".parquet":
-        raise UsageRefusal("Encodings are written as Parquet", next_step="Let --out end in .parquet")
-    order = EncodeOrder(file, out, secret, reading.id_column, reading.contract)
+    order = EncodeOrder(file, parquet_to_write(out, what="Encodings"), secret, reading.id_column, reading.contract)
     with open_kit(from_environment()) as kit, steps("encoding"):
         report = encode_file(kit, order)
     shown.facts(report, title="Encoded", json_out=call.json)

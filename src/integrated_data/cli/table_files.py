@@ -3,7 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+from integrated_data.cli.files import to_write
 from integrated_data.model.errors import UsageRefusal
+
+#: How a result can be written, by the ending of the file.
+ENDINGS = (".parquet", ".csv", ".arrow")
+
+
+def table_to_write(out: Path) -> Path:
+    """A file that a result can be written to; refuses an ending that is none of `ENDINGS`, and what `to_write` does."""
+    if out.suffix not in ENDINGS:
+        raise UsageRefusal(
+            "The ending of the file is not one of a known format", next_step="Use .parquet, .csv or .arrow"
+        )
+    return to_write(out)
 
 
 def write_table(table: Any, out: Path) -> None:
@@ -12,16 +25,12 @@ def write_table(table: Any, out: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    match out.suffix:
+    match table_to_write(out).suffix:
         case ".parquet":
             pa.parquet.write_table(table, out)
         case ".csv":
             pa.csv.write_csv(table, out)
-        case ".arrow":
+        case _:  # .arrow
             with pa.ipc.new_file(out, table.schema) as writer:
                 writer.write_table(table)
-        case _:
-            raise UsageRefusal(
-                "The ending of the file is not one of a known format", next_step="Use .parquet, .csv or .arrow"
-            )
     out.chmod(0o600)

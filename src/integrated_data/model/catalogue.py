@@ -36,6 +36,14 @@ class Wanted:
     most: int = 100
     skip: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse a period that ends before it begins."""
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise UsageRefusal(
+                "The period that is searched ends before it begins",
+                next_step="Give --since the earlier of the two days",
+            )
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -56,7 +64,9 @@ def facets_of(given: list[str]) -> dict[Facet, tuple[str, ...]]:
     found: dict[Facet, tuple[str, ...]] = {}
     for text in given:
         name, _, value = text.partition("=")
-        if name not in list(Facet) or not value:
+        if value and name not in list(Facet):
+            raise UsageRefusal("There is no such facet", next_step=f"Use one of {', '.join(Facet)}, as owner=NAME")
+        if not value:
             raise UsageRefusal(
                 "A facet is not written as FACET=VALUE", next_step=f"Use one of {', '.join(Facet)}, as owner=NAME"
             )
