@@ -1,6 +1,7 @@
 """Backups and objections on a real installation: a backup alone says nothing, and a restored one forgets nobody."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,8 @@ def test_a_backup_alone_says_nothing_and_a_restored_one_erases_again(h: House, t
         (file,) = site.lake.files("pay", release.snapshot)
         assert file.is_relative_to(back.lake)
         replaying.check_replayed(site)
+        wish = asking.Wish(Right.ACCESS, {"family_name": "Nobody"}, "case 9")
+        assert re.fullmatch(r"R-\d{6}001", asking.ask(site, wish, by="ann")["request"]), "of the restore's day"
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "added", "manifest", "cut short", "other keys", "no keys"])

@@ -64,3 +64,4 @@ def test_metadata_of_others_is_checked_by_command(tmp_path: Path) -> None:
         (tmp_path / "dog.yaml").write_text(f"type: pets:Dog\nname: {name}\nborn: 2020-02-03\n")
         called = ids(tmp_path, "catalogue", "check", str(tmp_path / "dog.yaml"), str(tmp_path / "pets.yaml"))
         assert called.returncode == code, called.stderr
+        assert ("whether identifiers are unique" in " ".join(called.stdout.split())) is (code == 0)

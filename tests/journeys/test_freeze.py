@@ -13,7 +13,7 @@ from integrated_data.approve.freezing import check_may_freeze, check_may_thaw
 from integrated_data.control import freezes, projects, queries
 from integrated_data.control.store import Store, records
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.access import ProjectState
+from integrated_data.model.access import Person, ProjectState
 from integrated_data.model.agreement import Conditions
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal, OutputRefusal, RoleRefusal
 from integrated_data.model.freezing import Frozen
@@ -110,6 +110,16 @@ def test_a_frozen_person_is_out_under_every_account_and_comes_in_again(made: Hou
         assert "access of ada is frozen" in str(made.place.ask("SELECT 1 AS n FROM pay").refusal)
         thaw(store, Frozen.PERSON, name="ada", reason="Account safe", acting=DESK)
         assert {who.post("/v1/queries", json=asked).status_code for who in (ada, other)} == {200}
+
+
+def test_freezing_the_last_who_may_thaw_says_so(made: House) -> None:
+    store = made.place.store
+    for name in ("pat", "sam"):
+        projects.add_person(store, Person(name, name.title(), "Panel", roles=(Role.APPROVER,)), by="desk")
+    assert "warning" not in freeze(store, Frozen.PERSON, name="pat", reason="Account lost", acting=DESK)
+    told = freeze(store, Frozen.PERSON, name="sam", reason="Account lost", acting=DESK)
+    assert "nobody may thaw" in told["warning"]
+    assert "ids person add" in told["warning"]
 
 
 @pytest.mark.parametrize(("kind", "what"), [(Frozen.DATASET, "dataset"), (Frozen.PERSON, "person")])

@@ -63,6 +63,8 @@ def test_what_no_agreement_permits_is_not_drafted(full: Store, tmp_path: Path) -
         drafted("census", "firms", columns=("census.sex",))
     with pytest.raises(AgreementRefusal, match="no variable region that its agreements permit"):
         drafted("pay", columns=("pay.region",))
+    with pytest.raises(UsageRefusal, match=r"not known who applies.*system:desk is no person"):
+        application(Places(tmp_path), full, datasets=["pay"], by="system:desk")
     with pytest.raises(UsageRefusal, match=r"DATASET\.VARIABLE"):
         drafted("pay", columns=("sex",))
     projects.add_agreement(full, replace(HELD, id="A-1", dataset="pay", suspended=True), by="tester")

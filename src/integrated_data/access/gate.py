@@ -204,7 +204,8 @@ def _is_order_by_all(modifier: dict[str, Any]) -> bool:
     return star.get("class") == "STAR" and star.keys() == ALL
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """A name of a query's text as it may be said in a message; what is no plain word is not repeated."""
     return name if _WORD.fullmatch(name) else "of that name"
 
 
@@ -260,8 +261,8 @@ class _Walk:
             raise self._unknown(min(part.keys() - keys))
 
     def _unknown(self, word: str) -> _Stopped:
-        shown = SPOKEN.get(word) or word.replace("_", " ").lower()
-        what = f"The query uses a construct that is not allowed: {shown}"
+        spoken = SPOKEN.get(word) or word.replace("_", " ").lower()
+        what = f"The query uses a construct that is not allowed: {spoken}"
         return _stop(Gate.CONSTRUCT, what, named=word, next_step="Write it with plain SELECT, JOIN and WITH")
 
     def _node(self, part: dict[str, Any], scope: frozenset[str]) -> None:
@@ -292,7 +293,7 @@ class _Walk:
     def _own_name(self, name: str) -> str:
         plain = lower(name)
         if not _OWN_NAME.fullmatch(name) or _ENGINE_NAME.match(plain):
-            what = f"The query may not give itself a name like {_shown(name)}"
+            what = f"The query may not give itself a name like {shown(name)}"
             raise _stop(Gate.OWN_NAME, what, named=name, next_step="Name it with letters, digits and underscores")
         return plain
 
@@ -330,7 +331,7 @@ class _Walk:
 
     def _no_table(self, name: str) -> _Stopped:
         mine = ", ".join(v.name for v in self.views.values()) or "none"
-        what = f"This project has no table {_shown(name)}"
+        what = f"This project has no table {shown(name)}"
         return _stop(Gate.TABLE, what, named=name, next_step=f"Its tables are: {mine}")
 
     def _expression(self, part: dict[str, Any]) -> bool:
@@ -362,5 +363,5 @@ class _Walk:
 
     @staticmethod
     def _not_allowed(gate: Gate, name: str) -> _Stopped:
-        what = f"The {gate.value} {_shown(name)} is not allowed"
+        what = f"The {gate.value} {shown(name)} is not allowed"
         return _stop(gate, what, named=name, next_step="Write it with another function; only pure ones are allowed")

@@ -21,7 +21,7 @@ from integrated_data.access.digests import digest
 from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
 from integrated_data.access.running import Job, QueryFailure, Rows, Worker, Written, refusal
 from integrated_data.access.shelf import Shelf, fulfil
-from integrated_data.access.twins import Twins, labelled
+from integrated_data.access.twins import Twins, labelled, objection
 from integrated_data.access.watch import watched
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
@@ -191,7 +191,7 @@ class Gateway:
         checked = may_query(select, nameable, parser=self.parser)
         if isinstance(checked, Objection):
             asked.known |= {"rule": checked.gate.value, "named": checked.named}
-            return checked.refusal()
+            return checked.refusal() if project is not None else objection(checked, granted)
         if project is None and "runs" in asked.known:
             return QueryRefusal("The links of synthetic twins are made up", next_step="Ask it in a project")
         if project is None:

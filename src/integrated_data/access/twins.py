@@ -17,10 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from integrated_data.access.gate import Gate, Objection, shown
 from integrated_data.access.views import View, lower
 from integrated_data.control import freezes
 from integrated_data.control.store import Store
-from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.errors import AgreementRefusal, QueryRefusal
 from integrated_data.model.twins import LABEL, TWINS
 
 #: Name of the label among the metadata of a result's schema.
@@ -71,6 +72,17 @@ class Twins:
                 return self.views()
             every = self.views().items()
             return {n: v for n, v in every if freezes.against(connection, datasets=[v.dataset]) is None}
+
+
+def objection(found: Objection, views: Mapping[str, View]) -> QueryRefusal:
+    """Why a query over twins may not run; a table that is asked for and is no twin is told as such."""
+    if found.gate is not Gate.TABLE:
+        return found.refusal()
+    return QueryRefusal(
+        f"There is no synthetic twin {shown(found.named)}",
+        why="No dataset of that name is published, or it is frozen, or its twin was not made",
+        next_step=f"Those that there are: {', '.join(v.name for v in views.values()) or 'none'}",
+    )
 
 
 def labelled(table: pa.Table) -> pa.Table:

@@ -65,7 +65,7 @@ def get(connection: sa.Connection, dataset: str) -> Release:
     if found is None:
         raise AgreementRefusal(
             f"Dataset {dataset} has no published version",
-            next_step=f"Deliver it first: ids deliver {dataset} FILE",
+            next_step="See what is published: ids catalogue search; whoever supplies the dataset delivers it",
         )
     return found
 

@@ -14,6 +14,7 @@ from integrated_data.model.access import Person, Project, ProjectState, QuerySta
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.freezing import Frozen
 from integrated_data.model.output import OutputRequest, OutputState
+from integrated_data.model.people import Role
 from integrated_data.site.acting import Acting
 
 #: How long freezing waits to see the running queries stop; they are asked about again every second.
@@ -55,7 +56,7 @@ def freeze(store: Store, kind: Frozen, *, name: str, reason: str, acting: Acting
 
     told = freezes.put(store, kind, subjects=subject.names, by=acting.actor, reason=reason, affected=affected)
     running = _stopped(store, [q["query"] for q in told["running_queries"]])
-    return {"frozen": f"{kind.value} {name}", **told, "still_running": running}
+    return {"frozen": f"{kind.value} {name}", **told, "still_running": running, **_warning(store, kind)}
 
 
 def thaw(store: Store, kind: Frozen, *, name: str, reason: str, acting: Acting) -> dict[str, Any]:
@@ -68,6 +69,19 @@ def thaw(store: Store, kind: Frozen, *, name: str, reason: str, acting: Acting) 
     _check_reason(reason)
     freezes.lift(store, kind, subjects=subject.names, by=acting.actor, reason=reason)
     return {"thawed": f"{kind.value} {name}"}
+
+
+def _warning(store: Store, kind: Frozen) -> dict[str, str]:
+    """What to know when nobody who may thaw people is left: the freeze holds, for what it guards against is worse."""
+    with store.read() as connection:
+        frozen = {f.subject for f in freezes.standing(connection) if f.kind is Frozen.PERSON}
+        approvers = {p.id for p in projects.people(connection) if Role.APPROVER in p.roles}
+    if kind is not Frozen.PERSON or not approvers or approvers - frozen:
+        return {}
+    return {
+        "warning": "No approver is left who is not frozen, so nobody may thaw anybody or decide on projects; "
+        "who runs the service records another one: ids person add FILE"
+    }
 
 
 def _check_reason(reason: str) -> None:

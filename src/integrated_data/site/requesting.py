@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from integrated_data.approve.draft import Offer, Wish, document, draft
 from integrated_data.control import projects, releases
 from integrated_data.control.store import Store
-from integrated_data.model.access import DatasetRequest, Project
+from integrated_data.model.access import DatasetRequest, Person, Project
 from integrated_data.model.agreement import Purpose
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.site.agreeing import law_of
@@ -28,7 +28,7 @@ def application(
     """
     law, now, asked = law_of(places), store.now(), _columns(datasets, columns)
     with store.read() as connection:
-        person = projects.get_person(connection, by)
+        person = _person(connection, by)
         offers = [_offer(releases.get(connection, dataset).entry) for dataset in dict.fromkeys(datasets)]
         wish = Wish(_free_id(connection, by, year=now.year), asked, purpose)
         bare = Project(
@@ -38,6 +38,16 @@ def application(
         world = projects.world_of(connection, law, found=(bare,))
     made = draft(offers, wish, person=person, world=world, day=now.date())
     return document(made, offers, world=world, at=now)
+
+
+def _person(connection: sa.Connection, by: str) -> Person:
+    known = {p.id: p for p in projects.people(connection)}
+    if by not in known:
+        raise UsageRefusal(
+            "It is not known who applies", why=f"{by} is no person on record",
+            next_step="Sign in: export IDS_TOKEN=$(ids sign-in); or in a trial add --as PERSON (ids person list)",
+        )  # fmt: skip
+    return known[by]
 
 
 def _offer(entry: dict[str, Any]) -> Offer:

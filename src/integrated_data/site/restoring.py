@@ -16,6 +16,7 @@ from integrated_data.site import auditing, backing, tables
 from integrated_data.site.loading import open_loading
 from integrated_data.site.places import RESTORING, Places, signing_key
 from integrated_data.site.rights import replaying
+from integrated_data.site.rights.asking import RESTORED
 from integrated_data.site.settings import Settings
 from integrated_data.vault import Vault
 
@@ -51,7 +52,7 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
         tables.register(site)
         again = replaying.replay(site, by=settings.actor)
         facts = {"made_at": manifest["made_at"], "files": len(manifest["files"]), "replayed": again}
-        site.store.record(Event("installation.restored", settings.actor, "installation", facts))
+        site.store.record(Event(RESTORED, settings.actor, "installation", facts))
         auditing.sign_head(places, site.store)
         auditing.verify(places, site.store)
     (places.home / RESTORING).unlink()
@@ -59,7 +60,8 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
     return {
         "home": str(places.home), **facts, "lost_since": manifest["made_at"], "audit_records_lost_at_least": lost,
         "list_of_rights": _age(rights),
-        "next": "deliver again what came since, and have decisions of people since then made again",
+        "next": "deliver again what came since, and have decisions of people and corrections since then made again "
+        "(ids right ask rectify): neither is on the list of rights",
     }  # fmt: skip
 
 

@@ -22,10 +22,16 @@ Body = Mapping[str, Any]
 #: The safe loader in C where the library has it: lists of organisations have ten thousand lines.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+#: What is looked at, and what of LinkML is not.
+CHECKED = "fields, whether they must be there or may be several, types, enumerations, patterns and ranges"
+UNCHECKED = "whether identifiers are unique, prefixes known, and addresses lead somewhere"
+
 #: What a class or a slot may say that changes what is valid, and that is read here.
 _CLASS = frozenset({"is_a", "abstract", "slots", "slot_usage", "class_uri"})
 _SLOT = frozenset({"range", "required", "multivalued", "pattern", "minimum_value", "maximum_value", "any_of",
                    "identifier", "designates_type", "slot_uri"})  # fmt: skip
+_CHOICE = frozenset({"range", "pattern", "minimum_value", "maximum_value"})
+_ENUM = frozenset({"permissible_values", "enum_uri"})
 #: What is for people, and changes nothing.
 _SAID = frozenset({"description", "comments", "todos", "examples", "see_also", "recommended", "aliases", "title",
                    "notes", "deprecated", "in_subset", "rank", "annotations", "exact_mappings",
@@ -182,8 +188,14 @@ def _beyond(schema: Schema) -> Iterator[str]:
     used = [b for c in schema.classes.values() for b in (c.get("slot_usage") or {}).values()]
     for body in (*schema.slots.values(), *used):
         yield from set(body) - _SLOT - _SAID
-        for choice in (body, *body.get("any_of", ())):
+        choices = body.get("any_of", ())
+        yield from ({"any_of beside " + each for each in _CHOICE - {"range"} & set(body)} if choices else ())
+        for choice in choices:
+            yield from set(choice) - _CHOICE - _SAID
+        for choice in (body, *choices):
             kind = choice.get("range", schema.text)
             if not any(kind in known for known in (TYPES, schema.classes, schema.enums)):
                 yield str(kind)
-    yield from (n for n, e in schema.enums.items() if not e.get("permissible_values"))
+    for enum, body in schema.enums.items():
+        yield from set(body) - _ENUM - _SAID
+        yield from [] if body.get("permissible_values") else [enum]

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from integrated_data.site.rights import correctable
 from integrated_data.site.subjects import kept, somebody
 
 ACTION = "right.asked"
+RESTORED = "installation.restored"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def ask(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
         "found": found.entity is not None, "dataset": wish.scope.dataset, "purpose": wish.scope.purpose,
         "reason": wish.reason,
     }  # fmt: skip
-    number = 1 + max((*_numbers(site.store), *(one.number for one in kept.entries(site.places))), default=0)
+    number = _number(site)
     with site.store.change(Event(ACTION, by, f"right/{number}", facts)):
         _keep(site, number, held={"values": wish.values, "entity": found.entity, "corrected": wish.corrected})
     told = {"request": f"R-{number}", "found": found.entity is not None, "probability": round(found.probability, 4)}
@@ -129,10 +131,13 @@ def _found(site: LoadingSite, wish: Wish) -> somebody.Found:
     return somebody.Found(entity, 1.0, ())
 
 
-def _numbers(store: Store) -> list[int]:
-    """The numbers of requests on record."""
-    with store.read() as connection:
-        return [int(r.subject.partition("/")[2]) for r in recorded(connection, ACTION)]
+def _number(site: LoadingSite) -> int:
+    """A number that no request has had: after a restore, which knows not which were given since the backup, they begin
+    anew with its day (`R-261123001`)."""
+    with site.store.read() as connection:
+        given = [int(r.subject.partition("/")[2]) for r in recorded(connection, ACTION)]
+        days = [int(f"{datetime.fromisoformat(r.at):%y%m%d}000") for r in recorded(connection, RESTORED)]
+    return 1 + max((*given, *days, *(one.number for one in kept.entries(site.places))), default=0)
 
 
 def requests(store: Store) -> list[Asked]:
