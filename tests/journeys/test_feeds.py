@@ -1,20 +1,23 @@
 """A feed of daily files: late, missing, twice, restated; broken files; names that lead out; two looks at once."""
 
 import os
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, feeds
 from integrated_data.model.contract import Mode
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import InstallationRefusal
-from integrated_data.model.feed import Restated
+from integrated_data.model.feed import Restated, Watch
 from integrated_data.site import loads
 from integrated_data.site.feeding import keeping
 from integrated_data.site.feeding.looking import Feeder
 from tests.feeding import Fed, changed, contract, flows
+from tests.journeys.installation import COMMAND, Ran
 
 DAILY = """
 id: mobility
@@ -148,3 +151,47 @@ def test_two_looks_at_once_take_a_file_once(fed: Fed) -> None:
     fed.feeder = Feeder(fed.places, fed.store, opened, "tester")  # type: ignore[arg-type]
     assert fed.look("2024-03-02T09:00") == [("2024-03-01", "loaded")]
     assert seen == ["another process is at it"]
+
+
+def test_a_day_that_is_another_one_under_another_date_waits_for_a_steward(fed: Fed) -> None:
+    feeds.put(fed.store, changed(fed.definition, watch=Watch()), by="tester")
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1, 2), at="2024-03-02T08:00")
+    fed.drops("od_20240302_a.csv", flows("2024-03-02", 1, 2), at="2024-03-03T08:00")
+    fed.drops("od_20240303_a.csv", flows("2024-03-01", 5, 6), at="2024-03-04T08:00")
+    assert fed.look("2024-03-04T09:00") == [
+        ("2024-03-01", "loaded"), ("2024-03-02", "held"), ("2024-03-03", "held")
+    ]  # fmt: skip
+    held = keeping.details(fed.store, "mobility")["files"]
+    assert [h["why"] for h in held] == [
+        "2 of 2 rows are dated outside of the period", "But for dates, its rows are those of 2024-03-01", ""
+    ]  # fmt: skip
+    assert [a for a in fed.alerts() if a[0] == "unusual"] == [("unusual", "2024-03-02"), ("unusual", "2024-03-03")]
+    with fed.opened() as site:
+        assert loads.accept(site, held[1]["delivery"], reason="nobody moved")["state"] == "published"
+    fed.look("2024-03-04T10:00")
+    assert [f["state"] for f in keeping.details(fed.store, "mobility")["files"]] == ["held", "loaded", "loaded"]
+
+
+@pytest.mark.long
+def test_by_command(tmp_path: Path) -> None:
+    home, drop = tmp_path / "home", tmp_path / "drop"
+    drop.mkdir()
+    (drop / "od_20240301_a.csv").write_bytes(flows("2024-03-01", 1, 2))
+    os.utime(drop / "od_20240301_a.csv", (1.7e9, 1.7e9))
+    (tmp_path / "feed.yaml").write_text(DAILY.replace("DROP", str(drop)))
+    contracts.write(contract(), tmp_path / "contract.yaml")
+    ids("init", home)
+    added = ids("feed", "add", tmp_path / "feed.yaml", "--contract", tmp_path / "contract.yaml", "--home", home)
+    assert (added.json["feed"], added.json["every"]) == ("mobility", "day")
+    looked = ids("feed", "run", "--home", home)
+    assert [(r["period"], r["state"]) for r in looked.json] == [("2024-03-01", "loaded")]
+    told = ids("feed", "status", "mobility", "--seen", "--home", home).json
+    assert (told["loaded"], told["last"], {a["kind"] for a in told["open_alerts"]}) == (1, "2024-03-01", {"missing"})
+    assert ids("feed", "status", "nothing", "--home", home, code=1).err.startswith("Refused: There is no feed")
+
+
+def ids(*words: object, code: int = 0) -> Ran:
+    """The real command, in a process of its own."""
+    done = subprocess.run([*COMMAND, *map(str, words), "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)

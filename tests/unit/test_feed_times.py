@@ -11,6 +11,7 @@ from integrated_data.acquire.feeds.store import fits
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.feed import Every, Retry, Schedule
 from integrated_data.site.feeding.taking import wait
+from tests.house.tree import ROOT
 
 NAMES = [
     ("od_{period:%Y%m%d}.csv", Every.DAY, "od_20240229.csv", "2024-02-29", None),
@@ -106,3 +107,7 @@ def test_a_wrong_definition_is_refused_by_its_field_and_never_by_its_value(wrong
     with pytest.raises(ContractRefusal) as refused:
         definition.read(FEED.replace(wrong, instead, 1))
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_example_is_one() -> None:
+    assert definition.read((ROOT / "examples" / "feed.yaml").read_text()).dataset == "mobility_flows"

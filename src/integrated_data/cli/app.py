@@ -5,6 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import structlog
 import typer
 
 from integrated_data import __version__
@@ -79,6 +80,7 @@ def version() -> None:
 def main() -> None:
     """Run the command line; a refusal prints its one sentence and ends with its exit code."""
     os.umask(0o077)  # whatever this process writes is its owner's alone
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is the answer's
     try:
         app()
     except Refusal as refusal:

@@ -52,6 +52,9 @@ def specimen(
     *,
     people: Annotated[int, typer.Option(help="How many people live there.", min=1000)] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same country.")] = 1,
+    mobility: Annotated[
+        bool, typer.Option("--mobility", help="Also a year of a mobile-phone operator's daily files, some wrong.")
+    ] = False,
     call: Call,
 ) -> None:
     """Write the fictional country's deliveries, and the truth about them apart."""
@@ -59,6 +62,8 @@ def specimen(
 
     with steps() as step:
         manifest = country.write(directory, people=people, seed=seed, progress=step)
+        if mobility:
+            country.mobility.write_year(directory, people=people, seed=seed, progress=step)
     rows = [{"department": f.department, "file": str(f.path), "rows": f.rows} for f in manifest.files]
     shown.table(rows, title=f"A country of {people:,} people", json_out=call.json)
 

@@ -148,6 +148,31 @@ def alerts(connection: sa.Connection, feed: str | None = None) -> list[dict[str,
     return [dict(row) for row in connection.execute(asked.order_by(a.id)).mappings()]
 
 
+def keep_measures(change: Change, delivery: str, *, measures: Any) -> None:
+    """Keep what was measured of a delivery, inside a change."""
+    change.connection.execute(
+        sa.update(t.feed_file).where(t.feed_file.c.delivery == delivery).values(measures=measures)
+    )
+
+
+def measured(connection: sa.Connection, feed: str, *, before: str, most: int) -> list[tuple[str, Any]]:
+    """Periods before one, the newest first, with what was measured of their newest published delivery.
+
+    Without periods: every published delivery, the newest first.
+    """
+    f, d = t.feed_file.c, t.delivery.c
+    published = [f.feed == feed, f.measures.is_not(None), d.state == LoadState.PUBLISHED.value]
+    published += [f.period < before] if before else []
+    rows = connection.execute(
+        sa.select(f.period, f.measures).select_from(sa.join(t.feed_file, t.delivery, f.delivery == d.id))
+        .where(*published).order_by(f.period.desc(), f.id.desc()).limit(2 * most)
+    )  # fmt: skip
+    found: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        found.setdefault(row.period or str(-number), row.measures)
+    return list(found.items())[:most]
+
+
 def newest_period(connection: sa.Connection, feed: str) -> str:
     """The newest period of which a file was loaded; empty where there is none."""
     f = t.feed_file.c

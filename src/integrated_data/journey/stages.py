@@ -10,12 +10,12 @@ from integrated_data.acquire.infer import infer
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
-from integrated_data.control import deliveries, freezes, releases
+from integrated_data.control import deliveries, feeds, freezes, releases
 from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
-from integrated_data.journey import checking, linking, placing
+from integrated_data.journey import checking, linking, placing, watching
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState, Tally
@@ -88,14 +88,20 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     checking.save_quarantine(engine, contract, found=found, delivered=delivered, folder=place.parent)
     state = judge.judge(contract, found.tally)
     reason = "" if state is LoadState.PUBLISHED else judge.sentence(contract, found.tally, account=found.account)
+    measured, unusual = watching.watched(workshop, load, contract=contract, place=place)
+    if state is LoadState.PUBLISHED and any(s.grave for s in unusual):
+        state, reason = LoadState.HELD, "; ".join(s.told for s in unusual if s.grave)
     body = contracts.dump(contract)
-    facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason}
+    facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
+             "unusual": [s.told for s in unusual]}  # fmt: skip
     about = {"owner": contract.owner, "title": contract.title, "inferred": contract.inferred}
 
     def write(change: Change) -> None:
         deliveries.save_contract(change, dataset=contract.dataset, version=contract.version, body=body, about=about)
         deliveries.set_contract(change, load.delivery.id, version=contract.version)
         deliveries.set_tally(change, load.delivery.id, tally=found.tally)
+        if measured is not None:
+            feeds.keep_measures(change, load.delivery.id, measures=measured)
         change.note(read=found.tally.read, good=found.tally.good, quarantined=found.tally.quarantined)
         if state is not LoadState.PUBLISHED:
             deliveries.move(change, load.delivery.id, state=state)

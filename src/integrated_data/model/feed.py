@@ -1,5 +1,6 @@
 """A feed: deliveries of one dataset that come by themselves, where they are dropped and when they are due."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -79,6 +80,56 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """That deliveries are compared with those before them.
+
+    `hold`: one that the others do not explain waits for a steward; otherwise it is told and goes on. `exempt`: days
+    known to be unlike others, such as public holidays: how much there is of them is not compared. `volume`: the column
+    whose sum is how much; without it, the first that counts something, else rows.
+    """
+
+    hold: bool = True
+    exempt: tuple[date, ...] = ()
+    volume: str = ""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is kept of a delivery to compare later ones with.
+
+    `volume`: how much there is in all, in the unit of the column that is summed; `repeated`: rows that are equal to an
+    earlier one; `outside`: rows dated outside of their period; `contents`: a digest of all rows but their dates, in any
+    order; `codes`: the volume of each code of each coded column.
+    """
+
+    rows: int
+    volume: float
+    repeated: int
+    outside: int
+    contents: str
+    codes: Mapping[str, Mapping[str, float]]
+
+
+class Unlike(StrEnum):
+    """In what a delivery is unlike those before it."""
+
+    CONTENTS = "contents"
+    REPEATED = "repeated"
+    PERIOD = "period"
+    CODES = "codes"
+    VOLUME = "volume"
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """One thing that the deliveries before do not explain. `grave`: so far from them that it should not go on."""
+
+    kind: Unlike
+    told: str
+    grave: bool
+
+
+@dataclass(frozen=True)
 class FeedDefinition:
     """One feed, as it is written down in YAML.
 
@@ -93,6 +144,7 @@ class FeedDefinition:
     schedule: Schedule = field(default_factory=Schedule)
     restated: Restated = Restated.HOLD
     retry: Retry = field(default_factory=Retry)
+    watch: Watch | None = None
     contract: str = ""
 
 
@@ -121,7 +173,7 @@ class AlertKind(StrEnum):
     GAP = "gap"  # a number is left out
     DUPLICATE = "duplicate"
     RESTATED = "restated"
-    UNUSUAL = "unusual"
+    UNUSUAL = "unusual"  # unlike the deliveries before
     HELD = "held"
     REJECTED = "rejected"
     FAILED = "failed"

@@ -76,6 +76,7 @@ def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),
         "repeated": outcome.repeated, "reason": outcome.reason,
         **{k: checked[k] for k in ("read", "good", "quarantined", "by_rule", "unread") if k in checked},
+        "unusual": checked.get("unusual", []),
         "left_out": outcome.stages.get("acquire", {}).get("left_out", []),
         "links": {i: f["report"] for i, f in outcome.stages.get("index", {}).get("links", {}).items()},
         "withheld": outcome.stages.get("deidentify", {}).get("withheld", {}),

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrated_data.specimen import country, truth, writing
+from integrated_data.specimen import country, mobility, truth, writing
 from integrated_data.specimen.delivery import Sheet
 from integrated_data.specimen.departments import DEPARTMENTS
 from integrated_data.specimen.rates import RATES, Rates
 
-__all__ = ["DEPARTMENTS", "RATES", "DeliveredFile", "Manifest", "Rates", "write"]
+__all__ = ["DEPARTMENTS", "RATES", "DeliveredFile", "Manifest", "Rates", "mobility", "write"]
 
 
 @dataclass(frozen=True, slots=True)

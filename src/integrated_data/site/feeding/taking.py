@@ -73,7 +73,9 @@ class Taking:
         delivery = arrived.delivery.id
         self._note(FileState.ARRIVED, delivery=delivery)
         outcome = loads.go_on(site, delivery, contract=contract)
-        told = self._note(ENDS[LoadState(outcome["state"])], reason=outcome["reason"], delivery=delivery)
+        told = self._note(
+            ENDS[LoadState(outcome["state"])], reason=outcome["reason"], delivery=delivery, unusual=outcome["unusual"]
+        )
         return told | {"period": period, "projects_refreshed": outcome["projects_refreshed"]}
 
     def _repeated(self, arrived: Arrived) -> dict[str, Any] | None:
@@ -126,9 +128,9 @@ class Taking:
     ) -> dict[str, Any]:
         """Write down where the file stands, and raise and end the alerts that go with it.
 
-        `more`: `delivery` and `attempts`.
+        `more`: `delivery`, `attempts`, and `unusual`: what the deliveries before do not explain.
         """
-        name, feed = self.file.name, self.definition.id
+        name, feed, unusual = self.file.name, self.definition.id, more.pop("unusual", [])
         facts = {"file": name.shown, "period": name.period, "state": state.value, "reason": reason}
         values: dict[str, Any] = {"shown": name.shown, "period": name.period, "number": name.number}
         values |= {"state": state.value, "reason": reason, **more}
@@ -138,6 +140,7 @@ class Taking:
             before = feeds.find(change.connection, feed, mark=self.file.mark)
             feeds.note(change, feed, mark=self.file.mark, values=values)
             raised = [self._alert(k, reason) for k in (kind or RAISED.get(state),) if k]
+            raised += [self._alert(AlertKind.UNUSUAL, ". ".join(unusual))] if unusual else []
             if state in THERE and (before is None or before.state not in THERE):
                 feeds.close(change, feed, kinds=PASSING, period=name.period)
                 feeds.close(change, feed, kinds=(AlertKind.GAP,), about=f"{name.number}")
