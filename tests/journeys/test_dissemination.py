@@ -147,6 +147,7 @@ def test_an_output_is_defined_once_and_published_from_each_release(home: Path) -
     assert ids(home, "audit", "verify").code == 0
 
 
+@pytest.mark.long
 def test_it_is_refused_when_its_author_may_no_more(home: Path) -> None:
     with open_loading(Places(home), Settings(home, 2, "2GB", production=False, actor="tester")) as site:
         gone = accredit.read_person(ADA.replace("2099-12-31", "2021-01-01"))
@@ -158,3 +159,19 @@ def test_it_is_refused_when_its_author_may_no_more(home: Path) -> None:
     told(ids(home, "output", "end", "hours", "--reason", "Nobody reads it", "--as", "rita", "--json"))
     ended = ids(home, "output", "rerun", "hours")
     assert (ended.code, "is ended" in ended.err) == (1, True)
+
+
+def test_what_was_typed_wrongly_is_named(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "pay.csv").write_text("region,pay\nN,1\n")
+    request, as_ada = ("output", "request", "Q-1", "--project", "P-work", "--title"), ("--as", "ada")
+    refused = ids(home, *request, "\udcff", *as_ada)
+    assert (refused.code, "bytes that are no text" in refused.err) == (2, True), refused.err
+    formula = ids(home, *request, "=1+1", *as_ada)
+    assert (formula.code, "The title cannot be taken" in formula.err) == (1, True), formula.err
+    for second, told_of in (("none.csv", "is not there"), (".", "is a folder")):
+        files = ("--file", tmp_path / "pay.csv", "--file", f"{tmp_path}/{second}")
+        brought = ids(home, *request, "Pay", *files, *as_ada)
+        which = f"File 2, {tmp_path / second}, {told_of}"
+        assert (brought.code, which in " ".join(brought.err.split())) == (2, True), brought.err
+    stranger = ids(home, "output", "list", "--as", "nobody-known")
+    assert (stranger.code, "not on record" in stranger.err) == (1, True), stranger.err

@@ -150,3 +150,14 @@ def test_refused_files_are_kept_sealed_by_hash(tmp_path: Path) -> None:
     for wrong, other in ((key, "0" * 64), (bytes(32), sha256)):
         with pytest.raises(OutputRefusal):
             evidence.read(tmp_path, other, key=wrong)
+
+
+def test_an_empty_file_and_a_large_one_are_told_apart() -> None:
+    reasons = [[f.reason for f in look("table.csv", content).findings] for content in (b"", b"1\n" * 5_000_001)]
+    assert reasons == [["It is empty"], ["It is larger than 10 MB"]]
+
+
+def test_a_title_that_cannot_be_taken_is_refused_with_files_too(world: World) -> None:
+    ask = Ask("P-1", AUTHOR, (world.log(SQL),), "=People", brought=carried({"table.csv": CSV}))
+    with pytest.raises(OutputRefusal, match=r"The title cannot be taken\. It begins with ="):
+        bring.bring(world.store, ask=ask, folder=world.folder)

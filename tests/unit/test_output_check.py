@@ -148,10 +148,21 @@ def test_everything_withheld_is_refused(world: World) -> None:
     assert report.lane is Lane.REFUSED
     assert ("nothing left", Outcome.REFUSE) in said(report)
     assert report.files == ()
+    assert any("ask for coarser groups" in f.reason for f in report.findings)
 
 
-def test_a_count_of_nobody_is_refused(world: World) -> None:
-    assert world.checked("SELECT count(*) FROM lfs WHERE pay > 999").lane is Lane.REFUSED
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) AS n FROM lfs WHERE pay > 999",
+        "SELECT sex, count(*) AS n FROM lfs WHERE pay < 81 GROUP BY ROLLUP (sex)",
+    ],
+)
+def test_a_total_that_breaks_a_rule_is_not_sent_to_coarser_groups(world: World, sql: str) -> None:
+    report = world.checked(sql)
+    assert report.lane is Lane.REFUSED
+    (reason,) = (f.reason for f in report.findings if f.rule == "nothing left")
+    assert reason.startswith("The total of all breaks a rule itself: ask about more people")
 
 
 def test_a_list_of_rare_values_is_looked_at_by_people(world: World) -> None:

@@ -106,8 +106,9 @@ def test_only_its_author_defines_a_release_and_never_approves_it(world: World) -
     for person in (AUTHOR, "ben", "nobody"):
         with pytest.raises(OutputRefusal, match=r"cannot approve|not an output checker"):
             defining.approve(world.store, name="pay", sha256=made.sha256, by=person)
-    with pytest.raises(OutputRefusal, match="has changed"):
-        defining.approve(world.store, name="pay", sha256="other", by="rita")
+    for other, told in (("other", "not the hash of any files.*ids output definitions pay"), ("0" * 64, "has changed")):
+        with pytest.raises(OutputRefusal, match=told):
+            defining.approve(world.store, name="pay", sha256=other, by="rita")
     assert defining.approve(world.store, name="pay", sha256=made.sha256, by="rita").approved_by == "rita"
 
 
@@ -128,6 +129,20 @@ def test_words_are_read_from_yaml_by_the_names_of_their_fields() -> None:
         defining.read_words("title: Pay\nsql: SELECT 1")
     with pytest.raises(UsageRefusal):
         defining.read_words("title: [")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        Words("=Pay"),
+        Words("Pay", summary="Of \ud800"),
+        Words("Pay", footnotes=("Of \u202eyap",)),
+        Words("Pay", tables=(TableWords("By\x1b region"),)),
+    ],
+)
+def test_words_that_would_not_be_read_as_they_are_written_are_not_published(words: Words) -> None:
+    with pytest.raises(OutputRefusal, match=r"(formula|UTF-8|direction|control).* plain words"):
+        defining.check_words(words, tables=1)
 
 
 def test_the_example_is_a_definition() -> None:

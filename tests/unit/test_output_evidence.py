@@ -191,3 +191,28 @@ def test_a_cube_of_people_with_one_row_each_is_the_same_by_group_and_level_by_le
     total = found[("All", "All")]
     assert (total.people, total.contributors, total.measures[0].top) == (60, 61, (8, 8))
     assert total.measures[0].net == sum(e.measures[0].net for key, e in found.items() if "All" not in key)
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_linked_to_nobody_change_nothing_of_who_is_provisional(engine: DuckDB) -> None:
+    table = people(*((n, "N") for n in range(1, 13)), (None, "N"), columns="region")
+    methods = ["exact"] * 4 + ["provisional: new"] * 9  # the row linked to nobody says so too
+    table = table.append_column("person_link_method", pa.array(methods))
+    (found,) = evidence(engine, "SELECT region, count(*) FROM lfs GROUP BY region", lfs=table)
+    assert (found[("N",)].people, found[("N",)].contributors) == (4, 13)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_absent_key_among_the_provisional_makes_no_other_one_inexact(engine: DuckDB) -> None:
+    lfs = people((1, "N"), (2, "N"), (3, "N"), columns="region")
+    table = lfs.append_column("person_link_method", pa.array(["exact", "provisional: new", "provisional: new"]))
+    engine.load("lfs", Held(table))
+    views = views_of({"lfs": table})
+    shape = shape_of("SELECT region, count(*) FROM lfs GROUP BY region", views)
+    rows = engine.rows(members_sql(shape, unit=0, views=views))
+    units = [[*r["units"], None] if r["a0"] is None else r["units"] for r in rows.to_pylist()]
+    again = rows.set_column(rows.column_names.index("units"), "units", pa.array(units, rows.schema.field("units").type))
+    members = read(again, shape)
+    assert sorted(zip(members.unit.tolist(), members.counted.tolist(), strict=True)) == [
+        (key(1), True), (key(2), False), (key(3), False)
+    ]  # fmt: skip

@@ -128,6 +128,13 @@ def test_a_vote_is_about_the_files_that_were_read(world: World) -> None:
         review.review(world.store, request=asked.id, reviewer=RITA, vote=Vote.APPROVE, sha256="0" * 64)
 
 
+@pytest.mark.parametrize("typed", ["abc", "", "g" * 64, "0" * 65])
+def test_what_is_no_hash_is_told_as_such(world: World, typed: str) -> None:
+    asked = doubtful(world)
+    with pytest.raises(OutputRefusal, match=f"not the hash of any files.*ids output show {asked.id}"):
+        review.review(world.store, request=asked.id, reviewer=RITA, vote=Vote.APPROVE, sha256=typed)
+
+
 def test_a_refusal_says_why(world: World) -> None:
     asked = doubtful(world)
     with pytest.raises(OutputRefusal, match="says why"):
@@ -225,6 +232,8 @@ def test_revoking_takes_the_files_and_keeps_the_memory(world: World) -> None:
     assert [file.name for file in place.iterdir()] == ["REVOKED.txt"]
     (left,) = release.released(world.store, project="P-1")
     assert (left.state, left.reason) == (OutputState.REVOKED, "Wrong year")
+    with pytest.raises(OutputRefusal, match=f"It is that already: see it with: ids output show {asked.id}"):
+        release.revoke(world.store, request=asked.id, actor="steward", reason="Once more", folder=world.folder)
     assert world.checked(SAFE.replace("GROUP", "WHERE pay <> 91 GROUP")).lane is Lane.REFUSED
 
 

@@ -11,12 +11,13 @@ from integrated_data.control import lanes, projects
 from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.access import Person
-from integrated_data.model.errors import OutputRefusal
+from integrated_data.model.errors import OutputRefusal, RoleRefusal
 from integrated_data.model.lane import Side
 from integrated_data.model.output import OutputState, Vote
 from integrated_data.model.people import Role
 from integrated_data.output import apart, release, review
 from integrated_data.site import lanes as laning
+from integrated_data.site.acting import Acting
 from tests.output_desk import DOUBTFUL, RITA, ROB, RUTH, SAFE, acting, desk, events, left, now, vote
 from tests.output_world import AUTHOR, World
 
@@ -102,8 +103,10 @@ def test_nobody_speaks_for_reviewers_who_could_not_review(world: World) -> None:
     asked = now(world, world.checked(DOUBTFUL).request)
     with pytest.raises(OutputRefusal, match="as a reviewer"):
         review.comment(world.store, asked, person="ben", side=Side.REVIEWER, text="Fine")
-    with pytest.raises(OutputRefusal, match="1 to 4,000"):
+    with pytest.raises(OutputRefusal, match="The comment is empty"):
         review.comment(world.store, asked, person=RITA, side=Side.REVIEWER, text=" ")
+    with pytest.raises(OutputRefusal, match="fewer words"):
+        review.comment(world.store, asked, person=RITA, side=Side.REVIEWER, text="a" * (review.LONGEST + 1))
 
 
 def test_clocks_tell_how_long_it_was_in_each_state(world: World) -> None:
@@ -168,3 +171,11 @@ def test_a_release_whose_files_changed_is_not_copied(world: World) -> None:
     (world.folder / "released" / gone.id / "table.csv").write_text("region,people\n")
     with pytest.raises(OutputRefusal, match="not those that left"):
         release.fetch(world.store, request=gone.id, actor="ben", folder=world.folder)
+
+
+def test_somebody_who_is_not_on_record_sees_no_request(world: World) -> None:
+    asked = now(world, world.checked(DOUBTFUL).request)
+    unknown, service = (Acting(who, None, production=False) for who in ("nobody-known", "system:desk"))
+    with pytest.raises(RoleRefusal, match=r"not on record.*ids person"):
+        laning.look(world.store, asked.id, acting=unknown)
+    assert laning.look(world.store, asked.id, acting=service).request == asked

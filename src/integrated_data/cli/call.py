@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from integrated_data.cli import permissions
-from integrated_data.model.errors import RoleRefusal
+from integrated_data.model.errors import RoleRefusal, UsageRefusal
 from integrated_data.model.people import Action
 from integrated_data.model.query import EngineName
 from integrated_data.site.acting import Acting, who_acts
@@ -139,6 +139,7 @@ def taking(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
+        _check_text(given)
         context: typer.Context | None = given.pop(CONTEXT, None)
         made = {
             name: group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
@@ -155,6 +156,17 @@ def taking(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {p.name: p.annotation for p in parameters}
     return called
+
+
+def _check_text(given: Mapping[str, Any]) -> None:
+    """Refuse words of no known letters: the terminal wrote other bytes than UTF-8. Names of files may be any bytes."""
+    said = [word for value in given.values() for word in (value if isinstance(value, list) else [value])]
+    if any(isinstance(word, str) and any("\ud800" <= sign <= "\udfff" for sign in word) for word in said):
+        raise UsageRefusal(
+            "Something that was typed holds bytes that are no text",
+            why="Commands are written in UTF-8",
+            next_step="Set the terminal to UTF-8 and type it again",
+        )
 
 
 def _words(context: typer.Context) -> str:

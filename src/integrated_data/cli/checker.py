@@ -20,9 +20,6 @@ from integrated_data.site import lanes as laning
 #: Files that are printed for reviewers; others are copied to a folder.
 READABLE = (".csv", ".tsv", ".txt", ".md", ".py", ".r", ".R", ".sql")
 
-#: Beyond this a file is not even read.
-MOST_BYTES = 50_000_000
-
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id.")]
 
 output = typer.Typer(help="Outputs: what leaves passes disclosure control.", no_args_is_help=True)
@@ -47,7 +44,7 @@ def request(
     """Ask for results of logged queries to leave, which the service runs again itself, or for files made from them."""
     from integrated_data.site import outputs as control
 
-    brought = tuple(Brought(file.name, _content(file)) for file in wished.file or ())
+    brought = tuple(Brought(file.name, _content(file, number=n)) for n, file in enumerate(wished.file or (), 1))
     with opened_analysis(call.home) as site:
         asked = Ask(project, call.actor, tuple(queries), title, wished.purpose, wished.change, brought)
         made = control.ask(site, asked)
@@ -169,6 +166,7 @@ def output_list(*, project: Annotated[str | None, typer.Option(help="Of one proj
     """List requests and where they stand."""
     from integrated_data.output import listing
 
+    call.acting.check_known()
     with opened_store(call.home) as (_, store):
         with store.read() as connection:
             known = outputs.requests(connection, project=project)
@@ -342,14 +340,22 @@ def _copy(files: Mapping[str, bytes], out: Path) -> None:
         (out / name).write_bytes(content)
 
 
-def _content(file: Path) -> bytes:
-    """A file from the command line; refuses one that is not there, or larger than any that may be brought."""
+def _content(file: Path, *, number: int) -> bytes:
+    """A file from the command line, the how manieth; refuses one that is not there, or larger than any may be."""
+    from integrated_data.output.brought.look import LARGEST
+
+    which = f"File {number}, {''.join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(file))},"
+    if file.is_dir():
+        raise UsageRefusal(f"{which} is a folder", next_step="Give each of its files with --file")
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UsageRefusal("A file is larger than 50 MB", next_step="Bring a table that people can read")
+        if file.stat().st_size > LARGEST:
+            most = f"{LARGEST // 1_000_000} MB"
+            raise UsageRefusal(f"{which} is larger than {most}", next_step="Bring a table that people can read")
         return file.read_bytes()
-    except OSError:
-        raise UsageRefusal("A file cannot be read", next_step="Give files that are there") from None
+    except FileNotFoundError:
+        raise UsageRefusal(f"{which} is not there", next_step="Give files that are there") from None
+    except (OSError, ValueError):
+        raise UsageRefusal(f"{which} cannot be read", next_step="Give files that you may read") from None
 
 
 def check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:

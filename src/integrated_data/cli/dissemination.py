@@ -49,6 +49,7 @@ def definitions(
     """List definitions; with a name, show what is approved with it, and what became of its editions."""
     from integrated_data.output import editions as edited
 
+    call.acting.check_known()
     with opened_store(call.home) as (_, store):
         if name is None:
             with store.read() as connection:

@@ -43,6 +43,7 @@ def bring(store: Store, *, ask: Ask, folder: Path) -> OutputRequest:
 
     `folder` is the outputs folder. Refuses, with every reason, files that may not even be reviewed.
     """
+    wording.check_ask(ask.title, ask.purpose)
     files = files_of(ask)
     if len(files) > MOST or not 1 <= len(ask.queries) <= request.MOST:
         raise OutputRefusal(

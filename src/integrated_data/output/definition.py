@@ -15,7 +15,7 @@ from integrated_data.model.dissemination import Definition, DefinitionState, Tab
 from integrated_data.model.errors import OutputRefusal, UsageRefusal
 from integrated_data.model.output import OutputRequest, OutputState
 from integrated_data.model.proposal import ACCEPTED
-from integrated_data.output import wording
+from integrated_data.output import requested, wording
 from integrated_data.output.derived import text_of
 from integrated_data.output.review import check_checker
 
@@ -67,6 +67,7 @@ def approve(store: Store, *, name: str, sha256: str, by: str) -> Definition:
             next_step="Ask another output checker",
         )
     check_checker(store, by)
+    requested.check_hash(sha256, shown_by=f"ids output definitions {name}")
     return editions.approve(store, name, sha256=sha256, by=by)
 
 
@@ -139,6 +140,12 @@ def check_words(words: Words, *, tables: int) -> None:
             "These words cannot be published",
             why=f"A definition has a title, up to {MOST} footnotes, and texts of up to {LONGEST} characters",
             next_step="Shorten them",
+        )
+    wording.check_said("title", words.title)  # it is the title of the request for each edition
+    why = next(filter(None, (wording.unreadable(line) for text in texts for line in text.split("\n"))), "")
+    if why:
+        raise OutputRefusal(
+            "A text of the definition cannot be published", why=why, next_step="Write it in plain words"
         )
     if any(wording.names_somebody(text) for text in texts):
         raise OutputRefusal(

@@ -239,7 +239,9 @@ def _with_withheld(checked: Checked, hidden: frozenset[CellId], *, primary: froz
         reason = "Withheld so that the cells that break a rule cannot be worked out from totals"
         findings += (Finding("secondary suppression", Outcome.WITHHOLD, reason, company),)
     if checked.table.rows and len(cells) == len(checked.table.rows):
-        reason = "Every cell would be withheld; ask for coarser groups"
+        whole = any(all(cell.total) and ids[cell] in primary for cell in cells)
+        reason = "The total of all breaks a rule itself: ask about more people, or for another figure"
+        reason = reason if whole else "Every cell would be withheld; ask for coarser groups"
         findings += (Finding("nothing left", Outcome.REFUSE, reason, len(cells)),)
     if cells and checked.shape is not None and checked.shape.chosen.thresholded:
         reason = "Cells withheld are not listed: a condition on groups would tell how many are in them"

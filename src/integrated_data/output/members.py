@@ -157,7 +157,9 @@ def _sure(unit: NDArray[np.int64], provisional: pa.Array | None) -> NDArray[np.b
     """Of each entry whether its unit is linked to an accepted entity."""
     if provisional is None or not len(provisional):
         return np.ones(len(unit), bool)
-    return places(np.sort(np.asarray(provisional)).astype(np.int64, copy=False), unit) < 0
+    # an absent key among them would make all of them floats, of which 63 bits are too many
+    held = np.sort(np.asarray(pc.drop_null(provisional)).astype(np.int64, copy=False))
+    return places(held, unit) < 0
 
 
 def _constant(table: pa.Table, measure: int) -> NDArray[np.float64]:
@@ -248,7 +250,8 @@ def provisional_sql(shape: Shape, *, unit: int, views: Mapping[str, View]) -> st
     only = f"starts_with({name(method)}, {text(PROVISIONAL)})"
 
     def units(where: str) -> str:
-        return " UNION ALL ".join(f"SELECT {name(column)} AS unit FROM {name(table)} WHERE {where}" for table in tables)
+        there = f"{name(column)} IS NOT NULL AND {where}"  # a row linked to nobody has nobody who is provisional
+        return " UNION ALL ".join(f"SELECT {name(column)} AS unit FROM {name(table)} WHERE {there}" for table in tables)
 
     sure = units(f"NOT {only} AND {name(column)} IN ({units(only)})")
     return f"({units(only)}) EXCEPT ({sure})"

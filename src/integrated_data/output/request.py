@@ -59,6 +59,7 @@ def request(store: Store, run: Run, *, ask: Ask, folder: Path, form: Form | None
     `form`: a proposal's, in which they are to leave instead.
     """
     form = form or Form()
+    wording.check_ask(ask.title, ask.purpose)
     if not 1 <= len(ask.queries) <= MOST:
         raise OutputRefusal(f"A request is about 1 to {MOST} queries", next_step="Split it up")
     with store.read() as connection:

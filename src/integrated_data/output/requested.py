@@ -11,6 +11,7 @@ All of it is for the service and the reviewers: folders 0700, files 0600.
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from integrated_data.model.proposal import Form
 
 #: Files that are brought to the disk at once.
 AT_ONCE = 8
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,16 @@ def digest(files: Mapping[str, bytes]) -> str:
     """One hash over files: SHA-256 of their names and their own hashes, in order of name."""
     lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def check_hash(typed: str, *, shown_by: str) -> None:
+    """Refuse what is no hash at all, which says nothing of whether files changed. `shown_by`: what prints the hash."""
+    if not _HASH.fullmatch(typed):
+        raise OutputRefusal(
+            "What was given is not the hash of any files",
+            why="A hash is 64 digits of 0 to 9 and a to f",
+            next_step=f"Copy the one that is shown by: {shown_by}",
+        )
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:

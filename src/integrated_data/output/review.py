@@ -109,6 +109,7 @@ def review(store: Store, *, request: str, reviewer: str, vote: Vote, sha256: str
         raise
     if vote is not Vote.APPROVE and not reason.strip():
         raise OutputRefusal("A vote to refuse or return says why", next_step="Give a reason")
+    requested.check_hash(sha256, shown_by=f"ids output show {request}")
     cast = Review(request, reviewer, vote, sha256, reason, store.now())
     outputs.put_review(store, cast, outcome=outcome)
     with store.read() as connection:
@@ -137,7 +138,9 @@ def comment(store: Store, request: OutputRequest, *, person: str, side: Side, te
     """Say something of a request as it is now; its author's team and its reviewers may."""
     if side is Side.REVIEWER:
         check_commenter(store, request, reviewer=person)
-    if not text.strip() or len(text) > LONGEST:
+    if not text.strip():
+        raise OutputRefusal("The comment is empty", next_step="Say what there is to say of the request")
+    if len(text) > LONGEST:
         raise OutputRefusal(f"A comment is a text of 1 to {LONGEST:,} characters", next_step="Say it in fewer words")
     made = Comment(request.id, person, side, request.sha256, text.strip(), store.now())
     lanes.put_comment(store, made)

@@ -179,7 +179,7 @@ CELL_RULES = (
         lambda limits: f"the rows of {limits.minimum_people} people with the same value on either side, and "
         f"{limits.minimum_people} people with another",
         "A median is the amount of one person or two, unless so many share it that no few of them could move it: round "
-        "the amounts before they are put in order (output/quantiles.py proves it).",
+        "the amounts before they are put in order.",
         "Handbook and ESSnet: percentiles; ONS: rounded, with people on both sides",
         limits=("minimum_people",),
     ),

@@ -28,10 +28,11 @@ def check_move(request: str, now: OutputState, *, to: OutputState) -> None:
     """Refuse a move that the table does not hold."""
     if may_move(now, to):
         return
+    end = f"It is that already: see it with: ids output show {request}" if now is to else "Make a new request"
     open_ = ", ".join(state.value.replace("_", " ") for state in OUTPUT_MOVES[now])
     raise OutputRefusal(
         f"Request {request} is {now.value.replace('_', ' ')} and cannot become {to.value.replace('_', ' ')}",
-        next_step=f"From here it can become: {open_}" if open_ else "Make a new request",
+        next_step=f"From here it can become: {open_}" if open_ else end,
     )
 
 

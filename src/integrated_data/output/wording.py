@@ -5,11 +5,19 @@ plain wording holds letters, common punctuation and few digits; anything else is
 """
 
 import re
+import unicodedata
 
+from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.output import Finding, Outcome
 
 #: Longest wording, digits in a row and in all (two years).
 LONGEST, MOST_IN_A_ROW, MOST_DIGITS = 120, 4, 8
+
+#: Longest title or purpose of a request.
+LONGEST_SAID = 200
+
+#: What turns the direction of writing: marks, embeddings, overrides and isolates (Unicode Standard Annex #9).
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 _PLAIN = re.compile(r"[^\W\d_][\w \-–—.,:;!?'\"()\[\]{}/%&+*=<>|£$€#_]*")
 
@@ -35,6 +43,48 @@ def is_plain(words: str) -> bool:
 def names_somebody(text: str) -> bool:
     """Whether a text holds something of the form of a person's identifier."""
     return _IDENTIFIERS.search(text) is not None
+
+
+def check_said(what: str, said: str) -> None:
+    """Refuse a title or purpose that is empty, long, not one line of text, or would run as a formula in a table."""
+    why = _objection(said)
+    if why:
+        raise OutputRefusal(
+            f"The {what} cannot be taken", why=why, next_step=f"Give a {what} of plain words on one line"
+        )
+
+
+def unreadable(said: str) -> str:
+    """Why a line of text would not be read as it is written; empty where it would."""
+    kinds = {unicodedata.category(sign) for sign in said}
+    if "Cs" in kinds:
+        return "It holds bytes that are no text (UTF-8)"
+    if kinds & {"Cc", "Zl", "Zp"}:
+        return "It holds a line break or a control character"
+    if _TURNS.search(said):
+        return "It holds characters that turn the direction of writing, so that it reads otherwise than it is written"
+    return ""
+
+
+def _objection(said: str) -> str:
+    """Why a title or purpose is not taken; empty where it is."""
+    why, seen = unreadable(said), [sign for sign in said if unicodedata.category(sign)[0] not in "CZ"]
+    if why:
+        return why
+    if not seen:
+        return "It is empty"
+    if len(said) > LONGEST_SAID:
+        return f"It has {len(said):,} characters; {LONGEST_SAID} are the most"
+    if unicodedata.normalize("NFKC", seen[0])[0] in "=+-@":
+        return "It begins with =, +, - or @, as a formula does, and stands in tables that spreadsheets open"
+    return ""
+
+
+def check_ask(title: str, purpose: str) -> None:
+    """Refuse a request's title, or a purpose that is given, that cannot be taken."""
+    check_said("title", title)
+    if purpose:
+        check_said("purpose", purpose)
 
 
 def of_title(title: str) -> list[Finding]:

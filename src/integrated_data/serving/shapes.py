@@ -10,7 +10,7 @@ from integrated_data.model.catalogue import Facet, Wanted
 from integrated_data.model.estimate import Estimate, Estimator
 from integrated_data.model.output import Brought
 from integrated_data.output.bring import MOST as MOST_FILES
-from integrated_data.output.brought.look import LARGEST
+from integrated_data.serving import shield
 from integrated_data.vocabulary import formula
 
 ID = r"^[A-Za-z0-9_.-]{1,64}$"
@@ -83,15 +83,17 @@ class BroughtBody(_Body):
     """A file that was made outside the service from the results of queries."""
 
     name: str = Field(max_length=80)
-    content: Base64Bytes = Field(max_length=LARGEST)
+    content: Base64Bytes = Field(
+        max_length=shield.LONGEST * 3 // 4, description="In base64, in a body of at most 1 MiB."
+    )
 
 
 class OutputBody(_Body):
     """Which logged queries' results are asked to leave."""
 
     queries: tuple[str, ...] = Field(min_length=1, max_length=50)
-    title: str = Field(min_length=1, max_length=300)
-    purpose: str = Field("", max_length=2000)
+    title: str = Field(min_length=1, max_length=200)
+    purpose: str = Field("", max_length=200)
     change: str = Field("", max_length=64, description="The request that this changes.")
     files: tuple[BroughtBody, ...] = Field(
         (), max_length=MOST_FILES, description="Asked for instead of the queries' results, from which they were made."

@@ -33,6 +33,15 @@ class Acting:
                 next_step="Set IDS_TOKEN to a token of theirs: export IDS_TOKEN=$(ids sign-in)",
             )
 
+    def check_known(self) -> None:
+        """Refuse a name that nobody on record bears; the account that runs the service has no need to be."""
+        if self.signed_in is None and not self.actor.startswith(SYSTEM):
+            raise RoleRefusal(
+                "Who is named is not on record",
+                why="Requests are shown to people on record alone",
+                next_step="Name somebody of: ids person list, or have them recorded: ids person add FILE",
+            )
+
     def check_project(self, project: str | None) -> None:
         """Refuse a token that was made for another project."""
         if self.signed_in is not None:

@@ -30,7 +30,8 @@ class Looking:
 
 
 def look(store: Store, request: str, *, acting: Acting) -> Looking:
-    """One request for who asks; refuses one that is not there, or not for them."""
+    """One request for who asks; refuses one that is not there or not for them, and somebody who is not on record."""
+    acting.check_known()
     with store.read() as connection:
         known = outputs.get_request(connection, request)
     found = visible(store, [known], acting=acting)

@@ -57,8 +57,10 @@ def look(name: str, content: bytes) -> Looked:
 def _findings(name: str, content: bytes, *, suffix: str) -> list[Finding]:
     if not _NAME.fullmatch(name):
         return [refused("name", "Its name is not plain: letters, digits, - and _, then one dot and its kind")]
-    if not content or len(content) > LARGEST:
-        return [refused("size", "It is empty, or larger than 10 MB")]
+    if not content:
+        return [refused("size", "It is empty")]
+    if len(content) > LARGEST:
+        return [refused("size", f"It is larger than {LARGEST // 1_000_000} MB")]
     begins = kinds.beginning(content)
     if suffix not in kinds.KINDS:
         why = kinds.REFUSED.get(suffix, "of a kind that is not known here: bring .csv, .xlsx, .png, .svg or .txt")

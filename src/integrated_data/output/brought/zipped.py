@@ -26,7 +26,7 @@ def parts(content: bytes) -> dict[str, bytes]:
             infos = sorted(archive.infolist(), key=lambda i: i.header_offset)
             _check_whole(content, infos)
             if sum(i.file_size for i in infos) > LARGEST:
-                raise Hidden("Unpacked it is larger than 50 MB")
+                raise Hidden(f"Its parts are larger than {LARGEST // 1_000_000} MB once unpacked")
             if any(i.file_size > MOST_TIMES * max(i.compress_size, 1) and i.file_size > 1_000_000 for i in infos):
                 raise Hidden("It unpacks to many times its size")
             names = [i.filename for i in infos]
