@@ -5,6 +5,7 @@ control store names does not exist for readers.
 """
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ from pyiceberg.table import Table
 from integrated_data.model.errors import InstallationRefusal
 
 TABLE = "records"
+#: The property that tells the columns of the newest delivery, by a digest.
+COLUMNS = "columns"
+
+#: A table of many small deliveries keeps few manifests, and the newest of its metadata files: snapshots stay.
+KEPT = {
+    "commit.manifest-merge.enabled": "true", "commit.manifest.min-count-to-merge": "16",
+    "write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "5",
+}  # fmt: skip
 SUFFIX = ".parquet"
 
 
@@ -92,8 +101,12 @@ class Lake:
             table.manage_snapshots().create_branch(snapshot_id=base, branch_name="main").commit()
             table = self._catalog.load_table((dataset, TABLE))
         with table.transaction() as change:
-            with change.update_schema() as schema:
-                schema.union_by_name(pq.read_schema(places[0]))
+            columns = pq.read_schema(places[0])
+            told = hashlib.sha256(columns.remove_metadata().to_string().encode()).hexdigest()
+            if table.properties.get(COLUMNS) != told:
+                change.set_properties(KEPT | {COLUMNS: told})
+                with change.update_schema() as schema:
+                    schema.union_by_name(columns)
             properties = {"delivery": delivery, "base": str(base)}
             if step.without is None and base is not None:
                 change.delete("true", snapshot_properties=properties | {"delivery": ""})
@@ -103,7 +116,10 @@ class Lake:
                     for task in table.scan(snapshot_id=base).plan_files():
                         if Path(task.file.file_path).name in step.without:
                             left_out.delete_data_file(task.file)
-            change.add_files([place.resolve().as_uri() for place in places], snapshot_properties=properties)
+            change.add_files(
+                [place.resolve().as_uri() for place in places], snapshot_properties=properties,
+                check_duplicate_files=False,
+            )  # fmt: skip
         committed = self._snapshot_of(self._catalog.load_table((dataset, TABLE)), delivery, base=base)
         if committed is None:
             raise InstallationRefusal(
@@ -135,10 +151,17 @@ class Lake:
         return int(pq.read_metadata(place).num_rows) if place.exists() else 0
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:
-        """The Parquet files that make up one snapshot of a dataset's table."""
+        """The Parquet files that make up one snapshot of a dataset's table; of an empty one, the last delivery's."""
         table = self._catalog.load_table((dataset, TABLE))
         tasks = table.scan(snapshot_id=snapshot).plan_files()
-        return tuple(sorted(Path(task.file.file_path.removeprefix("file://")) for task in tasks))
+        found = tuple(sorted(Path(task.file.file_path.removeprefix("file://")) for task in tasks))
+        return found or (self.place(dataset, self._delivery(table, snapshot)),)
+
+    @staticmethod
+    def _delivery(table: Table, snapshot: int) -> str:
+        found = table.snapshot_by_id(snapshot)
+        kept = found.summary.additional_properties if found and found.summary else {}
+        return str(kept.get("delivery", ""))
 
     def _table(self, dataset: str, file: Path, *, base: int | None) -> Table:
         name = (dataset, TABLE)

@@ -2,8 +2,8 @@
 
 What the standard has a place for is there (columns, types, keys, quality checks, owner); the rest
 stands in its custom properties: of a column `meaning`, `handling`, `formats`, `missing`, `decimal`,
-`confidence` and `codes`; of the contract `layout`, `thresholds`, `indexes`, `mode`, `inferred` and
-`ruleOrder`. Nothing but names is required of a contract written by hand.
+`confidence` and `codes`; of the contract `layout`, `thresholds`, `indexes`, `mode`, `changes`, `inferred`
+and `ruleOrder`. Nothing but names is required of a contract written by hand.
 """
 
 import re
@@ -17,6 +17,7 @@ import yaml
 from integrated_data.acquire import quality
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.model.contract import (
+    Changes,
     Column,
     Contract,
     Format,
@@ -58,7 +59,7 @@ _PROPERTY = (
     "logicalTypeOptions", "encryptedName", "criticalDataElement", "partitioned", "partitionKeyPosition",
     "transformLogic", "transformDescription", "transformSourceObjects",
 )  # fmt: skip
-_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "inferred", "ruleOrder")
+_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "inferred", "ruleOrder")
 _OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes")
 
 
@@ -128,8 +129,24 @@ def _contract(top: Fields, table: Fields) -> Contract:
         title=top.text("name", ""), version=top.text("version", "1.0.0"), rules=_rules(table, columns, custom=custom),
         indexes=_indexes(custom, columns), thresholds=thresholds,
         mode=custom.choice("mode", Mode, default=Mode.REPLACE),
-        inferred=custom.flag("inferred"),
+        inferred=custom.flag("inferred"), changes=_changes(custom, columns),
     )  # fmt: skip
+
+
+def _changes(custom: Fields, columns: Sequence[Column]) -> Changes | None:
+    """How changes are told, which a contract with mode: changes must say."""
+    if custom.choice("mode", Mode, default=Mode.REPLACE) is not Mode.CHANGES:
+        return None
+    given = Fields.of(custom.path("changes"), custom.values.get("changes"))
+    given.known(("operation", "deleted", "sequence"))
+    found = Changes(given.text("operation"), given.texts("deleted") or Changes("").deleted, given.text("sequence", ""))
+    names = {c.name for c in columns}
+    for key, column in (("operation", found.operation), ("sequence", found.sequence)):
+        if column and column not in names:
+            raise wrong(given.path(key), "It names a column that the table lacks", next_step="Use a name of a property")
+    if not any(c.key for c in columns):
+        raise wrong(given.at, "Changes are about records by their key", next_step="Mark it with primaryKey: true")
+    return found
 
 
 def _column(field: Fields) -> Column:
@@ -281,6 +298,10 @@ def _contract_properties(contract: Contract) -> list[dict[str, Any]]:
             {"index": use.index, **({"columns": list(use.columns)} if use.columns else {}), "oneToOne": use.one_to_one}
             for use in contract.indexes
         ]
+    if contract.changes is not None:
+        told = contract.changes
+        values["changes"] = {"operation": told.operation, "deleted": list(told.deleted)}
+        values["changes"] |= {"sequence": told.sequence} if told.sequence else {}
     if contract.inferred:
         values["inferred"] = True
     plain = [r.name for c in contract.columns for r in contract.rules if r.column == c.name]

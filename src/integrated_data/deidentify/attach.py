@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from integrated_data.model.contract import Column, Contract
 from integrated_data.model.linkage import IndexDefinition
@@ -26,8 +27,10 @@ class Attachment:
 
 
 def published_columns(contract: Contract, withheld: frozenset[str]) -> tuple[Column, ...]:
-    """Columns of the contract that may be published: payload that nothing withholds."""
-    return tuple(c for c in contract.columns if c.handling is Handling.PAYLOAD and c.name not in withheld)
+    """Columns of the contract that may be published: payload that nothing withholds, and that tells no change."""
+    told = {contract.changes.operation, contract.changes.sequence} if contract.changes else set()
+    hidden = withheld | told  # what is done with a record, and when, is no part of it
+    return tuple(c for c in contract.columns if c.handling is Handling.PAYLOAD and c.name not in hidden)
 
 
 def derived_sql(contract: Contract) -> Mapping[str, str]:
@@ -43,16 +46,24 @@ def derived_sql(contract: Contract) -> Mapping[str, str]:
 
 
 def published_sql(
-    contract: Contract, relation: str, *, good: str, attachments: Sequence[Attachment], withheld: frozenset[str]
+    contract: Contract,
+    relation: str,
+    *,
+    good: str,
+    attachments: Sequence[Attachment],
+    withheld: frozenset[str],
+    constants: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """SELECT of what is published: `good` is the SQL condition, over `c`, of a row that broke no rule.
+
+    `constants`: columns that are the same in every row, name to SQL.
 
     Each index adds `<key>_entity` (BIGINT; NULL where no link was accepted), `<key>_link_probability`
     and `<key>_link_method`, `<key>_link_weight` where there are weights, and its published attributes.
     The row number of the delivery comes last: by it a link that is decided anew finds its row. No
     reader ever has it.
     """
-    derived = derived_sql(contract)
+    derived = {**derived_sql(contract), **constants}
     parts = [f"c.{sql.name(c.name)}" for c in published_columns(contract, withheld)]
     parts += [f"{expression} AS {sql.name(name)}" for name, expression in derived.items()]
     taken = {c.name for c in contract.columns} | set(derived)

@@ -58,8 +58,8 @@ def observed(
                     for d in deliveries.of_dataset(connection, release.dataset)}  # fmt: skip
         every = releases.of_dataset(connection, release.dataset)
     found: list[Observed] = []
-    replaces, following = contract.mode is Mode.REPLACE, None
-    restated = {name for r in every for name in r.entry.get("without", ())} if contract.mode is Mode.APPEND else ()
+    replaces, following = contract.mode in (Mode.REPLACE, Mode.SNAPSHOT), None
+    restated = {name for r in every for name in r.entry.get("without", ())} if contract.mode is not Mode.CHANGES else ()
     for one in reversed(every):
         if f"{one.delivery}.parquet" in restated:
             continue
@@ -71,7 +71,7 @@ def observed(
         when = dated(contract, published=columns)
         last = following - timedelta(days=1) if replaces and following else None
         found.append(Observed(relation, release.dataset, when, first, last))
-        if replaces and when.own:
+        if contract.mode is Mode.REPLACE and when.own:
             break
         following = first if replaces else None
     return found

@@ -1,34 +1,72 @@
-"""What a new release does to its table: which files of before it leaves out."""
+"""What a new release does to its table, by its contract's mode: rows it adds, files of before it leaves out."""
 
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from integrated_data.control import feeds
+from integrated_data.control import deliveries, feeds
+from integrated_data.control.releases import Release
+from integrated_data.journey import changing, checking
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import SUFFIX, Step
-from integrated_data.model.contract import Contract, Mode
+from integrated_data.model.contract import AS_AT, Contract, Mode
+from integrated_data.vocabulary.sql import text
 
 
-def step_of(workshop: Workshop, contract: Contract, *, delivery: str) -> Step:
-    """The step that a delivery makes by its contract's mode.
+@dataclass(frozen=True)
+class Placed:
+    """A release's place in its table: its step, the condition (over `c`) of rows that are published, columns that are
+    the same in all of them (name to SQL), and changes of records that a later one had overtaken."""
+
+    step: Step
+    good: str = "TRUE"
+    constants: dict[str, str] = field(default_factory=dict)
+    overtaken: int = 0
+
+
+def placed(workshop: Workshop, contract: Contract, *, delivery: str, base: Release | None) -> Placed:
+    """The place of a delivery whose good rows are in the relation GOOD; `base`: the release of before.
 
     Where deliveries are added, one of a feed takes the place of those of the same period.
     """
-    if contract.mode is Mode.REPLACE:
-        return Step(delivery)
+    match contract.mode:
+        case Mode.REPLACE:
+            return Placed(Step(delivery))
+        case Mode.CHANGES:
+            done = changing.apply(workshop, contract, delivery=delivery, good=checking.GOOD, base=base)
+            return Placed(done.step, done.good, overtaken=done.overtaken)
+        case _:
+            period, earlier = _of_feed(workshop, delivery)
+            step = Step(delivery, tuple(f"{e}{SUFFIX}" for e in earlier))
+            if contract.mode is Mode.APPEND:
+                return Placed(step)
+            day = period or _received(workshop, contract.dataset, delivery=delivery)
+            return Placed(step, constants={AS_AT: f"CAST({text(day.isoformat())} AS DATE)"})
+
+
+def _of_feed(workshop: Workshop, delivery: str) -> tuple[date | None, list[str]]:
+    """The first day of the period of a delivery that came by a feed, and the published ones of the same period."""
     with workshop.store.read() as connection:
         came = feeds.of_delivery(connection, delivery)
         if came is None:
-            return Step(delivery, ())
+            return None, []
         definition, file = came
         earlier = feeds.of_period(connection, definition.id, period=file.period)
-    return Step(delivery, tuple(f"{e}{SUFFIX}" for e in earlier if e != delivery))
+    return (date.fromisoformat(file.period[:10]) if file.period else None), [e for e in earlier if e != delivery]
 
 
-def told(workshop: Workshop, contract: Contract, *, step: Step, before: int) -> dict[str, Any]:
-    """What the catalogue entry of a step's release says of the table: its rows, and what is no longer in it.
+def _received(workshop: Workshop, dataset: str, *, delivery: str) -> date:
+    with workshop.store.read() as connection:
+        known = deliveries.of_dataset(connection, dataset)
+    return date.fromisoformat(next(d["received_at"] for d in known if d["id"] == delivery)[:10])
+
+
+def told(workshop: Workshop, contract: Contract, *, placed: Placed, before: int) -> dict[str, Any]:
+    """What the catalogue entry of a release says of its table: its rows, and what is no longer in it.
 
     `before`: rows of the table until now.
     """
+    step = placed.step
     own = workshop.lake.rows(contract.dataset, step.files)
     if step.without is None:
         return {"rows": own}

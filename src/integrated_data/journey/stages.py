@@ -158,18 +158,19 @@ def _publish(workshop: Workshop, load: Load) -> Done:
     checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
     withheld: dict[str, str] = load.done["deidentify"]["withheld"]
     attachments = linking.attachments(workshop, load.done["index"]["links"], folder=_folder(workshop, load))
+    with workshop.store.read() as connection:
+        base = releases.current(connection, contract.dataset)
+    placed = placing.placed(workshop, contract, delivery=load.delivery.id, base=base)
     text = attach.published_sql(
-        contract, checking.GOOD, good="TRUE", attachments=attachments, withheld=frozenset(withheld)
-    )
+        contract, checking.GOOD, good=placed.good, attachments=attachments, withheld=frozenset(withheld),
+        constants=placed.constants,
+    )  # fmt: skip
     place = workshop.lake.place(contract.dataset, load.delivery.id)
     rows = workshop.engine.save(text, place, sealed=False, compression="zstd")
     workshop.engine.load(PUBLISHED, Stored((place,), sealed=False))
     made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows)
-    with workshop.store.read() as connection:
-        base = releases.current(connection, contract.dataset)
-    step = placing.step_of(workshop, contract, delivery=load.delivery.id)
-    snapshot = workshop.lake.commit(contract.dataset, step, base=base.snapshot if base else None)
-    made |= placing.told(workshop, contract, step=step, before=base.rows if base else 0)
+    snapshot = workshop.lake.commit(contract.dataset, placed.step, base=base.snapshot if base else None)
+    made |= placing.told(workshop, contract, placed=placed, before=base.rows if base else 0)
 
     def write(change: Change) -> None:
         what = f"Dataset {contract.dataset} is not published"
@@ -181,7 +182,7 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         change.note(release=release, rows=rows)
 
     return Done(
-        {"rows": rows, "snapshot": snapshot},
+        {"rows": rows, "snapshot": snapshot, "overtaken": placed.overtaken},
         (f"checked/{load.delivery.id}",),
         (f"dataset/{contract.dataset}",),
         write,

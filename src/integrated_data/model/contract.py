@@ -109,8 +109,27 @@ class IndexUse:
 class Mode(StrEnum):
     """How a delivery changes the table."""
 
-    REPLACE = "replace"
-    APPEND = "append"
+    REPLACE = "replace"  # it is the whole table
+    APPEND = "append"  # its rows are added
+    SNAPSHOT = "snapshot"  # it is the whole as at a day, and is kept beside those of other days
+    CHANGES = "changes"  # its rows say what is inserted, updated and deleted, by key
+
+
+#: The column by which snapshots of one table are told apart: the first day of the delivery's period, or its own day.
+AS_AT = "as_at"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the rows of a delivery of changes say what they change.
+
+    `operation`: the column; `deleted`: its values that end a record, all others insert or update it; `sequence`: the
+    column by which changes of a record are ordered; without it, deliveries and rows are in order as they come.
+    """
+
+    operation: str
+    deleted: tuple[str, ...] = ("D",)
+    sequence: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,9 +147,15 @@ class Contract:
     thresholds: Thresholds = field(default_factory=Thresholds)
     mode: Mode = Mode.REPLACE
     inferred: bool = False
+    changes: Changes | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.columns]
+        if self.mode is Mode.SNAPSHOT and AS_AT in names:
+            raise ContractRefusal(
+                f"The contract for dataset {self.dataset} has a column {AS_AT}, as its snapshots are told apart by",
+                next_step="Give the column another name",
+            )
         if len(set(names)) != len(names):
             raise ContractRefusal(
                 f"The contract for dataset {self.dataset} names a column twice",

@@ -30,8 +30,8 @@ def step_of(site: LoadingSite, release: Release) -> Step:
     with site.store.read() as connection:
         version = deliveries.contract_version(connection, release.delivery)
         body = deliveries.contract_body(connection, release.dataset, version=version)
-    append = body is not None and contracts.parse(body).mode is Mode.APPEND
-    return Step(release.delivery, () if append else None)
+    whole = body is None or contracts.parse(body).mode is Mode.REPLACE
+    return Step(release.delivery, None if whole else ())
 
 
 def _name(change: Change, known: list[Release], *, snapshots: list[int]) -> None:

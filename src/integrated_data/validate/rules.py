@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from integrated_data.model.contract import Check, Column, Contract, Format, Rule
+from integrated_data.model.contract import Check, Column, Contract, Format, Mode, Rule
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.validate.expression import expression_sql
@@ -85,10 +85,15 @@ def unique_rules(contract: Contract) -> tuple[Rule, ...]:
     implied = [
         Rule(f"{c.name} is unique", Check.UNIQUE, c.name, reason="an earlier row has the same value")
         for c in contract.columns
-        if c.unique or (c.key and not contract.inferred and sum(k.key for k in contract.columns) == 1)
+        if c.unique or (c.key and _keyed(contract) and sum(k.key for k in contract.columns) == 1)
     ]
     own = [replace(r, reason=r.reason or "an earlier row has the same value") for r in contract.rules]
     return (*implied, *(r for r in own if r.check is Check.UNIQUE))
+
+
+def _keyed(contract: Contract) -> bool:
+    """Whether a key stands once in a delivery: not where that is a guess, nor where rows tell changes of a record."""
+    return not contract.inferred and contract.mode is not Mode.CHANGES
 
 
 def broken_sql(contract: Contract, rule: Rule) -> str:

@@ -49,12 +49,12 @@ def duplicates_sql(contract: Contract, checked: str) -> str | None:
     for number, rule in enumerate(unique_rules(contract)):
         value = name(contract.column(rule.column or "").name)
         first = (
-            f"SELECT {value} AS v, min({ROW}) AS first FROM {name(checked)} WHERE {_clean(contract)} "
+            f"SELECT {value} AS _value, min({ROW}) AS _first FROM {name(checked)} WHERE {_clean(contract)} "
             f"AND {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1"
         )
         parts.append(
-            f"SELECT {ROW}, {number} AS rule FROM {name(checked)} JOIN ({first}) ON {value} = v "
-            f"WHERE {ROW} > first AND {_clean(contract)}"
+            f"SELECT {ROW}, {number} AS rule FROM {name(checked)} JOIN ({first}) ON {value} = _value "
+            f"WHERE {ROW} > _first AND {_clean(contract)}"
         )
     return " UNION ALL ".join(parts) or None
 
