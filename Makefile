@@ -29,7 +29,7 @@ test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k 
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: $(READY) ## whole journeys, by many commands and on large real files (minutes)
-	@$(BIN)/pytest -n 2 -m long $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile -m long $(ARGS)
 
 test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)

@@ -286,8 +286,8 @@ def test_a_match_as_at_a_day_says_so_in_the_chain(h: House) -> None:
     assert [(f["index_version"], f.get("as_at")) for f in told] == [(1, None), (4, today.isoformat()), (4, None)]
 
 
-def killed_after(home: Path, steps: int) -> None:
-    """Run the refresh, and kill it once so many steps are on record."""
+def killed_after(home: Path, steps: int) -> bool:
+    """Run the refresh, and kill it once so many steps are on record; whether it was still running."""
     store = Store(sqlite(home / "control.sqlite"))
 
     def steps_done() -> int:
@@ -300,8 +300,9 @@ def killed_after(home: Path, steps: int) -> None:
     ) as process:  # fmt: skip
         while steps_done() < steps and process.poll() is None:
             time.sleep(0.02)
-        assert process.poll() is None, "the job must still be running"
+        running = process.poll() is None
         process.send_signal(signal.SIGKILL)
+    return running
 
 
 @pytest.mark.long
@@ -311,8 +312,7 @@ def test_a_killed_refresh_goes_on_and_leaves_the_same(before: Path, tmp_path: Pa
     with house(before) as h:
         old = h.keys("P-newest")
         h.next_version()
-    for steps in (1, 2):
-        killed_after(before / "home", steps)
+    assert any([killed_after(before / "home", steps) for steps in (1, 2)]), "the job was never killed"
     ran = ids(before / "home", "reference", "refresh", "demographic", "--json")
     assert ran.code == 0, ran.err
     with house(before) as h:
