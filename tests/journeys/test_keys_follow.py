@@ -312,7 +312,8 @@ def test_a_killed_refresh_goes_on_and_leaves_the_same(before: Path, tmp_path: Pa
     with house(before) as h:
         old = h.keys("P-newest")
         h.next_version()
-    assert any([killed_after(before / "home", steps) for steps in (1, 2)]), "the job was never killed"
+    killed = [killed_after(before / "home", steps) for steps in (1, 2)]
+    assert any(killed), "the job was never killed"
     ran = ids(before / "home", "reference", "refresh", "demographic", "--json")
     assert ran.code == 0, ran.err
     with house(before) as h:
