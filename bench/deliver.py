@@ -36,7 +36,8 @@ places = create(home, actor="bench")
 with open_loading(places, from_environment()) as site:
     contract = contracts.read(folder / "contract.yaml")
     before = resource.getrusage(resource.RUSAGE_SELF)
-    outcome = journey.deliver(site.workshop, "payments", files=[folder / "payments.csv"], contract=contract)
+    handed = journey.Handed(contract)
+    outcome = journey.deliver(site.workshop, "payments", files=[folder / "payments.csv"], handed=handed)
     after = resource.getrusage(resource.RUSAGE_SELF)
     assert outcome.state == "published", outcome.reason
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
+from integrated_data.journey import Handed
 from integrated_data.model.contract import Column, Contract, Format, IndexUse, Layout
 from integrated_data.model.meanings import Kind, Meaning, handling_of
 from integrated_data.site import loads
@@ -76,7 +77,7 @@ class Service:
         return load_reference(site, SourceOrder(index, (self.file(rows),), source, "record_id", given))
 
     def deliver(self, site: LoadingSite, promised: Contract, rows: list[Row]) -> dict[str, Any]:
-        return loads.deliver_and_refresh(site, promised.dataset, files=[self.file(rows)], contract=promised)
+        return loads.deliver_and_refresh(site, promised.dataset, files=[self.file(rows)], handed=Handed(promised))
 
 
 def named(rows: list[Row], prefix: str) -> list[Row]:

@@ -27,7 +27,8 @@ def load_states() -> str:
     return states(
         "States of a delivery",
         "A delivery changes its state only along these arrows. A held delivery waits for a steward, who\n"
-        "lets it go on or rejects it; a rejected one is corrected by its supplier and delivered again.",
+        "lets it go on, has it checked again, or rejects it. A rejected one is corrected by its supplier and\n"
+        "delivered again; the same file comes back where another contract is given with it.",
         state_diagram(LOAD_MOVES, start=LoadState.LANDED),
     )
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from integrated_data.approve import accredit, apply
 from integrated_data.control import grants, outputs, projects, tables
 from integrated_data.control.store import Store, records
+from integrated_data.journey import Handed
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Meaning
 from integrated_data.model.output import Ask
@@ -75,7 +76,7 @@ class Day:
         rows: list[Any] = [{"record_id": str(n), "kind": kind} for n, kind in enumerate(kinds)]
         meanings = {"record_id": Meaning.RECORD_ID, "kind": Meaning.CODE}
         given = contract("sites", meanings)
-        return deliver_and_refresh(self.site, "sites", files=[self.service.file(rows)], contract=given)
+        return deliver_and_refresh(self.site, "sites", files=[self.service.file(rows)], handed=Handed(given))
 
     def granted(self) -> int:
         with self.site.store.read() as connection:

@@ -27,6 +27,8 @@ def written(rule: Rule) -> dict[str, Any]:
     match rule.check:
         case Check.REQUIRED:
             return check | {"metric": "nullValues"} | _NO_ROWS
+        case Check.UNIQUE if rule.columns:
+            return check | {"metric": "duplicateValues", "arguments": {"properties": list(rule.columns)}} | _NO_ROWS
         case Check.UNIQUE:
             return check | {"metric": "duplicateValues"} | _NO_ROWS
         case Check.ALLOWED:
@@ -37,7 +39,10 @@ def written(rule: Rule) -> dict[str, Any]:
             return check | {"metric": "rowCount"} | _count(rule)
         case _:
             parts = {"low": rule.low, "high": rule.high, "expression": rule.expression}
-            inside = {"check": rule.check.value} | {k: v for k, v in parts.items() if v is not None}
+            inside: dict[str, Any] = {"check": rule.check.value}
+            inside |= {k: v for k, v in parts.items() if v is not None}
+            if rule.dataset:
+                inside |= {"columns": list(rule.columns), "dataset": rule.dataset, "others": list(rule.others)}
             return check | {"type": "custom", "engine": ENGINE, "implementation": inside}
 
 
@@ -63,6 +68,8 @@ def read(check: Fields, column: str | None) -> Rule | None:
     if metric == "rowCount":
         low, high = _bounds(check)
         return Rule(name, Check.ROW_COUNT, low=low, high=high, reason=reason)
+    if column is None and metric == "duplicateValues":
+        return _unique(check, name=name, reason=reason)
     if column is None:
         raise wrong(
             check.path("metric"), "This check belongs to one column", next_step="Move it under that property's quality"
@@ -93,11 +100,13 @@ def _custom(check: Fields, column: str | None, *, name: str, reason: str) -> Rul
     if check.text("engine") != ENGINE:
         return None
     inside = Fields.of(check.path("implementation"), check.values.get("implementation"))
-    inside.known(("check", "low", "high", "expression"))
+    inside.known(("check", "low", "high", "expression", "columns", "dataset", "others"))
     kind = inside.choice("check", Check)
-    if kind not in (Check.RANGE, Check.CHECK_DIGIT, Check.EXPRESSION, Check.TYPE):
+    if kind in (Check.REFERENCE, Check.COVERS):
+        return _across(inside, kind, name=name, reason=reason)
+    if kind not in (Check.RANGE, Check.CHECK_DIGIT, Check.EXPRESSION, Check.TABLE, Check.TYPE):
         raise wrong(inside.path("check"), "This check has a metric of its own", next_step="Use the standard's metric")
-    if kind is Check.EXPRESSION:
+    if kind in (Check.EXPRESSION, Check.TABLE):
         inside.text("expression")
     elif column is None:
         raise wrong(
@@ -108,6 +117,25 @@ def _custom(check: Fields, column: str | None, *, name: str, reason: str) -> Rul
         name, kind, column, low=parts.get("low"), high=parts.get("high"), expression=parts.get("expression"),
         reason=reason,
     )  # fmt: skip
+
+
+def _unique(check: Fields, *, name: str, reason: str) -> Rule:
+    given = Fields.of(check.path("arguments"), check.values.get("arguments", {}))
+    given.known(("properties",))
+    columns = given.texts("properties")
+    if not columns or len(set(columns)) != len(columns):
+        raise wrong(given.path("properties"), "It names columns, each once", next_step="Write properties: [a, b]")
+    return Rule(name, Check.UNIQUE, columns=columns, reason=reason)
+
+
+def _across(inside: Fields, kind: Check, *, name: str, reason: str) -> Rule:
+    columns, others = inside.texts("columns"), inside.texts("others")
+    if not columns or len(columns) != len(others):
+        raise wrong(
+            inside.path("others"), "It names as many columns of the other dataset as of this one",
+            next_step="Write columns: [ref], dataset: register, others: [id]",
+        )  # fmt: skip
+    return Rule(name, kind, columns=columns, dataset=inside.text("dataset"), others=others, reason=reason)
 
 
 def _bounds(check: Fields) -> tuple[str | None, str | None]:

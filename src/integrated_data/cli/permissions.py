@@ -112,6 +112,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "project show": Action.SEE_PROJECTS,
     "quarantine accept": Action.SETTLE_LOADS,
     "quarantine list": Action.SEE_QUARANTINE,
+    "quarantine recheck": Action.SETTLE_LOADS,
     "quarantine reject": Action.SETTLE_LOADS,
     "quarantine show": Action.SEE_QUARANTINE,
     "query": Action.QUERY,

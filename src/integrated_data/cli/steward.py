@@ -11,7 +11,7 @@ from integrated_data.cli.call import Call, Matched, Reading, taking
 from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
-from integrated_data.cli.supplier import editions_after, show_outcome
+from integrated_data.cli.supplier import ManifestFile, editions_after, show_outcome
 from integrated_data.control import deliveries, indexes
 from integrated_data.model.errors import UsageRefusal
 
@@ -42,13 +42,14 @@ def reference_load(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one source.")],
     *,
     source: Annotated[str, typer.Option(help="The source's name.")],
+    manifest_file: ManifestFile = None,
     reading: Reading,
     call: Call,
 ) -> None:
     """Load a reference source into an index, as its next version."""
     from integrated_data.site.references import SourceOrder, load_reference
 
-    order = SourceOrder(index, tuple(files), source, reading.id_column, reading.contract)
+    order = SourceOrder(index, tuple(files), source, reading.id_column, reading.contract, manifest_file)
     with opened_loading(call.home) as site, steps() as step:
         report = load_reference(site, order, progress=step)
     shown.facts(report, title=f"{index} index", json_out=call.json)
@@ -274,6 +275,18 @@ def quarantine_accept(delivery: DeliveryId, reason: Reason, *, call: Call) -> No
 
     with opened_loading(call.home) as site, steps() as step:
         outcome = loads.accept(site, delivery, reason=reason, progress=step)
+    outcome["editions"] = editions_after(outcome, call)
+    show_outcome(outcome, call.json)
+
+
+@quarantine.command("recheck")
+@taking
+def quarantine_recheck(delivery: DeliveryId, reason: Reason, *, call: Call) -> None:
+    """Check a held delivery again, where what its rules are held against has come meanwhile."""
+    from integrated_data.site import loads
+
+    with opened_loading(call.home) as site, steps() as step:
+        outcome = loads.recheck(site, delivery, reason=reason, progress=step)
     outcome["editions"] = editions_after(outcome, call)
     show_outcome(outcome, call.json)
 

@@ -18,6 +18,10 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files 
 
 ContractFile = Annotated[Path | None, typer.Option("--contract", help="A contract (Open Data Contract Standard 3.1).")]
 
+ManifestFile = Annotated[
+    Path | None, typer.Option("--manifest", help="SHA-256 checksums of the files, as sha256sum writes them, or JSON.")
+]
+
 contract = typer.Typer(help="Contracts: the supplier's kit, needs no installation.", no_args_is_help=True)
 
 
@@ -120,15 +124,16 @@ def deliver(
     files: Files,
     *,
     contract_file: ContractFile = None,
+    manifest_file: ManifestFile = None,
     call: Call,
 ) -> None:
     """Take one delivery through all stages: acquire, standardise, validate, index, deidentify, publish."""
-    from integrated_data.site.kit import read_contract
+    from integrated_data.site.kit import handed_with
     from integrated_data.site.loads import deliver_and_refresh
 
-    given = read_contract(contract_file) if contract_file else None
+    handed = handed_with(contract_file, manifest_file)
     with opened_loading(call.home) as site, steps() as step:
-        outcome = deliver_and_refresh(site, dataset, files=files, contract=given, progress=step)
+        outcome = deliver_and_refresh(site, dataset, files=files, handed=handed, progress=step)
     outcome["editions"] = editions_after(outcome, call)
     show_outcome(outcome, call.json)
 

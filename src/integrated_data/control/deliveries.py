@@ -69,16 +69,20 @@ def set_contract(change: Change, delivery: str, *, version: str) -> None:
 
 
 def save_contract(change: Change, *, dataset: str, version: str, body: str, about: dict[str, Any]) -> None:
-    """Keep a contract version (once) and make it the dataset's current one.
+    """Keep a contract version (once) and make it the dataset's current one, unless `about` says otherwise.
 
-    `about`: owner, title, inferred. A body that differs from the one kept under the same version
-    is refused, since published tables name the version they were loaded under.
+    `about`: owner, title, inferred, and `current` where it is not to be. A body that differs from the one kept under
+    the same version is refused, since published tables name the version they were loaded under; one that only
+    rejected deliveries came with gives way.
     """
     connection = change.connection
     kept = connection.execute(
         sa.select(t.contract.c.body).where(t.contract.c.dataset == dataset, t.contract.c.version == version)
     ).scalar()
-    if kept is not None and kept != body:
+    if kept is not None and kept != body and not _binds(connection, dataset, version=version):
+        where = sa.and_(t.contract.c.dataset == dataset, t.contract.c.version == version)
+        connection.execute(sa.update(t.contract).where(where).values(body=body, inferred=about["inferred"]))
+    elif kept is not None and kept != body:
         raise DeliveryRefusal(
             f"Contract version {version} of dataset {dataset} is kept already and differs",
             next_step="Give the changed contract a new version number",
@@ -89,11 +93,24 @@ def save_contract(change: Change, *, dataset: str, version: str, body: str, abou
                 dataset=dataset, version=version, body=body, inferred=about["inferred"], at=change.at
             )
         )
+    if not about.get("current", True):
+        return
     fields = {"owner": about["owner"], "title": about["title"], "contract_version": version}
     if connection.execute(sa.select(t.dataset.c.id).where(t.dataset.c.id == dataset)).first():
         connection.execute(sa.update(t.dataset).where(t.dataset.c.id == dataset).values(**fields))
     else:
         connection.execute(sa.insert(t.dataset).values(id=dataset, **fields))
+
+
+def _binds(connection: sa.Connection, dataset: str, *, version: str) -> bool:
+    """Whether a contract version is the dataset's current one, or some delivery that is not rejected came under it."""
+    current = sa.select(t.dataset.c.id).where(t.dataset.c.id == dataset, t.dataset.c.contract_version == version)
+    under = sa.select(t.delivery.c.id).where(
+        t.delivery.c.dataset == dataset,
+        t.delivery.c.contract_version == version,
+        t.delivery.c.state != LoadState.REJECTED.value,
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in (current, under))
 
 
 def datasets(connection: sa.Connection) -> list[str]:

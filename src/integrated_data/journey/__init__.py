@@ -9,21 +9,24 @@ was killed begins again at the first stage that is not written down. Every stage
 renames, so doing it twice leaves the same.
 """
 
-from integrated_data.journey.run import Arrived, Outcome, accept_held, arrive, deliver, explain, reject_held, resume
+from integrated_data.journey.run import Arrived, Outcome, arrive, deliver, explain, resume
+from integrated_data.journey.settling import accept_held, recheck_held, reject_held
 from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
-from integrated_data.journey.workshop import Feed, Workshop
+from integrated_data.journey.workshop import Feed, Handed, Workshop
 
 __all__ = [
     "REFERENCE_STAGES",
     "STAGES",
     "Arrived",
     "Feed",
+    "Handed",
     "Outcome",
     "Workshop",
     "accept_held",
     "arrive",
     "deliver",
     "explain",
+    "recheck_held",
     "reject_held",
     "resume",
 ]

@@ -3,21 +3,27 @@
 The load and the supplier's kit check in the same way, so what the kit says is what the load does.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from integrated_data.acquire.layout import Delivered
 from integrated_data.engine import Engine, Landed, Sealer, Stored
-from integrated_data.model.contract import Contract, Format
+from integrated_data.model.contract import Check, Contract, Format, Rule
 from integrated_data.model.delivery import Tally
 from integrated_data.standardise.sql import standardised_sql
 from integrated_data.validate import judge, reconcile, sql
+from integrated_data.validate.expression import table_expression_sql
+from integrated_data.validate.rules import across_rules
 from integrated_data.vocabulary.marks import ROW
 
 LANDED, STANDARDISED, CHECKED, GOOD = "landed", "standardised", "checked", "good"
 REJECTS, DUPLICATES, QUARANTINE = "rejects", "duplicates", "quarantine"
+
+#: Other datasets that rules are held against: of each the contract and the checked rows of every delivery that stands.
+Standing = Mapping[str, Sequence[tuple[Contract, Path]]]
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,65 @@ def source_of(delivered: Delivered) -> Landed:
     return delivered.source(rejects=REJECTS if delivered.reading.format is Format.CSV else None)
 
 
-def check(engine: Engine, sealer: Sealer, *, contract: Contract, delivered: Delivered, place: Path) -> Checked:
+def check(
+    engine: Engine,
+    sealer: Sealer,
+    *,
+    contract: Contract,
+    delivered: Delivered,
+    place: Path,
+    standing: Standing | None = None,
+) -> Checked:
     """Save every row with its marks, sealed, at `place`; count, and account for every line.
 
     Leaves the relations CHECKED (with its row number) and, where the contract has unique columns,
-    DUPLICATES.
+    DUPLICATES. Without `standing` rules across datasets are not tested: there is no installation.
     """
     view(engine, contract, delivered=delivered)
-    rows = engine.save(sql.checked_sql(contract, STANDARDISED, quoted=delivered.quoted), place)
+    others = _others(engine, contract, standing=standing or {})
+    text = sql.checked_sql(contract, STANDARDISED, quoted=delivered.quoted, others=others)
+    rows = engine.save(text, place)
     account = reconcile.reconcile(engine, sealer, source=source_of(delivered), lines=delivered.lines, rows=rows)
-    repeated = load_checked(engine, contract, place=place)
-    return Checked(account, judge.tally(engine, contract, checked=CHECKED, duplicates=repeated, account=account))
+    load_good(engine, contract, place=place)
+    repeated = DUPLICATES if sql.duplicates_sql(contract, CHECKED) else None
+    counted = judge.tally(engine, contract, checked=CHECKED, duplicates=repeated, account=account)
+    broken = _broken(engine, contract, others=others)
+    untested = () if standing is None else tuple(r.name for r in across_rules(contract) if r not in others)
+    engine.drop(*others.values())
+    return Checked(account, replace(counted, broken=broken, untested=untested))
+
+
+def _others(engine: Engine, contract: Contract, *, standing: Standing) -> dict[Rule, str]:
+    """Make the relation of the values that each rule across datasets is held against; none where nothing is there."""
+    made = {}
+    for number, rule in enumerate(across_rules(contract)):
+        held = []
+        for place, (other, checked) in enumerate(standing.get(rule.dataset, ())):
+            relation = f"other_{number}_{place}"
+            engine.load(relation, Stored((checked,), row_column=ROW))
+            held.append((other, relation))
+        if held:
+            made[rule] = f"other_{number}"
+            engine.create(made[rule], sql.others_sql(rule, held))
+            engine.drop(*(relation for _, relation in held))
+    return made
+
+
+def _broken(engine: Engine, contract: Contract, *, others: Mapping[Rule, str]) -> tuple[str, ...]:
+    """Names of the rules on the whole table that the good rows break."""
+    found = []
+    for rule in contract.rules:
+        if rule.check is Check.TABLE:
+            names = [c.name for c in contract.columns]
+            text = table_expression_sql(rule.expression or "", names, rule=rule.name)
+            (row,) = engine.rows(f"SELECT coalesce({text}, false) AS holds FROM {GOOD}").to_pylist()
+            if not row["holds"]:
+                found.append(rule.name)
+        elif rule in others and rule.check is Check.COVERS:
+            (row,) = engine.rows(sql.uncovered_sql(contract, rule, good=GOOD, other=others[rule])).to_pylist()
+            if row["n"]:
+                found.append(rule.name)
+    return tuple(found)
 
 
 def load_checked(engine: Engine, contract: Contract, *, place: Path) -> str | None:

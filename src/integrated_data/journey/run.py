@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from integrated_data.acquire import contracts
+from integrated_data.acquire import contracts, manifest
 from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
 from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
-from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
+from integrated_data.journey.workshop import Done, Facts, Feed, Handed, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
-from integrated_data.model.delivery import Delivery, LoadState
+from integrated_data.model.delivery import Delivery, LandedFile, LoadState
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, Refusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import DERIVED
@@ -53,25 +53,28 @@ def deliver(
     dataset: str,
     *,
     files: Sequence[File],
-    contract: Contract | None = None,
+    handed: Handed | None = None,
     feed: Feed | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Take a delivery through all its stages; one that was delivered before goes on where it stands."""
     (progress or _silent)("landing")
-    _check_names(dataset, contract)
-    arrived = arrive(workshop, dataset, files=files, feed=feed)
-    load = Load(arrived.delivery, contract, feed)
+    arrived = arrive(workshop, dataset, files=files, handed=handed, feed=feed)
+    load = Load(arrived.delivery, handed.contract if handed else None, feed)
     return _run(workshop, load, repeated=arrived.known, progress=progress)
 
 
-def arrive(workshop: Workshop, dataset: str, *, files: Sequence[File], feed: Feed | None = None) -> Arrived:
+def arrive(
+    workshop: Workshop, dataset: str, *, files: Sequence[File], handed: Handed | None = None, feed: Feed | None = None
+) -> Arrived:
     """Land the files of a delivery and register it; nothing more is done with it."""
-    _check_names(dataset, None)
+    given = handed or Handed()
+    _check_names(dataset, given.contract)
     sweep(workshop)
     arriving = workshop.places.landed / f"arriving-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
         landed = land(files, arriving, sealer=workshop.sealer)
+        _check_manifest(workshop, dataset, given=given, files=files, landed=landed)
         purpose = f"{dataset} into {feed.index}" if feed else dataset  # one file may feed several indexes
         delivery = Delivery(delivery_id(purpose, landed), dataset, landed)
         with workshop.store.read() as connection:
@@ -82,6 +85,20 @@ def arrive(workshop: Workshop, dataset: str, *, files: Sequence[File], feed: Fee
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     return Arrived(known or delivery, known is not None)
+
+
+def _check_manifest(
+    workshop: Workshop, dataset: str, *, given: Handed, files: Sequence[File], landed: Sequence[LandedFile]
+) -> None:
+    """Refuse, on record, files that are not those of their manifest; nothing of them is kept."""
+    if not given.manifest:
+        return
+    try:
+        manifest.check(given.manifest, names=[file.name for file in files], landed=landed)
+    except DeliveryRefusal as refusal:
+        event = Event("delivery.stopped", workshop.actor, f"dataset/{dataset}", {"reason": str(refusal)})
+        workshop.store.record(event)
+        raise
 
 
 def _check_names(dataset: str, contract: Contract | None) -> None:
@@ -118,17 +135,6 @@ def resume(
     return _run(workshop, Load(known, contract, feed), repeated=False, progress=progress)
 
 
-def accept_held(workshop: Workshop, delivery: str, *, reason: str, progress: Progress | None = None) -> Outcome:
-    """A steward accepts a held delivery; its good rows go on."""
-    _decide_held(workshop, delivery, state=LoadState.LANDED, reason=reason)
-    return resume(workshop, delivery, progress=progress)
-
-
-def reject_held(workshop: Workshop, delivery: str, *, reason: str) -> None:
-    """A steward rejects a held delivery; nothing of it is published."""
-    _decide_held(workshop, delivery, state=LoadState.REJECTED, reason=reason)
-
-
 def explain(feed: Feed | None = None) -> tuple[str, ...]:
     """Names of the stages that a delivery goes through, in order."""
     return tuple(stage.name for stage in _stages(feed))
@@ -140,22 +146,6 @@ def sweep(workshop: Workshop) -> None:
         process = place.name.split("-")[1]
         if process.isdigit() and not Path(f"/proc/{process}").exists():
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _decide_held(workshop: Workshop, delivery: str, *, state: LoadState, reason: str) -> None:
-    with workshop.store.read() as connection:
-        known = deliveries.get(connection, delivery)
-    if known.state is not LoadState.HELD:
-        raise DeliveryRefusal(
-            f"Delivery {delivery} is not held: it is {known.state.value}",
-            next_step="Nothing is to be decided",
-        )
-    event = Event(
-        f"delivery.{'accepted' if state is LoadState.LANDED else 'rejected'}", workshop.actor,
-        f"dataset/{known.dataset}", {"delivery": delivery, "reason": reason},
-    )  # fmt: skip
-    with workshop.store.change(event) as change:
-        deliveries.move(change, delivery, state=state)
 
 
 def _settle(arriving: Path, place: Path) -> None:
@@ -175,10 +165,11 @@ def _run(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress |
     delivery = load.delivery
     with workshop.store.read() as connection:
         done = jobs.done_steps(connection, load.job)
-    if delivery.state is not LoadState.LANDED:
+    other = load.given is not None and bool(done) and done["acquire"]["contract"] != contracts.dump(load.given)
+    if delivery.state is LoadState.PUBLISHED or (delivery.state is not LoadState.LANDED and not other):
         return Outcome(delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why(delivery.state, done))
     subject = f"dataset/{delivery.dataset}"
-    if load.given is not None and done and done["acquire"]["contract"] != contracts.dump(load.given):
+    if other:
         _begin_again(workshop, load)
         done = {}
     jobs.take(workshop.store, load.job, kind="load", subject=subject, actor=workshop.actor)
@@ -209,6 +200,7 @@ def _begin_again(workshop: Workshop, load: Load) -> None:
     event = Event("job.begun_again", workshop.actor, f"dataset/{load.delivery.dataset}", facts)
     with workshop.store.change(event) as change:
         jobs.forget_steps(change, load.job, *(stage.name for stage in _stages(load.feed)))
+        deliveries.move(change, load.delivery.id, state=LoadState.LANDED)
 
 
 def _why(state: LoadState, done: Mapping[str, Facts]) -> str:

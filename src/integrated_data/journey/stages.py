@@ -16,6 +16,7 @@ from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
 from integrated_data.journey import checking, linking, placing, watching
+from integrated_data.journey.standing import standing_of
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState, Tally
@@ -80,11 +81,16 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     contract, engine = contract_of(load), workshop.engine
     delivered = _delivered(workshop, load, contract=contract)
     place = _checked(workshop, load)
-    found = checking.check(engine, workshop.sealer, contract=contract, delivered=delivered, place=place)
+    standing = standing_of(workshop, contract)
+    found = checking.check(
+        engine, workshop.sealer, contract=contract, delivered=delivered, place=place, standing=standing
+    )
     wider = widened(engine, contract, checked=checking.CHECKED, counted=found.tally)
     if wider is not None:
         contract = wider
-        found = checking.check(engine, workshop.sealer, contract=contract, delivered=delivered, place=place)
+        found = checking.check(
+            engine, workshop.sealer, contract=contract, delivered=delivered, place=place, standing=standing
+        )
     checking.save_quarantine(engine, contract, found=found, delivered=delivered, folder=place.parent)
     state = judge.judge(contract, found.tally)
     reason = "" if state is LoadState.PUBLISHED else judge.sentence(contract, found.tally, account=found.account)
@@ -95,6 +101,7 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
              "unusual": [s.told for s in unusual]}  # fmt: skip
     about = {"owner": contract.owner, "title": contract.title, "inferred": contract.inferred}
+    about["current"] = state is not LoadState.REJECTED  # what came with it binds no later delivery
 
     def write(change: Change) -> None:
         deliveries.save_contract(change, dataset=contract.dataset, version=contract.version, body=body, about=about)

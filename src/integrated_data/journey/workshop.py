@@ -13,7 +13,7 @@ from integrated_data.index.matching.train import Trainer
 from integrated_data.index.registry import Seats
 from integrated_data.lake import Lake
 from integrated_data.model.contract import Contract
-from integrated_data.model.delivery import Delivery
+from integrated_data.model.delivery import Delivery, Promised
 
 Facts = dict[str, Any]
 
@@ -72,6 +72,14 @@ class Feed:
 
     index: str
     id_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What came with the files of a delivery: the contract, if any, and what a manifest promises of the files."""
+
+    contract: Contract | None = None
+    manifest: tuple[Promised, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,19 @@ class Check(StrEnum):
     CHECK_DIGIT = "check_digit"  # of the column's meaning (NHS number)
     EXPRESSION = "expression"  # a SQL expression of allowed functions over one row
     ROW_COUNT = "row_count"  # low, high of the whole table
+    TABLE = "table"  # an expression of sums, counts and the like over all good rows
+    REFERENCE = "reference"  # the values of `columns` are those of some row of another dataset (`dataset`, `others`)
+    COVERS = "covers"  # every row of another dataset is referred to: no value of `others` lacks its row here
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One promise that can be tested. A row that breaks it goes to quarantine with `name` and `reason`."""
+    """One promise that can be tested. A row that breaks it goes to quarantine with `name` and `reason`; a load that
+    breaks one on the whole table (ROW_COUNT, TABLE, COVERS) is held.
+
+    `columns`: of UNIQUE over several columns, and of rules across tables, where `others` are the columns of
+    `dataset` that answer to them, one by one.
+    """
 
     name: str
     check: Check
@@ -83,6 +91,14 @@ class Rule:
     pattern: str | None = None
     expression: str | None = None
     reason: str = ""
+    columns: tuple[str, ...] = ()
+    dataset: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def over(self) -> tuple[str, ...]:
+        """The columns that it is about: several, one, or none."""
+        return self.columns or ((self.column,) if self.column else ())
 
 
 @dataclass(frozen=True)

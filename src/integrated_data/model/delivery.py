@@ -1,6 +1,6 @@
 """A delivery: one hand-over of files for one dataset, and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -17,7 +17,7 @@ class LoadState(StrEnum):
 LOAD_MOVES: dict[LoadState, tuple[LoadState, ...]] = {
     LoadState.LANDED: (LoadState.HELD, LoadState.REJECTED, LoadState.PUBLISHED),
     LoadState.HELD: (LoadState.LANDED, LoadState.REJECTED),
-    LoadState.REJECTED: (),
+    LoadState.REJECTED: (LoadState.LANDED,),  # under another contract
     LoadState.PUBLISHED: (),
 }
 
@@ -43,6 +43,15 @@ class LandedFile:
 
 
 @dataclass(frozen=True)
+class Promised:
+    """What a manifest says of one file: its name, the SHA-256 of its bytes in hex, and their number if it is told."""
+
+    name: str = field(repr=False)
+    sha256: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One hand-over. `id` is the first 16 hex digits of a hash over dataset and file checksums."""
 
@@ -57,7 +66,8 @@ class Tally:
     """Row counts that must reconcile: read = good + quarantined.
 
     `by_rule`: broken rules with their rows; `unread`: columns with values that could not be read as
-    their type, quarantined or only noted.
+    their type, quarantined or only noted. `broken`: rules on the whole table that it breaks; `untested`: those
+    that could not be tested, for nothing of the dataset that they are held against is there.
     """
 
     read: int
@@ -65,6 +75,8 @@ class Tally:
     quarantined: int
     by_rule: tuple[tuple[str, int], ...] = ()
     unread: tuple[tuple[str, int], ...] = ()
+    broken: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
 
     @property
     def share_quarantined(self) -> float:

@@ -6,17 +6,17 @@ from typing import Any
 
 from integrated_data import journey
 from integrated_data.acquire import contracts
-from integrated_data.control import deliveries
+from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Store
 from integrated_data.engine import Stored
-from integrated_data.journey import associations, checking, presence
+from integrated_data.journey import Handed, associations, checking, presence
 from integrated_data.journey.run import Outcome, Progress
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
-from integrated_data.site import concerned, joining, twinning
+from integrated_data.site import concerned, joining, references, twinning
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
@@ -30,7 +30,7 @@ def deliver_and_refresh(
     dataset: str,
     *,
     files: Sequence[Path],
-    contract: Contract | None = None,
+    handed: Handed | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """One delivery through all stages; returns what became of it, as plain values.
@@ -38,7 +38,7 @@ def deliver_and_refresh(
     Grants whose agreement has ended are closed first; a dataset whose agreements have all ended is refused.
     """
     check(site, dataset)
-    outcome = journey.deliver(site.workshop, dataset, files=files, contract=contract, progress=progress)
+    outcome = journey.deliver(site.workshop, dataset, files=files, handed=handed, progress=progress)
     return _told(site, outcome)
 
 
@@ -56,10 +56,32 @@ def go_on(site: LoadingSite, delivery: str, *, contract: Contract | None) -> dic
 
 def accept(site: LoadingSite, delivery: str, *, reason: str, progress: Progress | None = None) -> dict[str, Any]:
     """A steward accepts a held delivery, and it goes on."""
+    _check_goes_on(site, delivery)
+    outcome = journey.accept_held(site.workshop, delivery, reason=reason, progress=progress)
+    return _settled(site, outcome, progress=progress)
+
+
+def recheck(site: LoadingSite, delivery: str, *, reason: str, progress: Progress | None = None) -> dict[str, Any]:
+    """A steward has a held delivery checked again, and it goes on where its rules and thresholds let it."""
+    _check_goes_on(site, delivery)
+    outcome = journey.recheck_held(site.workshop, delivery, reason=reason, progress=progress)
+    return _settled(site, outcome, progress=progress)
+
+
+def _check_goes_on(site: LoadingSite, delivery: str) -> None:
     with site.store.read() as connection:
         dataset = deliveries.get(connection, delivery).dataset
     check_loading(site.store, dataset, by=site.actor)
-    return _told(site, journey.accept_held(site.workshop, delivery, reason=reason, progress=progress))
+
+
+def _settled(site: LoadingSite, outcome: Outcome, *, progress: Progress | None) -> dict[str, Any]:
+    """What became of a delivery after its decision; a reference source renews what its index touches."""
+    told = _told(site, outcome)
+    feed = outcome.stages.get("acquire", {}).get("feed")
+    if feed and outcome.state is LoadState.PUBLISHED:
+        fed = references.loaded(site, outcome, index=feed["index"], progress=progress)
+        told["refreshed"] = fed["refreshed"]
+    return told
 
 
 def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
@@ -94,8 +116,7 @@ def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> lis
         raise DeliveryRefusal("No reason was given to see identified rows", next_step="Add --reason TEXT")
     with site.store.read() as connection:
         known = deliveries.get(connection, delivery)
-        version = deliveries.contract_version(connection, delivery)
-        body = deliveries.contract_body(connection, known.dataset, version=version)
+        body = jobs.done_steps(connection, f"load/{delivery}").get("validate", {}).get("contract")
     folder = site.places.deliveries / delivery
     found: list[dict[str, Any]] = []
     if (folder / "unsplit.parquet").exists():

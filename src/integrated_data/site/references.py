@@ -15,7 +15,7 @@ from integrated_data.index.records import named, records_of
 from integrated_data.index.seat import Matching, Tools
 from integrated_data.journey import checking, presence
 from integrated_data.journey.linking import version_folder
-from integrated_data.journey.run import Progress
+from integrated_data.journey.run import Outcome, Progress
 from integrated_data.model.contract import Column, Contract, IndexUse
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
@@ -23,7 +23,7 @@ from integrated_data.model.event import Event
 from integrated_data.model.linkage import LINK_COLUMNS
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site.agreeing import check_loading
-from integrated_data.site.kit import Kit, infer_delivered, read_contract
+from integrated_data.site.kit import Kit, handed_with, infer_delivered, read_contract
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.refreshing import refresh_index
 from integrated_data.vocabulary import sql
@@ -43,6 +43,7 @@ class SourceOrder:
     source: str
     id_column: str | None = None
     contract_file: Path | None = None
+    manifest_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,23 +71,28 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
     """
     site.seats.of(order.index)
     check_loading(site.store, order.source, by=site.actor)
-    contract = read_contract(order.contract_file) if order.contract_file else None
+    handed = handed_with(order.contract_file, order.manifest_file)
     feed = journey.Feed(order.index, order.id_column)
     outcome = journey.deliver(
-        site.workshop, order.source, files=order.files, contract=contract, feed=feed, progress=progress
+        site.workshop, order.source, files=order.files, handed=handed, feed=feed, progress=progress
     )
     if outcome.state is not LoadState.PUBLISHED:
         raise DeliveryRefusal(
             f"The source is {outcome.state}", why=outcome.reason,
             next_step=f"See the rows: ids quarantine show {outcome.delivery} --reason TEXT",
         )  # fmt: skip
+    return loaded(site, outcome, index=order.index, progress=progress)
+
+
+def loaded(site: LoadingSite, outcome: Outcome, *, index: str, progress: Progress | None = None) -> dict[str, Any]:
+    """After a source became a version of an index: renew the grants that it touches; returns what became of it."""
     fed = outcome.stages.get("feed", {})
-    refreshed = refresh_index(site, order.index, progress=progress)
+    refreshed = refresh_index(site, index, progress=progress)
     presence.refresh(site.workshop)
     report = fed.get("report", {})
     shown = {k: v for k, v in report.items() if isinstance(v, int | float | str)}
     return {
-        "delivery": outcome.delivery, "source": order.source, "index": order.index, "version": fed.get("version"),
+        "delivery": outcome.delivery, "source": outcome.dataset, "index": index, "version": fed.get("version"),
         "repeated": outcome.repeated, **shown, "seconds": dict(outcome.seconds),
         "refreshed": refreshed,
     }  # fmt: skip

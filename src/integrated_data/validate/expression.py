@@ -23,6 +23,22 @@ ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Contains, exp.RegexpFullMatch, exp.Date, exp.Concat, exp.DPipe,
 )  # fmt: skip
 
+#: What an expression over a whole table may hold besides: each column stands inside one of these.
+AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Sum, exp.Count, exp.CountIf, exp.Avg, exp.Min, exp.Max)
+_AROUND: tuple[type[exp.Expression], ...] = (exp.Filter, exp.Where, exp.Distinct, exp.Star)
+
+
+def table_expression_sql(expression: str, columns: Collection[str], *, rule: str) -> str:
+    """An expression of sums, counts and the like over all rows, checked and written as `expression_sql` does."""
+    condition = _condition(expression, columns, rule=rule, allowed=(*ALLOWED, *AGGREGATES, *_AROUND))
+    for node in condition.find_all(exp.Column, exp.Star):
+        if node.find_ancestor(*AGGREGATES, exp.Filter) is None:
+            raise _refusal(rule, "Over a whole table, each column stands inside sum, count, avg, min or max")
+    for node in condition.find_all(*AGGREGATES):
+        if node.find_ancestor(*AGGREGATES) is not None:
+            raise _refusal(rule, "One of sum, count, avg, min and max stands inside another")
+    return str(condition.sql(dialect="duckdb"))
+
 
 def expression_sql(expression: str, columns: Collection[str], *, rule: str) -> str:
     """The expression, parsed, checked and written anew; column names are those of the contract.
@@ -30,6 +46,13 @@ def expression_sql(expression: str, columns: Collection[str], *, rule: str) -> s
     Raises ContractRefusal that names the rule when it does not parse, names another column, or uses
     what is not allowed (a subquery, a function beyond the list).
     """
+    return str(_condition(expression, columns, rule=rule, allowed=ALLOWED).sql(dialect="duckdb"))
+
+
+def _condition(
+    expression: str, columns: Collection[str], *, rule: str, allowed: tuple[type[exp.Expression], ...]
+) -> exp.Expression:
+    """The tree of an expression that holds allowed nodes alone, its names quoted."""
     try:
         tree = sqlglot.parse_one(f"SELECT {expression}", dialect="duckdb")
     except SqlglotError:
@@ -37,9 +60,9 @@ def expression_sql(expression: str, columns: Collection[str], *, rule: str) -> s
     if not isinstance(tree, exp.Select) or set(_filled(tree)) != {"expressions"} or len(tree.expressions) != 1:
         raise _refusal(rule, "It must be one SQL expression over one row")
     known = {c.lower() for c in columns}
-    condition = tree.expressions[0]
+    condition: exp.Expression = tree.expressions[0]
     for node in condition.walk():
-        if not isinstance(node, ALLOWED):
+        if not isinstance(node, allowed):
             raise _refusal(rule, f"It uses {type(node).__name__}, which is not allowed in a rule")
         if isinstance(node, exp.Column) and (node.table or node.name.lower() not in known):
             raise _refusal(rule, "It names a column that the contract lacks")
@@ -47,7 +70,7 @@ def expression_sql(expression: str, columns: Collection[str], *, rule: str) -> s
             raise _refusal(rule, "It uses a subquery")
     for identifier in condition.find_all(exp.Identifier):
         identifier.set("quoted", True)
-    return str(condition.sql(dialect="duckdb"))
+    return condition
 
 
 def _filled(tree: exp.Expression) -> list[str]:

@@ -35,23 +35,24 @@ def judge(contract: Contract, counted: Tally) -> LoadState:
     """The state a checked delivery may move to: PUBLISHED, HELD or REJECTED.
 
     By the share of rows in quarantine against the contract's thresholds; a delivery without a good
-    row is rejected, one that breaks a rule on its number of rows is held at least.
+    row is rejected, one that breaks a rule on the whole table, or that cannot be tested yet, is held at least.
     """
     if counted.good == 0 or counted.share_quarantined > contract.thresholds.hold:
         return LoadState.REJECTED
-    if counted.share_quarantined > contract.thresholds.accept or broken_counts(contract, counted):
+    if counted.share_quarantined > contract.thresholds.accept or broken_rules(contract, counted) or counted.untested:
         return LoadState.HELD
     return LoadState.PUBLISHED
 
 
-def broken_counts(contract: Contract, counted: Tally) -> tuple[str, ...]:
-    """Names of the rules on the number of rows that the delivery breaks."""
-    return tuple(
+def broken_rules(contract: Contract, counted: Tally) -> tuple[str, ...]:
+    """Names of the rules on the whole table that the delivery breaks."""
+    counts = tuple(
         rule.name
         for rule in contract.rules
         if rule.check is Check.ROW_COUNT
         and not int(rule.low or 0) <= counted.read <= (int(rule.high) if rule.high is not None else counted.read)
     )
+    return (*counts, *counted.broken)
 
 
 def sentence(contract: Contract, counted: Tally, *, account: Account | None = None) -> str:
@@ -64,16 +65,18 @@ def sentence(contract: Contract, counted: Tally, *, account: Account | None = No
     place = ""
     if account and account.rejected > account.rejects and account.first is not None:
         place = f"; from row {account.first:,} on, a quotation mark that is not closed swallowed lines"
-    broken = broken_counts(contract, counted)
-    rows = f"; its number of rows breaks the rule “{broken[0]}”" if broken else ""
-    return f"{share}, where {limits}{reason}{place}{rows}"
+    broken = broken_rules(contract, counted)
+    rows = f"; as a whole it breaks the rule “{broken[0]}”" if broken else ""
+    later = f"; nothing is there yet to test the rule “{counted.untested[0]}” against" if counted.untested else ""
+    return f"{share}, where {limits}{reason}{place}{rows}{later}"
 
 
 def facts(counted: Tally, account: Account | None = None) -> dict[str, Any]:
     """The same as plain facts for the audit chain and for JSON."""
     result: dict[str, Any] = {
         "read": counted.read, "good": counted.good, "quarantined": counted.quarantined,
-        "by_rule": dict(counted.by_rule), "unread": dict(counted.unread),
+        "by_rule": dict(counted.by_rule), "unread": dict(counted.unread), "broken": list(counted.broken),
+        "untested": list(counted.untested),
     }  # fmt: skip
     if account:
         result |= {"lines": account.lines, "blank_lines": account.blank, "line_ends_inside_values": account.inside}

@@ -16,6 +16,8 @@ from integrated_data.vocabulary.sql import name, text, texts
 SURE = 0.9
 #: Allowed values up to which each is compared by itself.
 FEW = 30
+#: Checks that more than one row decides.
+OVER_TABLES = (Check.UNIQUE, Check.ROW_COUNT, Check.TABLE, Check.COVERS)
 #: The rule against rows that a quotation mark swallowed.
 LINE_ENDS = "no line is swallowed"
 #: The rule against lines of JSON that hold none of the columns.
@@ -65,7 +67,11 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
         for c in contract.columns
         if c.required or (c.key and not contract.inferred)
     ]
-    own = [r for r in contract.rules if r.check not in (Check.UNIQUE, Check.ROW_COUNT, Check.TYPE)]
+    own = [
+        replace(r, reason=r.reason or f"dataset {r.dataset} has no such value") if r.check is Check.REFERENCE else r
+        for r in contract.rules
+        if r.check not in (*OVER_TABLES, Check.TYPE)
+    ]
     return (*type_rules(contract), *needed, *own, *_format_rules(contract))
 
 
@@ -87,6 +93,10 @@ def unique_rules(contract: Contract) -> tuple[Rule, ...]:
         for c in contract.columns
         if c.unique or (c.key and _keyed(contract) and sum(k.key for k in contract.columns) == 1)
     ]
+    keys = tuple(c.name for c in contract.columns if c.key)
+    if len(keys) > 1 and _keyed(contract):
+        reason = "an earlier row has the same values"
+        implied.append(Rule("the key is unique", Check.UNIQUE, columns=keys, reason=reason))
     own = [replace(r, reason=r.reason or "an earlier row has the same value") for r in contract.rules]
     return (*implied, *(r for r in own if r.check is Check.UNIQUE))
 
@@ -96,8 +106,24 @@ def _keyed(contract: Contract) -> bool:
     return not contract.inferred and contract.mode is not Mode.CHANGES
 
 
-def broken_sql(contract: Contract, rule: Rule) -> str:
-    """Whether a row of standardised values breaks the rule; a missing value breaks only REQUIRED."""
+def across_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Rules across datasets, in order: those that single rows break, as `row_rules` has them, and the others."""
+    single = (r for r in row_rules(contract) if r.check is Check.REFERENCE)
+    return (*single, *(r for r in contract.rules if r.check is Check.COVERS))
+
+
+def as_texts(contract: Contract, columns: Sequence[str]) -> list[str]:
+    """The columns' values as SQL of texts, for two datasets may hold one code as a text and as a number."""
+    return [f"CAST({name(contract.column(c).name)} AS VARCHAR)" for c in columns]
+
+
+def broken_sql(contract: Contract, rule: Rule, *, other: str | None = None) -> str:
+    """Whether a row of standardised values breaks the rule; a missing value breaks only REQUIRED.
+
+    `other`: the relation of the values `v0`, … that a REFERENCE is held against; nothing breaks it without.
+    """
+    if rule.check is Check.REFERENCE:
+        return _unreferred_sql(contract, rule, other=other)
     if rule.column is None and rule.name == LINE_ENDS:
         return _swallowed_sql(contract)
     if rule.column is None and rule.name == NOTHING:
@@ -125,6 +151,15 @@ def broken_sql(contract: Contract, rule: Rule) -> str:
                 why="Its meaning has no check digit" if rule.check is Check.CHECK_DIGIT else "",
                 next_step="Correct the rule or the column's meaning",
             )
+
+
+def _unreferred_sql(contract: Contract, rule: Rule, *, other: str | None) -> str:
+    values = as_texts(contract, rule.columns)
+    if other is None:
+        return "false"
+    there = " AND ".join(f"{value} IS NOT NULL" for value in values)
+    same = " AND ".join(f"{value} = v{n}" for n, value in enumerate(values))
+    return f"{there} AND NOT EXISTS (SELECT 1 FROM {name(other)} WHERE {same})"
 
 
 def _none_of_sql(value: str, allowed: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """SQL of the checks: marks in one pass, then duplicates, good rows, quarantine and tallies over what was saved."""
 
+from collections.abc import Mapping, Sequence
+
 from integrated_data.model.contract import Check, Contract, Rule
-from integrated_data.validate.rules import LINE_ENDS, broken_sql, row_rules, tolerated, unique_rules
+from integrated_data.validate.rules import LINE_ENDS, as_texts, broken_sql, row_rules, tolerated, unique_rules
 from integrated_data.vocabulary.marks import (
     FAILED,
     PIECE,
@@ -17,18 +19,21 @@ from integrated_data.vocabulary.marks import (
 from integrated_data.vocabulary.sql import name, names, text
 
 
-def checked_sql(contract: Contract, standardised: str, *, quoted: bool = False) -> str:
+def checked_sql(
+    contract: Contract, standardised: str, *, quoted: bool = False, others: Mapping[Rule, str] | None = None
+) -> str:
     """One SELECT over the standardised relation: its columns, `_raw`, `_unread…` and `_failed…`.
 
     A row is good when every `_failed` mask is 0; bit k is the k-th of `rules.row_rules`. The rule
-    against lines swallowed by a quotation mark is tested only where one occurs (`quoted`).
+    against lines swallowed by a quotation mark is tested only where one occurs (`quoted`), one that refers to another
+    dataset only where `others` names the relation of its values.
     """
     rules = row_rules(contract)
     masks = mask_names(FAILED, len(rules))
     unread = mask_names(UNREAD, len(typed(contract)))
     strict = [(k, f"{bit_sql(UNREAD, k)}") for k, c in enumerate(typed(contract)) if not tolerated(contract, c)]
     own = [
-        (k, broken_sql(contract, rule))
+        (k, broken_sql(contract, rule, other=(others or {}).get(rule)))
         for k, rule in enumerate(rules)
         if rule.check is not Check.TYPE and (quoted or rule.name != LINE_ENDS)
     ]
@@ -40,23 +45,47 @@ def checked_sql(contract: Contract, standardised: str, *, quoted: bool = False) 
 
 
 def duplicates_sql(contract: Contract, checked: str) -> str | None:
-    """Rows that share a value which must be unique with an earlier good row: `_row`, `rule`.
+    """Rows that share values which must be unique with an earlier good row: `_row`, `rule`.
 
     `rule` is the rule's number after those of `row_rules`, from 0. None when the contract has no
     such rule. `checked` is the saved relation with its `_row` column.
     """
     parts = []
     for number, rule in enumerate(unique_rules(contract)):
-        value = name(contract.column(rule.column or "").name)
+        values = names(contract.column(c).name for c in rule.over)
+        there = " AND ".join(f"{name(contract.column(c).name)} IS NOT NULL" for c in rule.over)
         first = (
-            f"SELECT {value} AS _value, min({ROW}) AS _first FROM {name(checked)} WHERE {_clean(contract)} "
-            f"AND {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1"
+            f"SELECT {values}, min({ROW}) AS _first FROM {name(checked)} WHERE {_clean(contract)} "
+            f"AND {there} GROUP BY {values} HAVING count(*) > 1"
         )
         parts.append(
-            f"SELECT {ROW}, {number} AS rule FROM {name(checked)} JOIN ({first}) ON {value} = _value "
+            f"SELECT {ROW}, {number} AS rule FROM {name(checked)} JOIN ({first}) USING ({values}) "
             f"WHERE {ROW} > _first AND {_clean(contract)}"
         )
     return " UNION ALL ".join(parts) or None
+
+
+def others_sql(rule: Rule, held: Sequence[tuple[Contract, str]]) -> str:
+    """The values of another dataset that answer to a rule's columns, as texts: `v0`, `v1`, …
+
+    `held`: the contract and the checked relation of each of its deliveries that stand, of which good rows count.
+    Raises ContractRefusal where one of them lacks a column.
+    """
+    parts = []
+    for contract, checked in held:
+        values = ", ".join(f"{value} AS v{n}" for n, value in enumerate(as_texts(contract, rule.others)))
+        parts.append(f"SELECT {values} FROM {name(checked)} WHERE {_clean(contract)}")
+    return f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"
+
+
+def uncovered_sql(contract: Contract, rule: Rule, *, good: str, other: str) -> str:
+    """One row, `n`: how many values of the other dataset no good row refers to."""
+    there = " AND ".join(f"v{n} IS NOT NULL" for n in range(len(rule.columns)))
+    same = " AND ".join(f"{value} = v{n}" for n, value in enumerate(as_texts(contract, rule.columns)))
+    return (
+        f"SELECT count(*) AS n FROM {name(other)} WHERE {there} "
+        f"AND NOT EXISTS (SELECT 1 FROM {name(good)} WHERE {same})"
+    )
 
 
 def _clean(contract: Contract) -> str:
@@ -101,7 +130,7 @@ def seen_sql(contract: Contract, checked: str, *, quarantine: str, most: int) ->
 
 def _named(rule: Rule) -> str:
     reason = rule.reason or f"it breaks the rule {rule.name}"
-    return f"{text(rule.name)} AS rule, {text(rule.column or '')} AS column_name, {text(reason)} AS reason"
+    return f"{text(rule.name)} AS rule, {text(', '.join(rule.over))} AS column_name, {text(reason)} AS reason"
 
 
 def _raw_of(number: int, contract: Contract) -> str:

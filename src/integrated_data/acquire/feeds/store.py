@@ -38,7 +38,7 @@ class Arriving:
 
     def __init__(self, store: Store, found: Found) -> None:
         self._store, self._found = store, found
-        self.suffixes = PurePosixPath(found.name).suffixes
+        self.name, self.suffixes = PurePosixPath(found.name).name, PurePosixPath(found.name).suffixes
 
     def open(self, _mode: Literal["rb"] = "rb") -> BinaryIO:
         """Its bytes, from the beginning."""

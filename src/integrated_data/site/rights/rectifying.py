@@ -77,8 +77,9 @@ def _correct(site: LoadingSite, asked: Asked, *, corrected: Mapping[str, str]) -
     rows = [row for row in _standing(site, asked.index) if row["record_id"] != asked.id]
     with _unwritten(_text([*rows, {"record_id": asked.id, **mine}])) as file:
         outcome = journey.deliver(
-            site.workshop, CORRECTIONS, files=[file], contract=contract(), feed=journey.Feed(asked.index, "record_id")
-        )
+            site.workshop, CORRECTIONS, files=[file], handed=journey.Handed(contract()),
+            feed=journey.Feed(asked.index, "record_id"),
+        )  # fmt: skip
     if outcome.state is not LoadState.PUBLISHED:
         raise IndexRefusal("The correction cannot be read", why=outcome.reason, next_step="Ask again with other values")
     return {"version": outcome.stages["feed"]["version"], "corrections": len(rows) + 1}
