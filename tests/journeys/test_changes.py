@@ -127,7 +127,8 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@pytest.mark.long
+@settings(max_examples=12, deadline=None, phases=[Phase.generate])
 @given(st.lists(ROWS, min_size=1, max_size=3))
 def test_the_table_is_what_all_changes_in_order_leave(service: Service, batches: list[list[Row]]) -> None:
     with service.open() as site:

@@ -8,14 +8,13 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from integrated_data.acquire.feeds import names, schedule
-from integrated_data.acquire.feeds.store import Store as DropStore
 from integrated_data.control import deliveries, feeds
 from integrated_data.control.store import Store
 from integrated_data.model.delivery import LoadState
@@ -52,8 +51,8 @@ class Feeder:
             if feed.next_look > now:
                 return looked | {"state": "its store is asked again later"}
             try:
-                with drops.opened(definition.drop, self.places) as drop:
-                    looked["files"] = self._taken(definition, drop)
+                with ExitStack() as stack:
+                    self._take(definition, stack, done=looked["files"])
             except StoreRefusal as refusal:
                 self._unreachable(feed, refusal)
                 return looked | {"state": "its store does not answer", "why": str(refusal)}
@@ -62,17 +61,19 @@ class Feeder:
             self._told(definition)
         return looked
 
-    def _taken(self, definition: FeedDefinition, drop: DropStore) -> list[dict[str, Any]]:
+    def _take(self, definition: FeedDefinition, stack: ExitStack, *, done: list[dict[str, Any]]) -> None:
+        """Take what came; `done` receives what became of each file. After one that failed, the store is opened anew."""
+        drop = stack.enter_context(drops.opened(definition.drop, self.places))
         waiting, strange = self._waiting(definition, drop.listing())
         self._raise(definition, [Alert(AlertKind.STRANGE, STRANGE, about=mark) for mark in strange], once=True)
         if not waiting:
-            return []
-        done = []
-        with self.opened() as site:
-            for file in waiting:
-                done.append(Taking(site, definition, file).take(drop))
-                structlog.get_logger().info("feed", **{k: done[-1][k] for k in ("feed", "period", "state")})
-        return done
+            return
+        site = stack.enter_context(self.opened())
+        for file in waiting:
+            if done and done[-1]["state"] in (FileState.FAILED, FileState.GIVEN_UP):
+                drop = stack.enter_context(drops.opened(definition.drop, self.places))
+            done.append(Taking(site, definition, file).take(drop))
+            structlog.get_logger().info("feed", **{k: done[-1][k] for k in ("feed", "period", "state")})
 
     def _waiting(self, definition: FeedDefinition, listed: list[Found]) -> tuple[list[Waiting], list[str]]:
         """Files to be taken now, by period and number; and marks of those that are none of the feed's."""
