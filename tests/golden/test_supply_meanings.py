@@ -63,7 +63,7 @@ BY_VALUE = [
     ("company number", ["01234567", "SC123456", "09876543"], M.COMPANY_NUMBER, Handling.IDENTIFIER),
     ("notes", [f"the patient said that number {i} was not right" for i in range(99)], M.FREE_TEXT, Handling.WITHHELD),
     ("nhs number", ["1234567890", "1111111110", "2345678901"], M.PERSON_REFERENCE, Handling.IDENTIFIER),
-    ("spouse surname", NAMES + MORE, M.UNKNOWN, Handling.WITHHELD),
+    ("spouse surname", NAMES + MORE, M.UNKNOWN, Handling.IDENTIFIER),
     ("latitude", ["51.50735", "53.48076", "55.95325"], M.LATITUDE, Handling.IDENTIFIER),
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ import csv
 import io
 import string
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.engines.sealed import CHUNK, plain_size
 from integrated_data.model.contract import (
+    Changes,
     Check,
     Column,
     Contract,
@@ -65,20 +67,25 @@ def rules(name: str, column: str) -> st.SearchStrategy[Rule]:
 def contracts(draw: st.DrawFn) -> Contract:
     names = draw(st.lists(plain, min_size=1, max_size=4, unique=True))
     ruled = draw(st.lists(st.tuples(plain, st.sampled_from(names)), max_size=4, unique_by=lambda pair: pair[0]))
-    low = draw(st.floats(0, 1))
+    low, mode = draw(st.floats(0, 1)), draw(st.sampled_from(Mode))
+    held = tuple(draw(columns(name)) for name in names)
+    changes = None
+    if mode is Mode.CHANGES:
+        held = (replace(held[0], key=True), *held[1:])
+        changes = Changes(names[-1], tuple(draw(st.lists(words, min_size=1, max_size=2))), names[0])
     return Contract(
         dataset=draw(plain), owner=draw(words), title=draw(texts), version=draw(words),
         layout=Layout(
             draw(st.sampled_from(Format)), draw(st.sampled_from(",;|\t~")), draw(st.sampled_from("\"'")), "utf-8",
             draw(st.booleans()), draw(st.none() | words), tuple(draw(st.lists(st.integers(1, 99), max_size=3))),
         ),
-        columns=tuple(draw(columns(name)) for name in names),
+        columns=held,
         rules=tuple(draw(rules(name, column)) for name, column in ruled),
         indexes=tuple(draw(st.lists(
             st.builds(IndexUse, plain, st.lists(st.sampled_from(names), max_size=2).map(tuple), st.booleans()),
             max_size=2))),
-        thresholds=Thresholds(low, draw(st.floats(low, 1))), mode=draw(st.sampled_from(Mode)),
-        inferred=draw(st.booleans()),
+        thresholds=Thresholds(low, draw(st.floats(low, 1))), mode=mode,
+        inferred=draw(st.booleans()), changes=changes,
     )  # fmt: skip
 
 

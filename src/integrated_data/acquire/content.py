@@ -23,7 +23,10 @@ def date(look: Look) -> Guess | None:
     birth = look.hint(Meaning.DATE_OF_BIRTH) > 0
     expected = birth or look.hint(Meaning.EVENT_DATE, Meaning.MONTH) >= 0.9
     least = READ_BIRTH if birth else READ
-    moments = moments_of(look.evidence, months_first=look.months_first, expected=expected, least=least)
+    numbered = look.hint(Meaning.RECORD_ID) == 1.0 and not expected  # 1.2.3 numbers a line and is no day
+    moments = None if numbered else moments_of(
+        look.evidence, months_first=look.months_first, expected=expected, least=least
+    )  # fmt: skip
     if moments is None:
         if birth and look.evidence.share("number") < 0.5:
             return Guess(Meaning.DATE_OF_BIRTH, 0.6, note="no date layout reads it")
@@ -86,7 +89,7 @@ def survey(look: Look) -> Guess | None:
     if look.hint(Meaning.ETHNIC_GROUP) and (look.few or e.longest <= 4):
         return Guess(Meaning.ETHNIC_GROUP, 0.95)
     if look.hint(Meaning.SURVEY_WEIGHT) and numeric(look) and (e.low or 0.0) >= 0:
-        return Guess(Meaning.SURVEY_WEIGHT, 0.9, Kind.NUMBER)
+        return Guess(Meaning.SURVEY_WEIGHT, 0.9, Kind.INTEGER if _whole(look) else Kind.NUMBER)
     design = look.best(Meaning.STRATUM, Meaning.CLUSTER)
     if design and e.distinct_share <= 0.5:
         return Guess(design, 0.9)
@@ -104,7 +107,7 @@ def reference(look: Look) -> Guess | None:
         return None
     if heading is Meaning.RECORD_ID and e.distinct_share < 0.98:
         if look.few and look.hint(heading) < 0.9:
-            return None
+            return Guess(Meaning.CODE, 0.75, note="a number of something that is not told")
         return Guess(Meaning.PERSON_REFERENCE, 0.75, note="a number that comes more than once")
     return Guess(heading, 0.95 if look.hint(heading) >= 0.9 else 0.85)
 
@@ -137,11 +140,16 @@ def _amount(look: Look) -> Guess | None:
     if look.hint(Meaning.MONEY) or e.share("money") >= 0.3:
         return Guess(Meaning.MONEY, 0.95, Kind.NUMBER if e.share("money") else kind)
     low, high = e.low or 0.0, e.high or 0.0
-    if kind is Kind.INTEGER and low >= 1850 and high <= 2100 and e.longest == 4:
+    four = e.longest == 4 or e.share("zero_point") >= READABLE  # 2020, or 2020.0
+    if kind is Kind.INTEGER and low >= 1850 and high <= 2100 and four:
         return Guess(Meaning.YEAR, 0.95 if look.hint(Meaning.YEAR) else 0.85, kind)
+    if look.hint(Meaning.FLAG) and e.share("truth") >= 0.98:
+        return None
     hinted = look.best(Meaning.COUNT, Meaning.MEASURE)
     if look.hint(Meaning.CODE) >= 0.8 and not hinted:
         return None
+    if kind is Kind.INTEGER and e.counting and not hinted:
+        return Guess(Meaning.COUNT, 0.85, kind)
     if kind is Kind.INTEGER and e.distinct <= 20 and low >= 0 and high < 100 and not hinted:
         return Guess(Meaning.FLAG if e.share("truth") >= 0.98 and e.distinct <= 2 else Meaning.CODE, 0.9)
     if hinted:
@@ -149,7 +157,8 @@ def _amount(look: Look) -> Guess | None:
     if kind is Kind.INTEGER and look.few and len({len(shape) for shape, _ in e.shapes}) == 1 and low >= 100:
         return Guess(Meaning.CODE, 0.85)
     if kind is Kind.INTEGER and high >= 10_000 and e.distinct_share >= 0.9 and e.present >= 20:
-        return Guess(Meaning.UNKNOWN, 0.6, note="numbers that hardly repeat may be references")
+        written = Kind.STRING if len({len(shape) for shape, _ in e.shapes}) == 1 else kind
+        return Guess(Meaning.UNKNOWN, 0.6, written, note="numbers that hardly repeat may be references")
     return Guess(Meaning.MEASURE, 0.85, kind)
 
 

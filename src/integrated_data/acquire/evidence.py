@@ -26,6 +26,8 @@ MOST_CELLS = 1_000_000
 FEWEST_ROWS, MOST_ROWS = 2_000, 50_000
 MOST_VALUES = 1_000
 MOST_SHAPES = 40
+#: Different whole numbers from which a column may be seen to count something.
+FEWEST_COUNTED = 8
 #: Years that dates of administrative data lie in, and the first for layouts of digits alone.
 FIRST, FIRST_BARE, LAST = 1000, 1850, 2150
 #: Share of values with a date's shape from which a column's dates are read.
@@ -38,7 +40,8 @@ class Evidence:
 
     `rows` in the sample; `present` of them filled; `distinct` values; `longest` and `mean_length` in
     characters; `shapes` with their shares, commonest first; `layouts` that read dates, with their
-    shares; `missing` codes that occur; `low` and `high` of numbers or of dates' years.
+    shares; `missing` codes that occur; `low` and `high` of numbers or of dates' years; `counting`: whole numbers from
+    0 or 1 without a gap, whose frequencies rise and fall once, as those of counts do and those of codes do not.
     """
 
     heading: str
@@ -53,6 +56,7 @@ class Evidence:
     missing: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    counting: bool = False
 
     def share(self, detector: str) -> float:
         """The share of values that meet a detector; 0 where nothing is known."""
@@ -78,7 +82,7 @@ def gather(engine: Engine, relation: str) -> tuple[Evidence, ...]:
     headings = list(engine.columns(relation))
     with _long_table(engine, relation, headings=headings) as rows:
         shapes = _shapes(engine)
-        found = _Found(_facts(engine), _shares(engine), shapes, _layouts(engine, shapes))
+        found = _Found(_facts(engine), _shares(engine), shapes, _layouts(engine, shapes), _counting(engine))
     return tuple(found.evidence(heading, i, rows=rows) for i, heading in enumerate(headings))
 
 
@@ -90,6 +94,7 @@ class _Found:
     shares: Mapping[int, Mapping[str, Any]]
     shapes: Mapping[int, tuple[tuple[str, float], ...]]
     layouts: Mapping[int, Mapping[frozenset[str], float]]
+    counting: frozenset[int]
 
     def evidence(self, heading: str, number: int, *, rows: int) -> Evidence:
         """What was found of one column."""
@@ -101,7 +106,7 @@ class _Found:
             heading, rows, facts["present"], facts["distinct_values"], facts["longest"], facts["mean_length"],
             {k: (shares[k] or 0) / total for k in CONDITIONS} if total else {},
             self.shapes.get(number, ()), self.layouts.get(number, {}), tuple(sorted(facts["tokens"] or ())),
-            shares.get("low"), shares.get("high"),
+            shares.get("low"), shares.get("high"), number in self.counting,
         )  # fmt: skip
 
 
@@ -160,6 +165,29 @@ def _shares(engine: Engine) -> dict[int, dict[str, Any]]:
         f"min({number}) FILTER (WHERE isfinite({number})) AS low, "
         f"max({number}) FILTER (WHERE isfinite({number})) AS high FROM _few GROUP BY column_number",
     )
+
+
+def _counting(engine: Engine) -> frozenset[int]:
+    """The columns of numbers that count something (see `Evidence.counting`).
+
+    A step between two neighbours is noise where it is within three standard deviations of a difference of
+    two Poisson counts.
+    """
+    steps = (
+        "SELECT column_number, w, n, lag(w) OVER t AS before, n - lag(n) OVER t AS step, "
+        "3 * sqrt(n + lag(n) OVER t) AS noise FROM whole WINDOW t AS (PARTITION BY column_number ORDER BY w)"
+    )
+    sql = (
+        "WITH whole AS (SELECT column_number, TRY_CAST(v AS BIGINT) AS w, sum(n) AS n, "
+        "count(*) AS spellings FROM _values WHERE NOT coded GROUP BY ALL), "
+        f"steps AS ({steps}), "
+        "falls AS (SELECT *, min(w) FILTER (WHERE step < -noise) OVER (PARTITION BY column_number) AS down FROM steps) "
+        "SELECT column_number FROM falls GROUP BY column_number HAVING count(*) = count(w) "
+        f"AND count(*) BETWEEN {FEWEST_COUNTED} AND {MOST_VALUES} AND min(w) IN (0, 1) "
+        "AND count(*) >= 0.9 * (max(w) FILTER (WHERE n > 1) - min(w) + 1) AND count(down) > 0 "
+        "AND NOT bool_or(step > noise AND w > down)"
+    )
+    return frozenset(row["column_number"] for row in engine.rows(sql).to_pylist())
 
 
 def _shapes(engine: Engine) -> dict[int, tuple[tuple[str, float], ...]]:

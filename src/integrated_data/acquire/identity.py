@@ -54,6 +54,8 @@ def place(look: Look) -> Guess | None:
         limit = 90 if coordinate is Meaning.LATITUDE else 180
         if e.low is not None and e.high is not None and -limit <= e.low and e.high <= limit and e.share("point") > 0.5:
             return Guess(coordinate, 0.95, Kind.NUMBER)
+    if e.share("coordinates") >= 0.8:
+        return Guess(Meaning.UNKNOWN, 0.85, note="coordinates", identifies=True)
     if look.hint(Meaning.UPRN) and e.share("number") > 0.9:
         return Guess(Meaning.UPRN, 0.95)
     return None
@@ -124,7 +126,7 @@ def _headed_name(look: Look, heading: Meaning) -> Guess | None:
             return Guess(Meaning.FULL_NAME, 0.9)
         return Guess(Meaning.ORGANISATION_NAME, 0.7)
     if look.other and heading is not Meaning.PREVIOUS_FAMILY_NAME:
-        return Guess(Meaning.UNKNOWN, 0.5, note="a name of somebody else than the record's subject")
+        return Guess(Meaning.UNKNOWN, 0.5, note="a name of somebody else than the record's subject", identifies=True)
     return Guess(heading, 0.97)
 
 

@@ -104,7 +104,10 @@ def _one_each(looks: Sequence[Look], guesses: list[Guess]) -> list[Guess]:
             and look.organisation
             and guess.meaning in (*LOCATED, Meaning.POSTCODE, Meaning.ADDRESS_TOWN, Meaning.ADDRESS_FLAT)
         ):
-            kept[i] = replace(guess, meaning=Meaning.UNKNOWN, confidence=0.5, note="where an organisation is")
+            kept[i] = replace(
+                guess, meaning=Meaning.UNKNOWN, confidence=0.5, note="where an organisation is",
+                identifies=guess.meaning is not Meaning.ADDRESS_TOWN,
+            )  # fmt: skip
     for meaning in ONE_EACH:
         rivals = [i for i, guess in enumerate(kept) if guess.meaning is meaning]
         if len(rivals) < 2:
@@ -113,7 +116,8 @@ def _one_each(looks: Sequence[Look], guesses: list[Guess]) -> list[Guess]:
         for i in rivals:
             if i != best:
                 note = f"a second column that seems to be {meaning.value.replace('_', ' ')}"
-                kept[i] = replace(kept[i], meaning=_lesser(meaning), confidence=0.6, note=note)
+                secret = handling_of(meaning) is Handling.IDENTIFIER
+                kept[i] = replace(kept[i], meaning=_lesser(meaning), confidence=0.6, note=note, identifies=secret)
     return kept
 
 
@@ -142,7 +146,7 @@ def _column(look: Look, guess: Guess, *, taken: set[str], stand_ins: tuple[str, 
 
 
 def _handling(look: Look, guess: Guess) -> Handling:
-    usual = handling_of(guess.meaning)
+    usual = Handling.IDENTIFIER if guess.identifies else handling_of(guess.meaning)
     if usual is not Handling.PAYLOAD:
         return usual
     doubtful = guess.confidence < (SURE_OF_TEXT if guess.kind is Kind.STRING else SURE)

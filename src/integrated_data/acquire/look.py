@@ -16,13 +16,17 @@ READABLE = 0.95
 
 @dataclass(frozen=True)
 class Guess:
-    """What a column seems to be. `note` says why it is not taken for more; `formats` read its dates."""
+    """What a column seems to be. `note` says why it is not taken for more; `formats` read its dates.
+
+    `identifies`: it tells of a person, a business or a place whatever its meaning is called.
+    """
 
     meaning: Meaning
     confidence: float
     kind: Kind = Kind.STRING
     formats: tuple[str, ...] = ()
     note: str = ""
+    identifies: bool = False
 
 
 @dataclass(frozen=True)
