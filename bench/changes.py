@@ -27,6 +27,7 @@ from integrated_data.access.gateway import Question
 from integrated_data.acquire import contracts
 from integrated_data.control import feeds, projects, releases
 from integrated_data.control.store import Store
+from integrated_data.journey import Handed
 from integrated_data.model.access import Accreditation, DatasetRequest, Person, Project
 from integrated_data.model.agreement import Agreement, Purpose, Standing
 from integrated_data.model.contract import Changes, Column, Contract, IndexUse, Mode
@@ -118,7 +119,7 @@ def begun(places: Places, folder: Path) -> Register:
     with open_loading(places, SETTINGS) as site:
         load_reference(site, SourceOrder("demographic", (source.path,), "health_register", source.record_id, None))
         whole = written(folder / "whole.csv", made.records, done=["I"] * len(made.records), wave=0)
-        outcome = deliver_and_refresh(site, NAME, files=[whole], contract=made.whole)
+        outcome = deliver_and_refresh(site, NAME, files=[whole], handed=Handed(made.whole))
         assert outcome["state"] == "published", outcome["reason"]
         apply_for(site.store)
         decision, _ = decide_and_provision(site, "P-1", by="panel")

@@ -9,6 +9,7 @@ and `ruleOrder`. Nothing but names is required of a contract written by hand.
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def write(contract: Contract, place: Path) -> None:
     place.write_text(dump(contract), "utf-8")
 
 
+@lru_cache(maxsize=256)  # the same text is read again and again: at every stage, for every file of a table
 def parse(text: str) -> Contract:
     """The contract a YAML document describes.
 
