@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from integrated_data.acquire import contracts
-from integrated_data.control import deliveries, feeds
+from integrated_data.control import deliveries, feeds, freezes
 from integrated_data.model.contract import Mode
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.feed import Restated, Watch
+from integrated_data.model.freezing import Frozen
 from integrated_data.site import loads
 from integrated_data.site.feeding import keeping
 from integrated_data.site.feeding.looking import Feeder
@@ -115,6 +116,17 @@ def test_a_store_that_is_gone_is_asked_again_later_and_later(fed: Fed) -> None:
     assert keeping.status(fed.store)[0]["failures"] == 0
 
 
+def test_what_comes_while_a_dataset_is_frozen_is_taken_when_it_is_thawed(fed: Fed) -> None:
+    freezes.put(fed.store, Frozen.DATASET, subjects=["flows"], by="ann", reason="a leak", affected=lambda _: {})
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-02T08:00")
+    assert fed.look("2024-03-02T09:00") == [("", "its dataset may not be loaded now")]
+    assert fed.look("2024-03-02T09:00:10") == [("", "its store is asked again later")]
+    assert fed.alerts() == [("stopped", "")]
+    freezes.lift(fed.store, Frozen.DATASET, subjects=["flows"], by="ann", reason="none after all")
+    assert fed.look("2024-03-02T10:00") == [("2024-03-01", "loaded")]
+    assert fed.alerts() == []
+
+
 def test_links_pipes_and_names_that_lead_out_are_never_opened(fed: Fed, tmp_path: Path) -> None:
     outside = tmp_path / "outside.csv"
     outside.write_bytes(flows("2024-03-01", 666))
@@ -187,6 +199,7 @@ def test_by_command(tmp_path: Path) -> None:
     assert [(r["period"], r["state"]) for r in looked.json] == [("2024-03-01", "loaded")]
     told = ids("feed", "status", "mobility", "--seen", "--home", home).json
     assert (told["loaded"], told["last"], {a["kind"] for a in told["open_alerts"]}) == (1, "2024-03-01", {"missing"})
+    assert ids("feed", "status", "--check", "--home", home, code=1).json[0]["feed"] == "mobility"
     assert ids("feed", "status", "nothing", "--home", home, code=1).err.startswith("Refused: There is no feed")
 
 

@@ -93,6 +93,9 @@ def feed_status(
     seen: Annotated[
         bool, typer.Option("--seen", help="Close what was only to be told, once you have seen it.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 1 while an alert is open: for the machine's monitoring.")
+    ] = False,
     call: Call,
 ) -> None:
     """Show where the feeds stand: what came last, what is due, late, missing, held, and what to know."""
@@ -100,15 +103,17 @@ def feed_status(
 
     with opened_store(call.home) as (_, store):
         if name is None:
-            shown.table(keeping.status(store), title="Feeds", json_out=call.json)
-            return
+            rows = keeping.status(store)
+            shown.table(rows, title="Feeds", json_out=call.json)
+            raise typer.Exit(int(check and any(row["alerts"] for row in rows)))
         if seen:
             call.acting.check(Action.SETTLE_LOADS)
             keeping.seen(store, name, by=call.actor)
         found = keeping.details(store, name)
     if call.json:
         shown.document(found)
-        return
-    shown.facts({k: v for k, v in found.items() if k not in ("files", "open_alerts")}, title="Feed")
-    shown.table(found["open_alerts"], title="Alerts")
-    shown.table(found["files"][:20], title="Newest files")
+    else:
+        shown.facts({k: v for k, v in found.items() if k not in ("files", "open_alerts")}, title="Feed")
+        shown.table(found["open_alerts"], title="Alerts")
+        shown.table(found["files"][:20], title="Newest files")
+    raise typer.Exit(int(check and bool(found["open_alerts"])))

@@ -179,6 +179,7 @@ class AlertKind(StrEnum):
     FAILED = "failed"
     STRANGE = "strange"  # a file that is none of the feed's
     UNREACHABLE = "unreachable"
+    STOPPED = "stopped"  # the dataset may not be loaded now
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from integrated_data.site.feeding.taking import THERE
 from integrated_data.site.places import Places
 
 #: Alerts that nothing but a person ends.
-NOTICES = tuple(k for k in AlertKind if k not in (AlertKind.MISSING, AlertKind.UNREACHABLE, AlertKind.HELD))
+NOTICES = tuple(set(AlertKind) - {AlertKind.MISSING, AlertKind.UNREACHABLE, AlertKind.STOPPED, AlertKind.HELD})
 
 
 def add(places: Places, store: Store, *, file: Path, contract: Path | None, by: str) -> dict[str, Any]:

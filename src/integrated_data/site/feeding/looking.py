@@ -18,10 +18,10 @@ from integrated_data.acquire.feeds import names, schedule
 from integrated_data.control import deliveries, feeds
 from integrated_data.control.store import Store
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import StoreRefusal
+from integrated_data.model.errors import DeliveryRefusal, StoreRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.feed import SETTLED, Alert, AlertKind, Every, FeedDefinition, FileState, Found
-from integrated_data.site import drops
+from integrated_data.site import drops, loads
 from integrated_data.site.feeding.taking import ENDS, THERE, Taking, Waiting, wait
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.places import Places
@@ -53,9 +53,11 @@ class Feeder:
             try:
                 with ExitStack() as stack:
                     self._take(definition, stack, done=looked["files"])
-            except StoreRefusal as refusal:
-                self._unreachable(feed, refusal)
-                return looked | {"state": "its store does not answer", "why": str(refusal)}
+            except (StoreRefusal, DeliveryRefusal) as refusal:
+                store = isinstance(refusal, StoreRefusal)
+                self._waits(feed, Alert(AlertKind.UNREACHABLE if store else AlertKind.STOPPED, str(refusal)))
+                state = "its store does not answer" if store else "its dataset may not be loaded now"
+                return looked | {"state": state, "why": str(refusal)}
             if feed.failures:
                 self._reached(definition)
             self._told(definition)
@@ -69,6 +71,7 @@ class Feeder:
         if not waiting:
             return
         site = stack.enter_context(self.opened())
+        loads.check(site, definition.dataset)
         for file in waiting:
             if done and done[-1]["state"] in (FileState.FAILED, FileState.GIVEN_UP):
                 drop = stack.enter_context(drops.opened(definition.drop, self.places))
@@ -94,17 +97,18 @@ class Feeder:
                 waiting.append(Waiting(found, mark, name, known[mark].attempts))
         return sorted(waiting, key=lambda w: (w.name.period, w.name.number or 0, w.found.modified)), strange
 
-    def _unreachable(self, feed: feeds.Feed, refusal: StoreRefusal) -> None:
+    def _waits(self, feed: feeds.Feed, alert: Alert) -> None:
+        """Look again later, and later each time."""
         failures = feed.failures + 1
         again = self.store.now().timestamp() + wait(feed.definition, failures)
         feeds.looked(self.store, feed.definition.id, failures=failures, next_look=again, by=self.actor)
-        self._raise(feed.definition, [Alert(AlertKind.UNREACHABLE, str(refusal))])
+        self._raise(feed.definition, [alert])
         self._told(feed.definition)
 
     def _reached(self, definition: FeedDefinition) -> None:
         feeds.looked(self.store, definition.id, failures=0, next_look=0.0, by=self.actor)
         with self.store.change(self._event(definition)) as change:
-            feeds.close(change, definition.id, kinds=(AlertKind.UNREACHABLE,))
+            feeds.close(change, definition.id, kinds=(AlertKind.UNREACHABLE, AlertKind.STOPPED))
 
     def _decided(self, definition: FeedDefinition) -> None:
         """Follow what people decided about held deliveries since the last look."""

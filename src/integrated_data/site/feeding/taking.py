@@ -61,7 +61,6 @@ class Taking:
 
     def _taken(self, store: Store) -> dict[str, Any]:
         site, dataset, period = self.site, self.definition.dataset, self.file.name.period
-        loads.check(site, dataset)
         arrived = journey.arrive(site.workshop, dataset, files=[Arriving(store, self.file.found)])
         repeated = self._repeated(arrived)
         if repeated is not None:
