@@ -23,6 +23,7 @@ class Wrapping(StrEnum):
     ZIP = "zip"  # also an Excel workbook, which is a zip of XML
     PARQUET = "parquet"
     OLD_EXCEL = "old_excel"
+    STATISTICAL = "statistical"  # SPSS, Stata, SAS
     OTHER = "other"
 
 
@@ -33,6 +34,16 @@ SIGNATURES: tuple[tuple[bytes, Wrapping], ...] = (
     (b"PK\x05\x06", Wrapping.ZIP),
     (b"PAR1", Wrapping.PARQUET),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Wrapping.OLD_EXCEL),
+    (b"$FL2", Wrapping.STATISTICAL),
+    (b"$FL3", Wrapping.STATISTICAL),
+    (b"<stata_dta>", Wrapping.STATISTICAL),
+    *(
+        (bytes([release, order, 1]), Wrapping.STATISTICAL)
+        for release in (*range(110, 116), 105, 108)
+        for order in (1, 2)
+    ),
+    (bytes(12) + b"\xc2\xea\x81\x60\xb3\x14\x11\xcf", Wrapping.STATISTICAL),
+    (b"HEADER RECORD*******LIB", Wrapping.STATISTICAL),
     (b"%PDF", Wrapping.OTHER),
     (b"Rar!", Wrapping.OTHER),
     (b"7z\xbc\xaf\x27\x1c", Wrapping.OTHER),

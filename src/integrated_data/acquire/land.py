@@ -13,7 +13,7 @@ from integrated_data.model.errors import DeliveryRefusal
 #: Endings worth keeping of a file's name; the rest of the name may hold a personal value.
 SUFFIXES = frozenset(
     {".csv", ".tsv", ".txt", ".dat", ".psv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm",
-     ".gz", ".zip", ".fwf", ".asc"}
+     ".gz", ".zip", ".fwf", ".asc", ".sav", ".zsav", ".dta", ".sas7bdat", ".xpt"}
 )  # fmt: skip
 
 #: A file of this machine, or of a feed's store.

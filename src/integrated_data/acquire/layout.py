@@ -3,14 +3,15 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from integrated_data.acquire.labels import Label
 from integrated_data.acquire.prepare import Prepared
 from integrated_data.acquire.ruler import cut, widths_of
 from integrated_data.acquire.unpack import refused
@@ -37,7 +38,7 @@ class Delivered:
 
     `layout` is how the delivery is written (what a contract says); `reading` is how the engine reads
     the prepared files; `columns` are the delivered names in order, each different from the others
-    also without regard to case. `lines` and `quoted` as in `Prepared`.
+    also without regard to case. `lines`, `quoted` and `labels` as in `Prepared`.
     """
 
     places: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Delivered:
     columns: tuple[str, ...]
     lines: int
     quoted: bool
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
     def source(self, *, rejects: str | None = None) -> Landed:
         """The source an engine loads; `rejects` names the table for lines that do not split."""
@@ -74,7 +76,7 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
     if prepared.workbook:
         sheet = contract.layout.sheet if contract else None
         layout = Layout(Format.EXCEL, header=reading.header, sheet=sheet)
-    return Delivered(prepared.places, layout, reading, columns, prepared.lines, prepared.quoted)
+    return Delivered(prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels)
 
 
 def _sniff_one(

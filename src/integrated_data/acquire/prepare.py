@@ -1,16 +1,18 @@
 """Prepare: a sealed copy is made only of a file that the engine cannot read as it landed.
 
-Unpacked: gzip, zip (each member a file of the same layout), Excel workbooks (one sheet). Written
-anew: maps (a feature a line), text in another encoding than UTF-8 without a byte order mark, and text
+Unpacked: gzip, zip (each member a file of the same layout), Excel workbooks (one sheet), files of SPSS, Stata
+and SAS. Written anew: maps (a feature a line), text in another encoding than UTF-8 without a byte order mark, and text
 whose lines end in more than one way.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
 from integrated_data.acquire.features import feature_lines, is_map
+from integrated_data.acquire.labels import Label
+from integrated_data.acquire.statistical import Statistical
 from integrated_data.acquire.unpack import archive, gunzipped, member_bytes, members, recoded, refused
 from integrated_data.acquire.workbook import is_workbook, sheet_lines
 from integrated_data.engine import Sealer
@@ -24,7 +26,7 @@ class Prepared:
 
     `lines` counts their physical lines (0 for Parquet); `quoted`: a double quotation mark occurs,
     so that a value may span lines; `parquet`: they are Parquet and not text; `workbook`: they were
-    written from an Excel sheet.
+    written from an Excel sheet; `labels`: what the files say of their own columns, by delivered name.
     """
 
     places: tuple[Path, ...]
@@ -32,6 +34,7 @@ class Prepared:
     quoted: bool
     parquet: bool = False
     workbook: bool = False
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class _Piece:
     quoted: bool = False
     parquet: bool = False
     workbook: bool = False
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
 
 def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet: str | None = None) -> Prepared:
@@ -60,7 +64,18 @@ def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet:
         any(p.quoted for p in pieces),
         parquet=pieces[0].parquet,
         workbook=any(p.workbook for p in pieces),
+        labels=_merged([p.labels for p in pieces]),
     )
+
+
+def _merged(labels: Sequence[Mapping[str, Label]]) -> dict[str, Label]:
+    """Labels of several files: those of the first that has them, whole where they are in every file."""
+    names = dict.fromkeys(name for found in labels for name in found)
+    first = {name: next(found[name] for found in labels if name in found) for name in names}
+    return {
+        name: replace(label, whole=all(name in found and found[name].whole for found in labels))
+        for name, label in first.items()
+    }
 
 
 def _pieces(file: LandedFile, folder: Path, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
@@ -107,6 +122,10 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
         case Wrapping.ZIP:
             copied = _copied(sheet_lines(sealer, place, sheet=sheet), target, sealer=sealer)
             return _Piece(target, copied.lines, copied.quotes, workbook=True)
+        case Wrapping.STATISTICAL:
+            package = Statistical(sealer, place)
+            copied = _copied(package.lines(), target, sealer=sealer)
+            return _Piece(target, copied.lines, copied.quotes, labels=package.labels)
         case Wrapping.OLD_EXCEL:
             raise refused("is an old Excel or Word file", "Save the table as .xlsx or CSV")
         case Wrapping.TEXT:
@@ -120,7 +139,10 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
             copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)
             return _Piece(target, copied.lines, copied.quotes)
         case _:
-            raise refused("is not a table", "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet or .xlsx")
+            raise refused(
+                "is not a table",
+                "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet, .xlsx, SPSS, Stata or SAS",
+            )
 
 
 def _surveyed(sealer: Sealer, place: Path) -> Survey:

@@ -43,7 +43,7 @@ def sheet_lines(sealer: Sealer, place: Path, *, sheet: str | None = None) -> Ite
             book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
             rows = _table(_sheet(book, sheet).iter_rows(values_only=True))
             for batch in iter(lambda: list(islice(rows, BATCH)), []):
-                yield _csv(batch)
+                yield csv_lines(batch)
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError):
             raise refused("is a damaged Excel workbook", "Open it, save it again and deliver it") from None
 
@@ -83,7 +83,7 @@ def _table(rows: Iterable[Row]) -> Iterator[list[str]]:
         opening.pop(0)
     width = 0
     for row in chain(opening, source):
-        cells = [_text(cell) for cell in row]
+        cells = [cell_text(cell) for cell in row]
         while len(cells) > width and not cells[-1]:
             cells.pop()
         width = width or len(cells)
@@ -91,7 +91,8 @@ def _table(rows: Iterable[Row]) -> Iterator[list[str]]:
             yield cells + [""] * (width - len(cells))
 
 
-def _text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """A cell as text: dates and times in ISO 8601, whole numbers without decimals, nothing for None."""
     match cell:
         case None:
             return ""
@@ -109,7 +110,8 @@ def _text(cell: object) -> str:
             return str(cell)
 
 
-def _csv(rows: Iterable[list[str]]) -> bytes:
+def csv_lines(rows: Iterable[list[str]]) -> bytes:
+    """Rows as UTF-8 CSV with LF line ends."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(rows)
     return written.getvalue().encode()

@@ -7,6 +7,7 @@ from typing import Any
 from integrated_data.acquire import contracts
 from integrated_data.acquire.drift import check_header
 from integrated_data.acquire.infer import infer
+from integrated_data.acquire.labels import labelled
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
@@ -60,7 +61,7 @@ def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contra
     contract = infer(workshop.engine, "sample", dataset=load.delivery.dataset, owner=owner, layout=delivered.layout)
     workshop.engine.drop("sample")
     place.unlink(missing_ok=True)
-    return contract
+    return labelled(contract, delivered.labels)
 
 
 def _delivered(workshop: Workshop, load: Load, *, contract: Contract | None) -> Delivered:

@@ -16,6 +16,7 @@ from integrated_data.acquire import contracts, manifest
 from integrated_data.acquire.describe import described_json
 from integrated_data.acquire.drift import check_header
 from integrated_data.acquire.infer import infer
+from integrated_data.acquire.labels import labelled
 from integrated_data.acquire.land import land
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
@@ -75,7 +76,7 @@ def infer_delivered(kit: Kit, delivered: Delivered, *, dataset: str, owner: str)
     kit.engine.load("sample", sample_of(delivered, kit.folder / "sample.sealed", sealer=kit.sealer))
     contract = infer(kit.engine, "sample", dataset=dataset, owner=owner, layout=delivered.layout)
     kit.engine.drop("sample", "sample_rejects", "sample_rejects_scans")
-    return contract
+    return labelled(contract, delivered.labels)
 
 
 def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:
