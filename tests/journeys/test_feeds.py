@@ -4,19 +4,22 @@ import os
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from integrated_data.acquire import contracts
+from integrated_data.acquire.feeds.names import pattern
 from integrated_data.control import deliveries, feeds, freezes
 from integrated_data.model.contract import Mode
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import InstallationRefusal
-from integrated_data.model.feed import Restated, Watch
+from integrated_data.model.errors import InstallationRefusal, StoreRefusal
+from integrated_data.model.feed import Found, Restated, Watch
 from integrated_data.model.freezing import Frozen
 from integrated_data.site import loads
 from integrated_data.site.feeding import keeping
 from integrated_data.site.feeding.looking import Feeder
+from integrated_data.site.feeding.taking import Taking, Waiting
 from tests.feeding import Fed, changed, contract, flows
 from tests.journeys.installation import COMMAND, Ran
 
@@ -125,6 +128,32 @@ def test_what_comes_while_a_dataset_is_frozen_is_taken_when_it_is_thawed(fed: Fe
     freezes.lift(fed.store, Frozen.DATASET, subjects=["flows"], by="ann", reason="none after all")
     assert fed.look("2024-03-02T10:00") == [("2024-03-01", "loaded")]
     assert fed.alerts() == []
+
+
+class Gone:
+    """A store whose server goes away when a file is asked for."""
+
+    def listing(self) -> list[Found]:
+        return []
+
+    def read(self, _name: str) -> BinaryIO:
+        raise StoreRefusal("The server went away")
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_fails_too_often_is_given_up_and_told(fed: Fed) -> None:
+    name = pattern(fed.definition.files, fed.definition.schedule.every).read("od_20240301_a.csv")
+    assert name is not None
+    found = Found("od_20240301_a.csv", 9, fed.now)
+    with fed.opened() as site:
+        for attempts, state in enumerate(("failed", "failed", "given up")):
+            assert Taking(site, fed.definition, Waiting(found, "mark", name, attempts)).take(Gone())["state"] == state
+        with site.store.read() as connection:
+            (file,) = feeds.files(connection, "mobility")
+    assert (file.attempts, file.next_try - fed.now.timestamp()) == (3, 120.0)
+    assert fed.alerts() == [("failed", "2024-03-01")]
 
 
 def test_links_pipes_and_names_that_lead_out_are_never_opened(fed: Fed, tmp_path: Path) -> None:
