@@ -185,3 +185,20 @@ def test_what_grows_without_measure_is_refused() -> None:
         unpack.check_growth(unpack.GROWTH_FROM + 1, 1)
     with pytest.raises(DeliveryRefusal, match="far more than a table"):
         unpack.check_growth(unpack.MOST_BYTES + 1, unpack.MOST_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("Siân,Ynys Môn\n".encode(), "utf-8"),
+        ("Siân,Ynys Môn\n".encode("cp1252"), "windows-1252"),
+        ("Siân,Ynys Môn\n".encode() + b"Si\xe2n\n", "utf-8"),  # a damaged line is no reason to misread the others
+        ("Siân\n".encode() + b"Si\xe2n,\xf4\n", "windows-1252"),
+        ("Siân,Ynys Môn\n".encode()[:-5] + b"\xc3", "utf-8"),
+    ],
+)
+def test_a_few_broken_letters_do_not_change_how_a_file_is_encoded(data: bytes, encoding: str) -> None:
+    survey = Survey()
+    for place in range(0, len(data), 3):
+        survey.see(data[place : place + 3])
+    assert survey.encoding == encoding

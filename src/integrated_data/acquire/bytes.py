@@ -88,7 +88,8 @@ class Survey:
         self._hash = hashlib.sha256()
         self._feeds = self._returns = self._pairs = 0
         self._last = b""
-        self._utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._letters = self._broken = 0
         self._head = b""
 
     def see(self, chunk: bytes) -> None:
@@ -111,11 +112,12 @@ class Survey:
             self._returns += chunk.count(b"\r")
             self._pairs += chunk.count(b"\r\n") + split
         self.quotes = self.quotes or b'"' in chunk
-        if self._utf8 is not None and not (chunk.isascii() and not self._utf8.getstate()[0]):
-            try:
-                self._utf8.decode(chunk)
-            except UnicodeDecodeError:
-                self._utf8 = None
+        if not chunk.isascii() or self._utf8.getstate()[0]:
+            text = self._utf8.decode(chunk)
+            whole = text.encode("utf-32-le", "ignore")  # without what stands for bytes that are no letter
+            broken = len(text) - len(whole) // 4
+            self._letters += len(text) - len(text.encode("ascii", "ignore")) - broken
+            self._broken += broken
 
     @property
     def sha256(self) -> str:
@@ -126,13 +128,15 @@ class Survey:
     def encoding(self) -> str:
         """How the text is encoded; empty for a file that is not text.
 
-        What is not valid UTF-8 and not UTF-16 is Windows-1252, which also reads Latin-1.
+        What is not valid UTF-8 and not UTF-16 is Windows-1252, which also reads Latin-1; but where most letters beyond
+        ASCII are whole in UTF-8, it is that, and damaged: the lines that are not valid go to quarantine.
         """
         if self.wrapping is not Wrapping.TEXT:
             return ""
         if _is_utf16(self._head):
             return UTF16
-        if self._utf8 is None or self._utf8.getstate()[0]:
+        broken = self._broken + bool(self._utf8.getstate()[0])
+        if self._letters < broken:
             return WINDOWS
         return UTF8_MARKED if self._head.startswith(codecs.BOM_UTF8) else UTF8
 

@@ -109,7 +109,7 @@ def recoded(sealer: Sealer, place: Path, *, encoding: str) -> Iterator[bytes]:
     newline = io.IncrementalNewlineDecoder(None, translate=True)
     with sealer.read(place) as source:
         for text in _decoded(source, encoding):
-            yield newline.decode(text).encode()
+            yield newline.decode(text).encode("utf-8", "surrogateescape")
         yield newline.decode("", final=True).encode()
 
 
@@ -122,7 +122,8 @@ def _decoded(source: BinaryIO, encoding: str) -> Iterator[str]:
     source.seek(0)
     if encoding == "utf-16" and head not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         encoding = "utf-16-be" if head[:1] == b"\x00" else "utf-16-le"
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    damage = "replace" if encoding.startswith("utf-16") else "surrogateescape"  # which stays, for the reader to find
+    decoder = codecs.getincrementaldecoder(encoding)(damage)
     for chunk in chunks(source):
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)
