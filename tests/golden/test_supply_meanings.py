@@ -65,6 +65,7 @@ BY_VALUE = [
     ("nhs number", ["1234567890", "1111111110", "2345678901"], M.PERSON_REFERENCE, Handling.IDENTIFIER),
     ("spouse surname", NAMES + MORE, M.UNKNOWN, Handling.IDENTIFIER),
     ("latitude", ["51.50735", "53.48076", "55.95325"], M.LATITUDE, Handling.IDENTIFIER),
+    ("zq", ["[53.64152,-2.64947]", "51.46732, -0.05260", "POINT (0.4 52.2)"], M.UNKNOWN, Handling.IDENTIFIER),
 ]  # fmt: skip
 
 

@@ -46,17 +46,20 @@ def contract_infer(
     dataset: Annotated[str, typer.Option(help="The dataset's name (else from the file's).")] = "",
     owner: Annotated[str, typer.Option(help="Who owns the data.")] = "unknown",
     out: Annotated[Path | None, typer.Option(help="Write the contract here, as YAML.")] = None,
+    codebook: Annotated[Path | None, typer.Option(help="Your list of columns and codes (CSV or JSON).")] = None,
     call: Call,
 ) -> None:
     """Say what each column seems to be, and write a contract that a person can correct."""
     from integrated_data.acquire import contracts
+    from integrated_data.acquire.codebook import read_codebook
     from integrated_data.acquire.describe import describe, described_json, layout_sentence
     from integrated_data.site.kit import infer_contract, open_kit
 
     if out is not None:
         to_write(out)
+    book = read_codebook(codebook) if codebook is not None else None
     with open_kit(from_environment()) as kit, steps("reading"):
-        found = infer_contract(kit, files, dataset=dataset or dataset_name(files[0]), owner=owner)
+        found = infer_contract(kit, files, dataset=dataset or dataset_name(files[0]), owner=owner, book=book)
     if out is not None:
         contracts.write(found, out)
     if call.json:

@@ -6,17 +6,18 @@ Files are sealed under a key that lives in memory for one call, in a folder that
 import base64
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts, manifest
+from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json
 from integrated_data.acquire.drift import check_header
 from integrated_data.acquire.infer import infer
-from integrated_data.acquire.labels import labelled
+from integrated_data.acquire.labels import Label, labelled
 from integrated_data.acquire.land import land
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
@@ -66,17 +67,22 @@ def open_kit(settings: Settings) -> Iterator[Kit]:
             engine.close()
 
 
-def infer_contract(kit: Kit, files: Sequence[Path], *, dataset: str, owner: str) -> Contract:
-    """The contract that a delivery of these files would be given."""
-    return infer_delivered(kit, kit.delivered(files, None), dataset=dataset, owner=owner)
+def infer_contract(
+    kit: Kit, files: Sequence[Path], *, dataset: str, owner: str, book: Mapping[str, Label] | None = None
+) -> Contract:
+    """The contract that a delivery of these files would be given; `book`: labels of a codebook, read beside it."""
+    return infer_delivered(kit, kit.delivered(files, None), dataset=dataset, owner=owner, book=book or {})
 
 
-def infer_delivered(kit: Kit, delivered: Delivered, *, dataset: str, owner: str) -> Contract:
+def infer_delivered(
+    kit: Kit, delivered: Delivered, *, dataset: str, owner: str, book: Mapping[str, Label] | None = None
+) -> Contract:
     """The contract for files that have been landed."""
     kit.engine.load("sample", sample_of(delivered, kit.folder / "sample.sealed", sealer=kit.sealer))
     contract = infer(kit.engine, "sample", dataset=dataset, owner=owner, layout=delivered.layout)
+    told = for_columns(kit.engine, "sample", labels=book or {})
     kit.engine.drop("sample", "sample_rejects", "sample_rejects_scans")
-    return labelled(contract, delivered.labels)
+    return labelled(contract, {**delivered.labels, **told})
 
 
 def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:

@@ -136,6 +136,8 @@ CONDITIONS: dict[str, str] = {
     "truth": f"u IN {texts(TRUTHS)}",
     "json": _full(r"[\[{].*[\]}]"),
     "midnight": "ends_with(v, '00:00:00') OR ends_with(v, ' 00:00')",
-    "coordinates": _full(r"\(?-?[0-9]{1,3}\.[0-9]+[ ,;]+-?[0-9]{1,3}\.[0-9]+\)?|(SRID=[0-9]+;)? ?POINT ?\(.*\)", "u"),
+    "coordinates": _full(
+        r"[(\[]?-?[0-9]{1,3}\.[0-9]+[ ,;]+-?[0-9]{1,3}\.[0-9]+[)\]]?|(SRID=[0-9]+;)? ?POINT ?\(.*\)", "u"
+    ),
     "clock": _full(r"[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?"),
 }  # fmt: skip
