@@ -15,6 +15,7 @@ from integrated_data.cli import (
     approver,
     auditor,
     backups,
+    batches,
     checker,
     concepts,
     dissemination,
@@ -34,7 +35,7 @@ from integrated_data.cli import (
     twins,
 )
 from integrated_data.cli.shown import ERRORS
-from integrated_data.model.errors import Refusal
+from integrated_data.model.errors import Refusal, is_disk_full
 
 app = typer.Typer(
     name="ids",
@@ -46,6 +47,7 @@ app = typer.Typer(
 
 for role in (
     supplier,
+    batches,
     feeder,
     steward,
     identity,
@@ -96,6 +98,8 @@ def main() -> None:
 
 def failure(error: Exception) -> str:
     """An unforeseen error in one sentence: its kind and where it arose, never its text."""
+    if is_disk_full(error):
+        return "the disk is full. Nothing half-done was kept; make room and run the command again: it goes on."
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "integrated_data" in f.filename]
     where = f" at {Path(own[-1].filename).stem}:{own[-1].lineno}" if own else ""

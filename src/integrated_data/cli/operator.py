@@ -55,11 +55,17 @@ def specimen(
     mobility: Annotated[
         bool, typer.Option("--mobility", help="Also a year of a mobile-phone operator's daily files, some wrong.")
     ] = False,
+    tables: Annotated[int, typer.Option(min=0, help="Write so many small tables instead, one in 100 broken.")] = 0,
     call: Call,
 ) -> None:
     """Write the fictional country's deliveries, and the truth about them apart."""
     from integrated_data import specimen as country
 
+    if tables:
+        written = country.write_small_tables(directory, count=tables, seed=seed).to_pylist()
+        broken = sum(one["broken"] is not None for one in written)
+        shown.facts({"tables": tables, "broken": broken}, title="Small tables", json_out=call.json)
+        return
     with steps() as step:
         manifest = country.write(directory, people=people, seed=seed, progress=step)
         if mobility:

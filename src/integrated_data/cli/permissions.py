@@ -20,6 +20,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "audit decision": Action.AUDIT,
     "backup data": Action.OPERATE,
     "backup keys": Action.OPERATE,
+    "batch": Action.DELIVER,
     "bench": None,
     "demo": None,
     "encode": None,

@@ -1,6 +1,5 @@
 """What a supplier does: describe a file, check it, deliver it."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from integrated_data.cli.files import parquet_to_write, to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.site.batching.plan import dataset_name
 from integrated_data.site.settings import from_environment
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
@@ -30,12 +30,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(contract, name="contract")
     app.command()(taking(encode))
     app.command()(taking(deliver))
-
-
-def dataset_name(file: Path) -> str:
-    """A dataset's name from a file's: lower case, letters, digits and underscores."""
-    plain = re.sub(r"[^a-z0-9]+", "_", file.name.lower().split(".")[0]).strip("_")
-    return plain if plain[:1].isalpha() else f"d_{plain}"
 
 
 @contract.command("infer")

@@ -17,6 +17,12 @@ Refusal                     what, why and what next; never a value from the data
 └── InstallationRefusal     a key, a folder or a setting of the installation is missing
 """
 
+import errno
+
+#: How the system, the engine and the database say that the disk is full.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_SAID = ("No space left on device", "database or disk is full", "File too large")
+
 
 class Refusal(Exception):  # noqa: N818 - the trade's word: the service refuses, it does not crash
     """One clear sentence: what happened, why, and what to do next.
@@ -92,3 +98,13 @@ class AuditRefusal(Refusal):
 
 class InstallationRefusal(Refusal):
     """The installation lacks a key, a folder or a setting."""
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it arose from, says that the disk is full."""
+    while error is not None:
+        said = str(error)
+        if (isinstance(error, OSError) and error.errno in _FULL) or any(text in said for text in _FULL_SAID):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -39,6 +39,8 @@ def count_all(site: LoadingSite, datasets: Sequence[str], *, by: str) -> None:
 def count(site: LoadingSite, dataset: str, *, by: str) -> None:
     """Count the newest release of a dataset with the others that share an index; nothing is counted twice."""
     with site.store.read() as connection:
+        if not _keys(releases.get(connection, dataset)):
+            return
         every = {r.dataset: r for r in releases.all_current(connection)}
     mine = every.pop(dataset)
     found: dict[str, dict[str, Any]] = {}

@@ -42,6 +42,25 @@ def deliver_and_refresh(
     return _told(site, outcome)
 
 
+def deliver_alone(
+    site: LoadingSite, dataset: str, *, files: Sequence[Path], handed: Handed | None = None
+) -> dict[str, Any]:
+    """One delivery of many: what is derived from several datasets waits for `derive`."""
+    check(site, dataset)
+    outcome = journey.deliver(site.workshop, dataset, files=files, handed=handed)
+    return _told(site, outcome, deriving=False)
+
+
+def derive(site: LoadingSite) -> list[str]:
+    """Publish anew what is derived from datasets that have newer releases; returns the datasets."""
+    made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)]
+    for dataset in made:
+        refresh(site, dataset, by=site.actor)
+    joining.count_all(site, made, by=site.actor)
+    twinning.make_all(site, made, by=site.actor)
+    return made
+
+
 def check(site: LoadingSite, dataset: str) -> None:
     """Close what has ended, and refuse to load a dataset that may not be, before a byte of it is taken."""
     close_ended(site.store, site.places.projects, by=site.actor)
@@ -84,11 +103,11 @@ def _settled(site: LoadingSite, outcome: Outcome, *, progress: Progress | None) 
     return told
 
 
-def _told(site: LoadingSite, outcome: Outcome) -> dict[str, Any]:
+def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict[str, Any]:
     renewed: list[dict[str, Any]] = []
     if outcome.state is LoadState.PUBLISHED and not outcome.repeated and "publish" in outcome.stages:
         renewed = refresh(site, outcome.dataset, by=site.actor)
-        made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)]
+        made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)] if deriving else []
         for derived in made:
             renewed += refresh(site, derived, by=site.actor)
         joining.count_all(site, [outcome.dataset, *made], by=site.actor)

@@ -66,7 +66,8 @@ def _written(site: LoadingSite, counts: safe_counts.SafeCounts, *, release: rele
     folder, dataset = site.places.twins, counts.dataset
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     twins = Twins(folder)
-    rows = twin.build(counts, seed=release.id, others=_keys(twins, besides=dataset))
+    others = _keys(twins, besides=dataset) if counts.links else {}
+    rows = twin.build(counts, seed=release.id, others=others)
     file = f"{dataset}-{secrets.token_hex(8)}.parquet"
     pq.write_table(rows, folder / file, compression="zstd")
     keys = [link.index for link in counts.links]

@@ -15,8 +15,9 @@ from integrated_data.specimen import country, mobility, truth, writing
 from integrated_data.specimen.delivery import Sheet
 from integrated_data.specimen.departments import DEPARTMENTS
 from integrated_data.specimen.rates import RATES, Rates
+from integrated_data.specimen.small import write_small_tables
 
-__all__ = ["DEPARTMENTS", "RATES", "DeliveredFile", "Manifest", "Rates", "mobility", "write"]
+__all__ = ["DEPARTMENTS", "RATES", "DeliveredFile", "Manifest", "Rates", "mobility", "write", "write_small_tables"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,81 @@
+"""Loading processes of a batch, and whether there is room for one more delivery."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from integrated_data.site.batching.plan import Item
+from integrated_data.site.settings import Settings
+
+#: Bytes of disk and of memory that are left free whatever happens.
+FREE_DISK, FREE_MEMORY = 64 << 20, 256 << 20
+#: A load's bytes on disk beside a byte delivered: sealed as it came, checked, published, a rest for packed files.
+GROWTH = 4
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What every loading process is given: the installation, and settings with its share of the machine."""
+
+    home: Path
+    settings: Settings
+
+    def start(self) -> "Loader":
+        """A new loading process."""
+        return Loader(self)
+
+
+class Loader:
+    """One loading process; started anew by its owner when it is gone."""
+
+    def __init__(self, lot: Lot) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "integrated_data.site.batching.loader"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        )  # fmt: skip
+        plain = {"threads", "memory", "production", "actor"}
+        settings = {k: v for k, v in asdict(lot.settings).items() if k in plain}
+        self._send({"home": str(lot.home), "settings": settings})
+
+    def _send(self, body: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it is gone: its missing answer tells
+            self._process.stdin.write(json.dumps(body) + "\n")
+            self._process.stdin.flush()
+
+    def load(self, item: Item) -> dict[str, Any] | None:
+        """What became of a delivery; None where the process ended without a word."""
+        contract = str(item.contract) if item.contract else None
+        self._send({"dataset": item.dataset, "files": [str(f) for f in item.files], "contract": contract})
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        return dict(json.loads(line)) if line.endswith("\n") else None
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def disk_has_room(home: Path, size: int) -> bool:
+    """Whether the disk holds a delivery of so many bytes, and what is to stay free."""
+    return shutil.disk_usage(home).free >= FREE_DISK + GROWTH * size
+
+
+def memory_has_room() -> bool:
+    """Whether the machine has memory left; true where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return True
+    told = [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable")]
+    return not told or told[0] >= FREE_MEMORY

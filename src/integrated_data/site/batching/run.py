@@ -1,0 +1,184 @@
+"""Running a batch: so many loads at a time, each failure its own, what is done written down, the rest taken up again.
+
+    plan → one step for each delivery → derive
+
+A batch is a job, and each delivery a step of it. The same folder again goes on where it stood: what was published,
+held or refused and did not change since is left as it is; what a crash or a full disk stopped is tried again.
+"""
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from integrated_data.control import jobs
+from integrated_data.model.errors import DeliveryRefusal, Refusal
+from integrated_data.model.event import Event
+from integrated_data.site.batching.plan import Item, items
+from integrated_data.site.batching.pool import Lot, disk_has_room, memory_has_room
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.loads import derive
+from integrated_data.site.settings import Settings
+
+#: States that a delivery is not tried again in while its files stay what they are.
+SETTLED = ("published", "held", "rejected", "refused")
+#: Times that a delivery is given to a process before one that ends without a word is taken for its fault.
+TRIES = 2
+#: Seconds between looks for room.
+PAUSE = 0.5
+
+
+@dataclass
+class Batch:
+    """One run over a folder. `stopped`: why no more is handed out, once something says so."""
+
+    site: LoadingSite
+    lot: Lot
+    job: str
+    total: int
+    progress: Callable[[str], None]
+    waiting: "queue.SimpleQueue[Item]" = field(default_factory=queue.SimpleQueue)
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stopped: str = ""
+    begun: float = field(default_factory=time.perf_counter)
+    running: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> None:
+        """What one thread does: keep a process, give it one delivery after another."""
+        loader = self.lot.start()
+        try:
+            while not self.stopped:
+                try:
+                    item = self.waiting.get_nowait()
+                except queue.Empty:
+                    return
+                if not self._room(item):
+                    return
+                begun, told = time.perf_counter(), None
+                for _ in range(TRIES):
+                    told = loader.load(item)
+                    if told is not None:
+                        break
+                    loader.close()
+                    loader = self.lot.start()
+                gone = {"state": "failed", "reason": "The process that loaded it ended without a word"}
+                self._note(item, told or gone, seconds=time.perf_counter() - begun)
+        finally:
+            loader.close()
+
+    def _room(self, item: Item) -> bool:
+        """Wait for room on disk and in memory while others run; without any, the disk stops the batch."""
+        while not self.stopped:
+            with self.lock:
+                disk = disk_has_room(self.site.places.home, item.size)
+                if disk and (memory_has_room() or not self.running):
+                    self.running += 1
+                    return True
+                if not disk and not self.running:
+                    self.stopped = "The disk is nearly full"
+            time.sleep(PAUSE)
+        return False
+
+    def _note(self, item: Item, told: dict[str, Any], *, seconds: float) -> None:
+        with self.lock:
+            self.running -= 1
+            if told["state"] == "stopped":
+                self.stopped = told["reason"]
+                return
+            note(self.site, self.job, item=item, told=told, seconds=seconds)
+            self.told[item.dataset] = told
+            self.progress(self._estimate())
+
+    def _estimate(self) -> str:
+        """How far the batch is, and about how long it will take yet."""
+        done = len(self.told)
+        left = (self.total - done) * (time.perf_counter() - self.begun) / max(done, 1)
+        bad = sum(t["state"] != "published" for t in self.told.values())
+        return f"{done:,} of {self.total:,} done, {bad:,} not published, about {left:,.0f} s left"
+
+
+def run(
+    site: LoadingSite, folder: Path, *, settings: Settings, workers: int, progress: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """Deliver all that a folder holds; returns what became of each, the files that were not published first."""
+    job = f"batch/{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+    subject = job
+    every = items(folder)
+    jobs.take(site.store, job, kind="batch", subject=subject, actor=site.actor)
+    with site.store.read() as connection:
+        known = {r["dataset"]: r for r in jobs.done_steps(connection, job).values()}
+    share = replace(settings, threads=max(1, settings.threads // workers), memory=_shared(settings.memory, workers))
+    batch = Batch(site, Lot(site.places.home, share), job, len(every), progress or (lambda _: None))
+    for item in every:
+        before = known.get(item.dataset)
+        if item.clash:
+            reason = f"Two files of the folder would be dataset {item.dataset}"
+            note(site, job, item=item, told={"state": "refused", "reason": reason}, seconds=0.0)
+            batch.told[item.dataset] = {"state": "refused", "reason": reason}
+        elif before is not None and before["state"] in SETTLED and before["stamp"] == item.stamp:
+            batch.told[item.dataset] = before | {"repeated": True}
+        else:
+            batch.waiting.put(item)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for done in [pool.submit(batch.work) for _ in range(workers)]:
+                done.result()
+        except BaseException:
+            batch.stopped = "It was stopped"
+            raise
+    return _ended(batch, every)
+
+
+def note(site: LoadingSite, job: str, *, item: Item, told: dict[str, Any], seconds: float) -> None:
+    """Write down what became of a delivery of a batch."""
+    facts = {"job": job, "state": told["state"], "delivery": told.get("delivery")}
+    step = hashlib.sha256(item.dataset.encode()).hexdigest()[:24]
+    with site.store.change(Event("batch.told", site.actor, f"dataset/{item.dataset}", facts)) as change:
+        result = {"dataset": item.dataset, "stamp": item.stamp, **told}
+        jobs.step_done(change, job, step=step, result=result, seconds=round(seconds, 3))
+
+
+def _ended(batch: Batch, every: tuple[Item, ...]) -> dict[str, Any]:
+    """Derive what follows from what was published, end the job, and tell."""
+    site = batch.site
+    states: dict[str, int] = {}
+    derived: list[str] = []
+    if not batch.stopped:
+        batch.progress("deriving")
+        derived = derive(site)
+    for told in batch.told.values():
+        states[told["state"]] = states.get(told["state"], 0) + 1
+    seconds = round(time.perf_counter() - batch.begun, 1)
+    facts = {"job": batch.job, **states, "left": len(every) - len(batch.told), "seconds": seconds}
+    with site.store.change(Event("batch.ended", site.actor, batch.job, facts)) as change:
+        jobs.finish(change, batch.job, state="failed" if batch.stopped else "done", reason=batch.stopped or None)
+    if batch.stopped:
+        raise DeliveryRefusal(
+            f"{batch.stopped}; {facts['left']:,} of {len(every):,} deliveries are left",
+            why="What was published stays, and nothing half-done was kept",
+            next_step="Make room, and run the same command again: it goes on where it stood",
+        )
+    files = {item.dataset: item.files[0].name for item in every}
+    bad = [
+        {"dataset": name, "file": files[name], "state": t["state"], "reason": t["reason"]}
+        for name, t in sorted(batch.told.items()) if t["state"] != "published"
+    ]  # fmt: skip
+    return {
+        "batch": batch.job, "deliveries": len(every), **states, "seconds": seconds, "derived": derived,
+        "repeated": sum(bool(t.get("repeated")) for t in batch.told.values()), "not_published": bad,
+    }  # fmt: skip
+
+
+def _shared(memory: str, workers: int) -> str:
+    """A worker's share of memory as settings write it: a number, then a unit."""
+    digits = memory.rstrip("KMGTiBkmgtb ")
+    try:
+        return f"{float(digits) / workers:.3f}{memory[len(digits) :].strip()}"
+    except ValueError:
+        raise Refusal("IDS_MEMORY cannot be shared between loads", next_step="Write it as 8GB") from None
