@@ -14,7 +14,7 @@ from integrated_data.control import deliveries, releases
 from integrated_data.control.store import records
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Rule, Thresholds
-from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
+from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads
 from integrated_data.site.loading import LoadingSite
@@ -142,6 +142,15 @@ def test_rules_across_datasets_wait_for_the_other_and_name_the_rows_that_it_lack
         counted = deliveries.tally(connection, waits["delivery"])
     assert counted is not None
     assert (dict(counted["by_rule"])["ref is registered"], counted["read"]) == (1, 4)
+
+
+def test_a_rule_tells_nobody_who_is_in_another_owners_data(service: Service, site: LoadingSite) -> None:
+    service.deliver(site, promised("theirs"), drawn(1, 2, 3))
+    named = Rule("in theirs", Check.REFERENCE, columns=("ref",), dataset="theirs", others=("ref",))
+    aged = Rule("known age", Check.REFERENCE, columns=("age",), dataset="theirs", others=("age",))
+    with pytest.raises(ContractRefusal, match="does not publish"):
+        service.deliver(site, replace(promised("ours", named), owner="Another"), drawn(1))
+    assert service.deliver(site, replace(promised("mine", aged), owner="Another"), drawn(1))["state"] == "published"
 
 
 @pytest.mark.parametrize(
