@@ -5,9 +5,10 @@ control store names does not exist for readers.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,18 @@ class Lake:
     def delivery_of(file: Path) -> str:
         """The delivery whose rows a file of the lake holds (see `place` and `rewritten`)."""
         return file.name.split(".")[0]
+
+    @contextlib.contextmanager
+    def alone(self, dataset: str) -> Iterator[None]:
+        """Nobody else adds a release to the dataset meanwhile: waits for who does, and a process that ends lets go.
+
+        It holds from reading which snapshot is the newest until the control store names the next one.
+        """
+        place = self.folder / "locks" / dataset
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with place.open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
 
     def commit(self, dataset: str, step: Step, *, base: int | None) -> int:
         """Make a new snapshot of the dataset's table by a step; returns the snapshot's id.

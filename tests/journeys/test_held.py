@@ -1,6 +1,8 @@
 """Held loads: a person decides once, and what was decided goes on from there; a rejected file comes back corrected."""
 
 import hashlib
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +15,12 @@ from integrated_data.acquire import contracts, manifest
 from integrated_data.control import deliveries, releases
 from integrated_data.control.store import records
 from integrated_data.journey import Handed
-from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Rule, Thresholds
+from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Mode, Rule, Thresholds
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads
 from integrated_data.site.loading import LoadingSite
+from tests.journeys.installation import COMMAND, environment
 from tests.service import Service
 
 COLUMNS = (
@@ -180,3 +183,16 @@ def test_rules_across_datasets_are_written_and_read_in_the_standard(tmp_path: Pa
     contract = promised("written", *rules)
     contracts.write(contract, tmp_path / "contract.yaml")
     assert contracts.read(tmp_path / "contract.yaml").rules == rules
+
+
+def test_two_deliveries_of_a_dataset_are_published_one_after_the_other(service: Service, site: LoadingSite) -> None:
+    service.deliver(site, replace(promised("added"), mode=Mode.APPEND), drawn(1, 2))
+    command = [*COMMAND, "deliver", "added", str(service.file([{"ref": "R9", "age": "9"}]))]
+    before = len(told(site, "stage.done"))
+    with subprocess.Popen(command, env=environment(service.places.home), stdout=subprocess.DEVNULL) as second:
+        with site.lake.alone("added"):
+            while len(told(site, "stage.done")) < before + 5 and second.poll() is None:
+                time.sleep(0.05)  # until all but publishing is done
+            time.sleep(0.3)
+            assert (second.poll(), rows(site, "added")) == (None, 2)
+        assert (second.wait(60), rows(site, "added")) == (0, 3)

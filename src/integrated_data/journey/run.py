@@ -5,13 +5,14 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from integrated_data.acquire import contracts, manifest
 from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
-from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
+from integrated_data.journey.stages import PUBLISH, REFERENCE_STAGES, STAGES
 from integrated_data.journey.workshop import Done, Facts, Feed, Handed, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import Delivery, LandedFile, LoadState
@@ -180,9 +181,10 @@ def _run(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress |
                 continue
             (progress or _silent)(stage.name)
             begun = time.perf_counter()
-            left = stage.run(workshop, replace(load, done=done))
-            seconds[stage.name] = round(time.perf_counter() - begun, 3)
-            _write_down(workshop, load, stage=stage, left=left, seconds=seconds[stage.name])
+            with workshop.lake.alone(delivery.dataset) if stage is PUBLISH else nullcontext():
+                left = stage.run(workshop, replace(load, done=done))
+                seconds[stage.name] = round(time.perf_counter() - begun, 3)
+                _write_down(workshop, load, stage=stage, left=left, seconds=seconds[stage.name])
             done[stage.name] = left.facts
             if left.ends is not None:
                 break

@@ -247,13 +247,11 @@ def _folder(workshop: Workshop, load: Load) -> Path:
     return folder
 
 
-ACQUIRE, STANDARDISE, VALIDATE = (
+ACQUIRE, STANDARDISE, VALIDATE, PUBLISH = (
     Stage("acquire", _acquire), Stage("standardise", _standardise), Stage("validate", _validate),
-)  # fmt: skip
-
-STAGES = (
-    ACQUIRE, STANDARDISE, VALIDATE, Stage("index", _index), Stage("deidentify", _deidentify),
     Stage("publish", _publish),
 )  # fmt: skip
+
+STAGES = (ACQUIRE, STANDARDISE, VALIDATE, Stage("index", _index), Stage("deidentify", _deidentify), PUBLISH)
 
 REFERENCE_STAGES = (ACQUIRE, STANDARDISE, VALIDATE, Stage("feed", _feed))
