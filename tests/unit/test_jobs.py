@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from integrated_data.control import jobs, tables
 from integrated_data.control.store import Store
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.errors import BusyRefusal
 from integrated_data.model.event import Event
 
 
@@ -23,7 +23,7 @@ def _held_by(store: Store, owner: str) -> None:
 def test_a_job_of_a_living_process_is_not_taken(store: Store) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         _held_by(store, f"{socket.gethostname()}:{other.pid}")
-        with pytest.raises(DeliveryRefusal, match="another process"):
+        with pytest.raises(BusyRefusal, match="another process"):
             jobs.take(store, "load/d1", kind="load", subject="dataset/pay", actor="me")
         other.communicate(b"\n")
 
@@ -43,5 +43,5 @@ def test_a_job_of_a_dead_process_is_taken_over_with_its_steps(store: Store) -> N
 
 def test_a_process_that_lost_its_lease_cannot_write_a_step(store: Store) -> None:
     _held_by(store, f"elsewhere:{os.getpid()}")
-    with pytest.raises(DeliveryRefusal, match="taken over"), store.change(Event("s", "me", "x")) as change:
+    with pytest.raises(BusyRefusal, match="taken over"), store.change(Event("s", "me", "x")) as change:
         jobs.step_done(change, "load/d1", step="publish", result={}, seconds=0.1)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.errors import BusyRefusal
 from integrated_data.model.event import Event
 
 LEASE_SECONDS = 900.0
@@ -40,7 +40,7 @@ def take(store: Store, job: str, *, kind: str, subject: str, actor: str) -> int:
             )  # fmt: skip
             return 1
         if row["state"] == "running" and row["lease_owner"] != owner() and _alive(row):
-            raise DeliveryRefusal(
+            raise BusyRefusal(
                 f"Job {job} is being run by another process",
                 next_step="Wait for it to finish, or end that process and try again",
             )
@@ -84,7 +84,7 @@ def step_done(change: Change, job: str, *, step: str, result: dict[str, Any], se
     """Write a finished step down inside a change, and renew the lease."""
     held = change.connection.execute(sa.select(t.job.c.lease_owner).where(t.job.c.id == job)).scalar()
     if held != owner():
-        raise DeliveryRefusal(f"Job {job} was taken over by another process", next_step="Look at its progress there")
+        raise BusyRefusal(f"Job {job} was taken over by another process", next_step="Look at its progress there")
     change.connection.execute(sa.delete(t.job_step).where(t.job_step.c.job == job, t.job_step.c.step == step))
     change.connection.execute(
         sa.insert(t.job_step).values(job=job, step=step, result=result, seconds=seconds, at=change.at)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from integrated_data.journey import Handed
-from integrated_data.model.errors import Refusal, is_disk_full
+from integrated_data.model.errors import BusyRefusal, Refusal, StoreRefusal, is_disk_full
+from integrated_data.site.batching.plan import BUSY
 from integrated_data.site.kit import read_contract
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.loads import deliver_alone
@@ -55,6 +56,8 @@ def _loaded(site: LoadingSite, order: dict[str, Any]) -> dict[str, Any]:
         contract = read_contract(Path(order["contract"])) if order["contract"] else None
         handed = Handed(contract)
         outcome = deliver_alone(site, order["dataset"], files=[Path(f) for f in order["files"]], handed=handed)
+    except (BusyRefusal, StoreRefusal) as refusal:  # nothing is wrong with the delivery: it is tried again
+        return {"state": BUSY, "reason": str(refusal)}
     except Refusal as refusal:
         return {"state": "refused", "reason": str(refusal)}
     except Exception as error:  # its text may hold values: the kind alone is told

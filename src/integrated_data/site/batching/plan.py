@@ -8,6 +8,8 @@ from integrated_data.model.errors import DeliveryRefusal
 
 #: The ending of a contract's file, which stands beside what it is for.
 CONTRACT = ".contract.yaml"
+#: What becomes of a delivery that something else keeps from being loaded now: it is tried again.
+BUSY = "busy"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
     plan → one step for each delivery → derive
 
 A batch is a job, and each delivery a step of it. The same folder again goes on where it stood: what was published,
-held or refused and did not change since is left as it is; what a crash or a full disk stopped is tried again.
+held or refused and did not change since is left as it is; what a crash or a full disk stopped is tried again,
+and so is what another process is loading just then.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from typing import Any
 from integrated_data.control import jobs
 from integrated_data.model.errors import DeliveryRefusal, Refusal
 from integrated_data.model.event import Event
-from integrated_data.site.batching.plan import Item, items
+from integrated_data.site.batching.plan import BUSY, Item, items
 from integrated_data.site.batching.pool import Lot, disk_has_room, memory_has_room
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import derive
@@ -31,6 +32,8 @@ SETTLED = ("published", "held", "rejected", "refused")
 TRIES = 2
 #: Seconds between looks for room.
 PAUSE = 0.5
+#: Seconds that a delivery which something else keeps busy is tried again for; then by the next run.
+PATIENCE = 60.0
 
 
 @dataclass
@@ -47,6 +50,8 @@ class Batch:
     stopped: str = ""
     begun: float = field(default_factory=time.perf_counter)
     running: int = 0
+    patience: float = PATIENCE
+    busy: dict[str, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> None:
@@ -68,7 +73,8 @@ class Batch:
                     loader.close()
                     loader = self.lot.start()
                 gone = {"state": "failed", "reason": "The process that loaded it ended without a word"}
-                self._note(item, told or gone, seconds=time.perf_counter() - begun)
+                if self._note(item, told or gone, seconds=time.perf_counter() - begun):
+                    time.sleep(PAUSE)
         finally:
             loader.close()
 
@@ -85,15 +91,21 @@ class Batch:
             time.sleep(PAUSE)
         return False
 
-    def _note(self, item: Item, told: dict[str, Any], *, seconds: float) -> None:
+    def _note(self, item: Item, told: dict[str, Any], *, seconds: float) -> bool:
+        """Write down what became of a delivery; whether nothing is left to do at once, as a busy one is put off."""
         with self.lock:
             self.running -= 1
             if told["state"] == "stopped":
                 self.stopped = told["reason"]
-                return
+                return False
+            now = time.perf_counter()
+            if told["state"] == BUSY and now - self.busy.setdefault(item.dataset, now) < self.patience:
+                self.waiting.put(item)
+                return self.waiting.qsize() <= len(self.busy.keys() - self.told.keys())
             note(self.site, self.job, item=item, told=told, seconds=seconds)
             self.told[item.dataset] = told
             self.progress(self._estimate())
+            return False
 
     def _estimate(self) -> str:
         """How far the batch is, and about how long it will take yet."""
