@@ -3,6 +3,9 @@
 Exit codes: 0 done; 1 refused or failed, with a reason; 2 usage.
 """
 
-from integrated_data.cli.app import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run `ids`; imported when it is called, so that the supplier's kit brings no other command along."""
+    from integrated_data.cli import app
+
+    app.main()

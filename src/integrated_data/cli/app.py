@@ -1,9 +1,6 @@
-"""The `ids` command: its groups, and how a refusal becomes an exit code."""
+"""The `ids` command: its groups."""
 
-import os
 import sys
-import traceback
-from pathlib import Path
 
 import structlog
 import typer
@@ -18,6 +15,7 @@ from integrated_data.cli import (
     batches,
     checker,
     concepts,
+    contracts,
     dissemination,
     federation,
     feeder,
@@ -34,8 +32,7 @@ from integrated_data.cli import (
     supplier,
     twins,
 )
-from integrated_data.cli.shown import ERRORS
-from integrated_data.model.errors import Refusal, is_disk_full
+from integrated_data.cli.ending import run
 
 app = typer.Typer(
     name="ids",
@@ -46,6 +43,7 @@ app = typer.Typer(
 )
 
 for role in (
+    contracts,
     supplier,
     batches,
     feeder,
@@ -81,29 +79,5 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; a refusal prints its one sentence and ends with its exit code."""
-    os.umask(0o077)  # whatever this process writes is its owner's alone
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is the answer's
-    try:
-        app()
-    except Refusal as refusal:
-        ERRORS.print(f"Refused: {refusal}", style="red", markup=False, soft_wrap=True)
-        sys.exit(refusal.exit_code)
-    except Exception as error:
-        ERRORS.print(f"Failed: {failure(error)}", style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        ERRORS.print("Stopped. What was finished is kept; run the same command again to go on.")
-        sys.exit(1)
-
-
-def failure(error: Exception) -> str:
-    """An unforeseen error in one sentence: its kind and where it arose, never its text."""
-    if is_disk_full(error):
-        return "the disk is full. Nothing half-done was kept; make room and run the command again: it goes on."
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "integrated_data" in f.filename]
-    where = f" at {Path(own[-1].filename).stem}:{own[-1].lineno}" if own else ""
-    return (
-        f"an unforeseen {type(error).__name__}{where}. Nothing half-done was kept; run the command again, "
-        "and report this line if it comes back."
-    )
+    run(app)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -16,9 +16,10 @@ from integrated_data.cli import permissions
 from integrated_data.model.errors import RoleRefusal, UsageRefusal
 from integrated_data.model.people import Action
 from integrated_data.model.query import EngineName
-from integrated_data.site.acting import Acting, who_acts
-from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment, home_of
+
+if TYPE_CHECKING:
+    from integrated_data.site.acting import Acting
 
 #: The parameter of every command that tells which it is.
 CONTEXT = "typer_context"
@@ -33,7 +34,7 @@ class Call:
     person: Annotated[str | None, typer.Option("--as", help="Who acts, in trials (else IDS_TOKEN says).")] = None
 
     @property
-    def acting(self) -> Acting:
+    def acting(self) -> "Acting":
         """Who acts, as it was found when the command began."""
         found = acting()
         return found if found is not None else self.act()
@@ -43,8 +44,11 @@ class Call:
         """The id of who acts."""
         return self.acting.actor
 
-    def act(self, *, accepting: str | None = None) -> Acting:
+    def act(self, *, accepting: str | None = None) -> "Acting":
         """Find out who acts, and keep it for the rest of the command; raises the refusal."""
+        from integrated_data.site.acting import who_acts  # the kit acts for nobody and needs no installation
+        from integrated_data.site.places import Places
+
         settings = from_environment()
         places = Places(home_of(settings, self.home))
         places.check()
@@ -54,10 +58,10 @@ class Call:
 
 
 #: Who acts in the command that runs, once that is known.
-_ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
+_ACTING: ContextVar["Acting | None"] = ContextVar("acting", default=None)
 
 
-def acting() -> Acting | None:
+def acting() -> "Acting | None":
     """Who acts in the command that runs, once that is known."""
     return _ACTING.get()
 

@@ -245,7 +245,7 @@ def _literal(value: object) -> str:
 
 
 def _flush(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
+    descriptor = os.open(place, os.O_RDWR)  # Windows flushes only what may be written
     try:
         os.fsync(descriptor)
     finally:
@@ -253,7 +253,7 @@ def _flush(place: Path) -> None:
 
 
 def _paths(places: tuple[Path, ...], prefix: str = "") -> str:
-    return "[" + ", ".join(text(prefix + str(p)) for p in places) + "]"
+    return "[" + ", ".join(text(prefix + p.as_posix()) for p in places) + "]"
 
 
 def _stored_sql(source: Stored) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integrated_data.acquire import contracts, manifest
+from integrated_data.acquire import contracts
 from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json
 from integrated_data.acquire.drift import check_header
@@ -24,7 +24,7 @@ from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
-from integrated_data.journey import Handed, checking
+from integrated_data.journey import checking
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
 from integrated_data.site.settings import Settings
@@ -95,12 +95,6 @@ def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[
     why = judge.sentence(contract, found.tally, account=found.account) if found.tally.quarantined else ""
     facts = judge.facts(found.tally, found.account)
     return {**described_json(contract, drift), **facts, "verdict": verdict, "why": why}
-
-
-def handed_with(contract_file: Path | None, manifest_file: Path | None) -> Handed:
-    """What comes with a delivery, from the files that hold it."""
-    contract = read_contract(contract_file) if contract_file else None
-    return Handed(contract, manifest.read(manifest_file) if manifest_file else ())
 
 
 def read_contract(place: Path) -> Contract:

@@ -23,7 +23,8 @@ from integrated_data.model.event import Event
 from integrated_data.model.linkage import LINK_COLUMNS
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site.agreeing import check_loading
-from integrated_data.site.kit import Kit, handed_with, infer_delivered, read_contract
+from integrated_data.site.handing import handed_with
+from integrated_data.site.kit import Kit, infer_delivered, read_contract
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.refreshing import refresh_index
 from integrated_data.vocabulary import sql

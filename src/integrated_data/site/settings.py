@@ -2,7 +2,7 @@
 
 IDS_HOME         the installation's folder
 IDS_THREADS      threads an engine may use           (default: all cores)
-IDS_MEMORY       memory an engine may use            (default: 60 % of the machine's)
+IDS_MEMORY       memory an engine may use            (default: 60 % of the machine's, 2GB on Windows)
 IDS_PRODUCTION   1: refuse what is meant for trials  (no sandbox, development sign-in)
 IDS_ACTOR        who acts, in trials                 (default: the system account)
 IDS_TOKEN        the token or session of who acts    (default: none)
@@ -22,6 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
+
+#: Memory of an engine where the system does not tell how much there is, as on Windows; what is more goes to disk.
+MODEST = "2GB"
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,13 @@ def _account() -> str:
     """The operating system's name for who runs this."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):
-        return str(os.getuid())
+    except (OSError, KeyError, ImportError):  # the last on Windows
+        return str(os.getuid()) if hasattr(os, "getuid") else "unnamed"
 
 
 def _share_of_memory() -> str:
+    if not hasattr(os, "sysconf"):
+        return MODEST
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
