@@ -12,7 +12,7 @@ from integrated_data.control.store import records
 from integrated_data.model.access import Purpose
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
 from integrated_data.model.rights import Right, Scope
-from integrated_data.site import auditing, backing, restoring
+from integrated_data.site import auditing, backing, restoring, signing_heads
 from integrated_data.site.loading import open_loading
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import RESTORING, Places
@@ -74,7 +74,7 @@ def test_a_backup_alone_says_nothing_and_a_restored_one_erases_again(h: House, t
     assert names == {b"IDSEAL01"}
     assert not searched(data)[0]
     erased(h, h.ask(Right.ERASE))
-    auditing.sign_head(h.site.places, h.site.store)
+    signing_heads.sign_head(h.site.places, h.site.store)
     backing.back_up_keys(h.site.places, later)
     back = Places(tmp_path / "back")
     told = restoring.restore(settings(back.home), data, home=back.home, keys=keys, rights=later)

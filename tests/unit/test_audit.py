@@ -15,7 +15,7 @@ from integrated_data.control import tables
 from integrated_data.control.store import Store, records
 from integrated_data.model.errors import AuditRefusal
 from integrated_data.model.event import Event
-from integrated_data.site import auditing
+from integrated_data.site import auditing, signing_heads
 from integrated_data.site.installation import create
 from integrated_data.site.places import open_store
 
@@ -94,7 +94,7 @@ def test_a_chain_cut_together_with_its_heads_is_found(tmp_path: Path, behind: in
     store = open_store(places)
     for number in range(6):
         store.record(Event("act", "who", "what", {"n": number}))
-    auditing.sign_head(places, store)
+    signing_heads.sign_head(places, store)
     auditing.verify(places, store)
     with store.engine.connect() as connection:
         for table in (tables.audit_event, tables.audit_head):
@@ -103,13 +103,13 @@ def test_a_chain_cut_together_with_its_heads_is_found(tmp_path: Path, behind: in
     with pytest.raises(AuditRefusal, match="does not reach"):
         auditing.verify(places, store)
     with pytest.raises(AuditRefusal, match="does not reach"):
-        auditing.sign_head(places, store)
+        signing_heads.sign_head(places, store)
 
 
 def test_an_older_installation_keeps_its_signing_key_when_it_moves(tmp_path: Path) -> None:
     places = create(tmp_path / "home", actor="tester")
     store = open_store(places)
-    auditing.sign_head(places, store)
+    signing_heads.sign_head(places, store)
     for name in ("signing.key", "audit-head.json"):
         (places.service_keys / name).rename(places.keyring / name)
     assert auditing.verify(places, store)["signed_heads"] == 1

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from integrated_data.access.twins import Twins, is_synthetic
 from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, HowRun, Sampled, taking
 from integrated_data.cli.opened import opened_analysis, opened_store
@@ -108,6 +107,8 @@ def scratch(project: Project, call: Call) -> None:
 
 
 def _show(answer: "Answer", *, out: Path | None, json_out: bool) -> None:
+    from integrated_data.access.twins import is_synthetic
+
     if answer.refusal is not None:
         raise answer.refusal
     table = answer.table
@@ -194,6 +195,7 @@ def catalogue_search(
 @taking
 def catalogue_show(dataset: str, call: Call) -> None:
     """Show a dataset: its variables, what they mean across datasets, its link quality, what is withheld."""
+    from integrated_data.access.twins import Twins
     from integrated_data.site.concepts import views
 
     with opened_store(call.home) as (places, store), store.read() as connection:

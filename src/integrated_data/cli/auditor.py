@@ -10,7 +10,6 @@ import typer
 from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_store, places_of
-from integrated_data.site import auditing
 from integrated_data.site.places import open_store
 
 audit = typer.Typer(help="The audit chain.", no_args_is_help=True)
@@ -27,6 +26,8 @@ def add_to(app: typer.Typer) -> None:
 @taking
 def verify(call: Call) -> None:
     """Verify every audit record and every signed head."""
+    from integrated_data.site import auditing
+
     places = places_of(call.home)
     result = auditing.verify(places, open_store(places))
     shown.facts({"chain": "holds", **result}, title="Audit chain", json_out=call.json)
@@ -40,6 +41,8 @@ def used(
     call: Call,
 ) -> None:
     """Who used a dataset, when, in which project, under which decision: for auditors and its owner."""
+    from integrated_data.site import auditing
+
     with opened_store(call.home) as (_, store):
         found = auditing.who_used(store, dataset, acting=call.acting)
     shown.table([vars(use) for use in found], title=f"Uses of {dataset}", json_out=call.json)
@@ -63,6 +66,8 @@ def uses(
     call: Call,
 ) -> None:
     """Every use of an organisation's data, for its own people: who, what SQL, columns, rows, when, which decision."""
+    from integrated_data.site import auditing
+
     since, until = (day.date() if day is not None else None for day in (period.since, period.until))
     asked = auditing.OwnerQuestion(organisation, dataset, since, until)
     with opened_store(call.home) as (_, store):
@@ -83,6 +88,8 @@ def left(
     call: Call,
 ) -> None:
     """What left: files by their hash, who asked, who voted, who released, and what was revoked."""
+    from integrated_data.site import auditing
+
     with opened_store(call.home) as (_, store):
         found = auditing.what_left(store, auditing.About(project, dataset), acting=call.acting)
     shown.table([vars(departure) for departure in found], title="What left", json_out=call.json)
@@ -96,6 +103,8 @@ def decision(
     call: Call,
 ) -> None:
     """The decision on its project that stood when a record was written."""
+    from integrated_data.site import auditing
+
     with opened_store(call.home) as (_, store):
         found = auditing.under_which_decision(store, number, acting=call.acting)
     shown.facts(vars(found) if found else {"decision": None}, title=f"Decision behind {number}", json_out=call.json)

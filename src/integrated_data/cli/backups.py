@@ -10,9 +10,9 @@ from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, places_of, settings
 from integrated_data.cli.progress import steps
 from integrated_data.model.errors import UsageRefusal
-from integrated_data.site.auditing import sign_head
 from integrated_data.site.places import open_store
 from integrated_data.site.settings import from_environment, home_of
+from integrated_data.site.signing_heads import sign_head
 
 backup = typer.Typer(help="Backups: the data sealed and without keys, the keys apart.", no_args_is_help=True)
 vault = typer.Typer(help="The vault key, under which the identified zone is sealed.", no_args_is_help=True)

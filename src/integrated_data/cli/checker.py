@@ -15,7 +15,6 @@ from integrated_data.control import outputs, projects
 from integrated_data.control.store import Store
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.output import Ask, Brought, CheckReport, OutputRequest, Review, Vote
-from integrated_data.site import lanes as laning
 
 #: Files that are printed for reviewers; others are copied to a folder.
 READABLE = (".csv", ".tsv", ".txt", ".md", ".py", ".r", ".R", ".sql")
@@ -141,6 +140,7 @@ def rules(
     """List every rule that outputs are held to: its threshold, who set it, the argument for it and its source."""
     from integrated_data.output import rulebook
     from integrated_data.output.limits import held_to
+    from integrated_data.site import lanes as laning
 
     with opened_store(call.home) as (_, store):
         named = tuple(dataset or ())
@@ -165,6 +165,7 @@ def rules(
 def output_list(*, project: Annotated[str | None, typer.Option(help="Of one project.")] = None, call: Call) -> None:
     """List requests and where they stand."""
     from integrated_data.output import listing
+    from integrated_data.site import lanes as laning
 
     call.acting.check_known()
     with opened_store(call.home) as (_, store):
@@ -188,6 +189,7 @@ def show(
 ) -> None:
     """Show what would leave, to whoever reviews it: its files, the hash to vote on, comments and clocks."""
     from integrated_data.model.output import OutputState
+    from integrated_data.site import lanes as laning
     from integrated_data.site import outputs as control
 
     with opened_store(call.home) as (places, store):
@@ -218,6 +220,7 @@ def comment(
 ) -> None:
     """Say something of a request; a reviewer's words are read by others once the votes are in."""
     from integrated_data.output import review as reviewing
+    from integrated_data.site import lanes as laning
 
     with opened_store(call.home) as (_, store):
         known = laning.look(store, request_id, acting=call.acting).request
@@ -360,6 +363,8 @@ def _content(file: Path, *, number: int) -> bytes:
 
 def check_sees(store: Store, request_id: str, *, call: Call) -> OutputRequest:
     """The request; refuses somebody who is not on its project's team, and neither output checker nor auditor."""
+    from integrated_data.site import lanes as laning
+
     return laning.look(store, request_id, acting=call.acting).request
 
 

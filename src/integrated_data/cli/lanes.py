@@ -10,8 +10,6 @@ from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_store
 from integrated_data.control import lanes
 from integrated_data.model.lane import LaneRule
-from integrated_data.output import lane as ruling
-from integrated_data.site import lanes as laning
 
 Reason = Annotated[str, typer.Option(help="Why; it is on record.")]
 DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's id.")]
@@ -23,6 +21,7 @@ lane = typer.Typer(help="The automatic lane: what leaves without people having l
 @taking
 def show_lane(call: Call) -> None:
     """Show how the automatic lane stands, who opted out, and its error rate as people found it afterwards."""
+    from integrated_data.site import lanes as laning
     from integrated_data.site.ledgering import open_ledger
 
     with opened_store(call.home) as (places, store), open_ledger(places) as ledger:
@@ -74,12 +73,16 @@ def opt_in(dataset: DatasetId, reason: Reason, *, call: Call) -> None:
 
 
 def _opt(dataset: str, call: Call, *, out: bool, reason: str) -> None:
+    from integrated_data.site import lanes as laning
+
     with opened_store(call.home) as (_, store):
         laning.opt_out(store, dataset, out=out, reason=reason, acting=call.acting)
     shown.facts({"dataset": dataset, "automatic": not out}, json_out=call.json)
 
 
 def _set(call: Call, *, reason: str, **changed: float | bool) -> None:
+    from integrated_data.output import lane as ruling
+
     with opened_store(call.home) as (_, store):
         with store.read() as connection:
             rule: LaneRule = replace(lanes.rule(connection).rule, **changed)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from integrated_data.cli.call import acting
 from integrated_data.control.store import Store
 from integrated_data.model.query import EngineName
 from integrated_data.site.acting import as_actor
-from integrated_data.site.auditing import sign_head
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.settings import Settings, from_environment, home_of
+from integrated_data.site.signing_heads import sign_head
 
 if TYPE_CHECKING:
     from integrated_data.access.running import Worker

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from integrated_data.approve import impact as impacts
-from integrated_data.approve import processing as processings
-from integrated_data.approve.written import markdown
 from integrated_data.cli import files, shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.opened import opened_loading, opened_store, settings
@@ -30,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
 @taking
 def processing(*, out: Out = None, call: Call) -> None:
     """Write the record of processing activities (UK GDPR, article 30) as things stand."""
+    from integrated_data.approve import processing as processings
     from integrated_data.site.accounting import gather
 
     _check(out)
@@ -42,6 +40,7 @@ def processing(*, out: Out = None, call: Call) -> None:
 @taking
 def impact(*, out: Out = None, call: Call) -> None:
     """Draft a data protection impact assessment from what is on record; says what a person must write."""
+    from integrated_data.approve import impact as impacts
     from integrated_data.site.accounting import by_group, gather
 
     _check(out)
@@ -57,6 +56,8 @@ def _check(out: Path | None) -> None:
 
 
 def _give(paper: "Paper", out: Path | None, *, call: Call) -> None:
+    from integrated_data.approve.written import markdown
+
     if out is not None:
         out.write_text(markdown(paper))
         out.with_suffix(".json").write_text(json.dumps(paper.told(), indent=2, ensure_ascii=False) + "\n")

@@ -20,10 +20,10 @@ from integrated_data.serving.flight import FlightDoor
 from integrated_data.serving.http import make_app
 from integrated_data.serving.turns import Turns
 from integrated_data.site.analysis import open_analysis
-from integrated_data.site.auditing import sign_head
 from integrated_data.site.certificates import Certificate, certificate
 from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
+from integrated_data.site.signing_heads import sign_head
 from integrated_data.site.signing_in import SignIn, open_sign_in
 
 STARTS = 30.0  # seconds that a door may take to open

@@ -1,7 +1,5 @@
-"""Signing and verifying the audit chain of an installation."""
+"""Verifying the audit chain of an installation, and asking it who used what."""
 
-import json
-import os
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,51 +15,8 @@ from integrated_data.model.event import Event
 from integrated_data.output import crates
 from integrated_data.output import release as releasing
 from integrated_data.site.acting import Acting
-from integrated_data.site.places import Places, service_file, signing_key
-
-#: The newest signed head, beside the signing key.
-HEAD = "audit-head.json"
-
-
-def sign_head(places: Places, store: Store) -> None:
-    """Sign the chain's last record, so that cutting the chain off behind it shows.
-
-    The newest head is also kept beside the signing key, apart from the database: a chain that does
-    not reach it has been cut, and is not signed anew.
-    """
-    with store.read() as connection:
-        last = heads.last_record(connection)
-        _check_reaches(connection, kept_head(places))
-    if last is not None:
-        head = signed_heads.sign(last[0], last[1], key=signing_key(places))
-        heads.keep(store.engine, head)
-        _keep_head(places, head)
-
-
-def kept_head(places: Places) -> signed_heads.Head | None:
-    """The newest head as kept beside the signing key, its signature checked; None for a new installation."""
-    place = service_file(places, HEAD)
-    if not place.exists():
-        return None
-    head = signed_heads.Head(**json.loads(place.read_text()))
-    signed_heads.check(head, signing_key(places).public_key())
-    return head
-
-
-def _keep_head(places: Places, head: signed_heads.Head) -> None:
-    part = places.service_keys / f"{HEAD}.{os.getpid()}.part"
-    part.write_text(json.dumps(vars(head)))
-    part.chmod(0o600)
-    part.replace(places.service_keys / HEAD)
-
-
-def _check_reaches(connection: Any, head: signed_heads.Head | None) -> None:
-    if head is not None and heads.hash_at(connection, head.number) != head.hash:
-        raise AuditRefusal(
-            f"The audit chain does not reach its signed head at record {head.number}",
-            why="Records behind it were removed or rewritten",
-            next_step="Restore the control store from a backup",
-        )
+from integrated_data.site.places import Places, signing_key
+from integrated_data.site.signing_heads import check_reaches, kept_head
 
 
 def verify(places: Places, store: Store) -> dict[str, Any]:
@@ -70,7 +25,7 @@ def verify(places: Places, store: Store) -> dict[str, Any]:
     with store.read() as connection:
         last, hashes = heads.walk(connection)
         kept = heads.heads(connection)
-        _check_reaches(connection, kept_head(places))
+        check_reaches(connection, kept_head(places))
     for head in kept:
         signed_heads.check(head, public)
         if hashes[head.number] != head.hash:

@@ -18,7 +18,7 @@ from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.output import Ask, Lane
-from integrated_data.site import auditing, demo_project, demo_quality, loads, outputs
+from integrated_data.site import auditing, demo_project, demo_quality, loads, outputs, signing_heads
 from integrated_data.site import projects as provisioning
 from integrated_data.site.analysis import AnalysisSite, open_analysis
 from integrated_data.site.installation import create
@@ -102,7 +102,7 @@ def run(home: Path, *, settings: Settings, people: int, quiet: bool = False) -> 
     with open_analysis(places, settings) as analysis:
         released = _ask(show, analysis)
     with show.step("the audit chain is verified"):
-        auditing.sign_head(places, analysis.store)
+        signing_heads.sign_head(places, analysis.store)
         audit = auditing.verify(places, analysis.store)
     total = round(time.perf_counter() - begun, 1)
     show.report |= {"people": people, "quality": quality, "audit": audit, "seconds": show.seconds, "total": total}

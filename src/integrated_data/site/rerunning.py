@@ -14,7 +14,7 @@ from typing import Any
 from integrated_data.control import editions
 from integrated_data.control.store import Store
 from integrated_data.model.dissemination import DefinitionState
-from integrated_data.site import auditing
+from integrated_data.site import signing_heads
 from integrated_data.site.places import Places
 from integrated_data.site.settings import from_environment
 
@@ -48,7 +48,7 @@ def main(home: Path) -> None:
     places = Places(home)
     with open_analysis(places, replace(from_environment(), actor=SERVICE)) as site:
         made = rerun_due(site, by=SERVICE)
-        auditing.sign_head(places, site.store)
+        signing_heads.sign_head(places, site.store)
     sys.stdout.write(json.dumps(made))
 
 

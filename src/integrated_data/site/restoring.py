@@ -12,7 +12,7 @@ from integrated_data.audit import heads as signed_heads
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
 from integrated_data.model.event import Event
-from integrated_data.site import auditing, backing, tables
+from integrated_data.site import auditing, backing, signing_heads, tables
 from integrated_data.site.loading import open_loading
 from integrated_data.site.places import RESTORING, Places, signing_key
 from integrated_data.site.rights import replaying
@@ -53,7 +53,7 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
         again = replaying.replay(site, by=settings.actor)
         facts = {"made_at": manifest["made_at"], "files": len(manifest["files"]), "replayed": again}
         site.store.record(Event(RESTORED, settings.actor, "installation", facts))
-        auditing.sign_head(places, site.store)
+        signing_heads.sign_head(places, site.store)
         auditing.verify(places, site.store)
     (places.home / RESTORING).unlink()
     lost = max(0, newest - int(manifest["record"][0])) if manifest["record"] else 0
@@ -76,7 +76,7 @@ def _age(rights: Path | None) -> str:
 
 def _heads(*backups: Places) -> list[int]:
     """The newest record of the audit chain that each backup of the keys knows of."""
-    return [head.number for head in map(auditing.kept_head, backups) if head is not None]
+    return [head.number for head in map(signing_heads.kept_head, backups) if head is not None]
 
 
 def _check_place(places: Places) -> None:
@@ -112,7 +112,7 @@ def _open_files(places: Places, backup: Path, *, manifest: dict[str, Any]) -> No
 
 def _put_head(places: Places, manifest: dict[str, Any]) -> None:
     """The head of the chain as the backup has it: a newer one would tell of a cut chain, which it is."""
-    place = places.service_keys / auditing.HEAD
+    place = places.service_keys / signing_heads.HEAD
     place.unlink(missing_ok=True)
     if manifest["record"]:
         number, told = manifest["record"]

@@ -12,7 +12,7 @@ from integrated_data.control import freezes, heads, lanes, people, projects
 from integrated_data.control.store import Store
 from integrated_data.engines.sealed import MAGIC
 from integrated_data.model.errors import Refusal
-from integrated_data.site import auditing
+from integrated_data.site import signing_heads
 from integrated_data.site.places import Places
 from integrated_data.site.sandbox import choose
 from integrated_data.site.settings import Settings
@@ -117,7 +117,7 @@ def _chain(places: Places, store: Store) -> Measure:
     with store.read() as connection:
         last = heads.last_record(connection)
     try:
-        head = auditing.kept_head(places)
+        head = signing_heads.kept_head(places)
     except Refusal:
         return Measure("Audit chain", "its signed head does not hold", good=False)
     signed = head.number if head else 0
