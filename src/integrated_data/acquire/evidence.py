@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrated_data.engine import Engine
+import pyarrow as pa
+
+from integrated_data.engine import Engine, Held
 from integrated_data.vocabulary import dates
 from integrated_data.vocabulary.detect import (
     CONDITIONS,
+    FAMILY_NAMES,
+    GIVEN_NAMES,
     MISSING_NUMBERS,
     MISSING_TOKENS,
     MISSING_YEARS,
@@ -30,6 +34,12 @@ MOST_SHAPES = 40
 FEWEST_COUNTED = 8
 #: Years that dates of administrative data lie in, and the first for layouts of digits alone.
 FIRST, FIRST_BARE, LAST = 1000, 1850, 2150
+#: Names to compare with, as a table: to read them in a statement each time takes longer than to use them.
+_NAMES = pa.table(
+    {"name": [*GIVEN_NAMES, *FAMILY_NAMES], "given": [True] * len(GIVEN_NAMES) + [False] * len(FAMILY_NAMES)}
+)
+_FIRST_WORD, _LAST_WORD = "split_part(u, ' ', 1)", "split_part(u, ' ', -1)"
+_BEFORE_COMMA = f"rtrim({_FIRST_WORD}, ',')"
 #: Share of values with a date's shape from which a column's dates are read.
 DATELIKE = 0.4
 
@@ -124,16 +134,25 @@ def _long_table(engine: Engine, relation: str, *, headings: Sequence[str]) -> It
         f"FROM (UNPIVOT (SELECT {narrow} FROM _sample) ON COLUMNS(*) INTO NAME c VALUE v) "
         "WHERE v <> '' GROUP BY ALL",
     )
+    engine.load("_names", Held(_NAMES))
+    chosen = (
+        "SELECT column_number, v, n, upper(v) AS u FROM _values WHERE NOT coded "
+        f"QUALIFY row_number() OVER (PARTITION BY column_number ORDER BY hash(v)) <= {MOST_VALUES}"
+    )
     engine.create(
         "_few",
-        "SELECT column_number, v, n, upper(v) AS u, translate(upper(v), ' -', '') AS b, "
-        f"{_plain_shape()} AS s FROM _values WHERE NOT coded "
-        f"QUALIFY row_number() OVER (PARTITION BY column_number ORDER BY hash(v)) <= {MOST_VALUES}",
+        f"SELECT *, translate(u, ' -', '') AS b, {_plain_shape()} AS s, {_named(_FIRST_WORD)} AS given, "
+        f"{_named(_LAST_WORD, given=False)} "
+        f"OR {_named(_BEFORE_COMMA, given=False)} AS family FROM ({chosen})",
     )
     try:
         yield rows
     finally:
-        engine.drop("_sample", "_values", "_few")
+        engine.drop("_sample", "_values", "_few", "_names")
+
+
+def _named(word: str, *, given: bool = True) -> str:
+    return f"{word} IN (SELECT name FROM _names WHERE given = {given})"
 
 
 def _plain_shape() -> str:

@@ -119,7 +119,12 @@ def _parts(
     ends = np.cumsum([0, len(column.values), len(column.shapes), len(column.years), max(0, len(column.edges) - 1)])
     cut = [drawn[(drawn >= low) & (drawn < high)] - low for low, high in pairwise(ends.tolist())]
     values = pa.array([v for v, _ in column.values], pa.string()).cast(inner)
-    shapes = [_of_shape(column.shapes[n][0], rng) for n in cut[1].tolist()]
+    numbers, many = np.unique(cut[1], return_counts=True)
+    shapes = [
+        drawn_text
+        for n, times in zip(numbers.tolist(), many.tolist(), strict=True)
+        for drawn_text in _of_shape(column.shapes[n][0], times, rng=rng)
+    ]
     return [
         values.take(pa.array(cut[0])),
         pa.array(shapes, pa.string()).cast(inner),
@@ -128,8 +133,10 @@ def _parts(
     ]
 
 
-def _of_shape(shape: str, rng: np.random.Generator) -> str:
-    return "".join(str(rng.choice(list(_DRAWN[c]))) if c in _DRAWN else c for c in shape)
+def _of_shape(shape: str, many: int, *, rng: np.random.Generator) -> list[str]:
+    """So many texts of a shape, a character of all of them at a time."""
+    drawn = [rng.choice(list(_DRAWN[c]), many).tolist() if c in _DRAWN else [c] * many for c in shape]
+    return ["".join(text) for text in zip(*drawn, strict=True)] if drawn else [""] * many
 
 
 def _days(years: list[str], kind: pa.DataType, *, rng: np.random.Generator) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
         what = f"No twin is made of dataset {dataset}"
         freezes.check(connection, what, datasets=(dataset,), refused=DeliveryRefusal)
         release = releases.get(connection, dataset)
+    files = files_of(site, release)
     minimum = held_to(site.store, (dataset,)).minimum_people
     overlaps: dict[str, dict[str, int]] = {}
     for other, by_index in joinable.kept(site.places, dataset).items():
@@ -39,12 +41,12 @@ def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
             about = shared["about"] or 0
             overlaps.setdefault(index, {})[other] = about if about >= minimum else 0
     with site.engine.apart() as engine:
-        engine.load(RELATION, Stored(files_of(site, release), sealed=False))
+        engine.load(RELATION, Stored(files, sealed=False))
         try:
             counts = safe_counts.count(engine, RELATION, dataset=dataset, minimum=minimum, overlaps=overlaps)
         finally:
             engine.drop(RELATION)
-    told = _written(site, counts, release=release)
+    told = _written(site, counts, release=release, files=files)
     facts = {k: told[k] for k in ("release", "rows", "minimum")}
     site.store.record(Event("twin.made", by, f"dataset/{dataset}", facts))
     return told
@@ -61,26 +63,28 @@ def make_all(site: LoadingSite, datasets: list[str], *, by: str) -> None:
             site.store.record(Event("twin.failed", by, f"dataset/{dataset}", {"kind": kind}))
 
 
-def _written(site: LoadingSite, counts: safe_counts.SafeCounts, *, release: releases.Release) -> dict[str, Any]:
+def _written(
+    site: LoadingSite, counts: safe_counts.SafeCounts, *, release: releases.Release, files: Sequence[Path]
+) -> dict[str, Any]:
     """Write the counts, the twin that they give, and what it is; what was there before goes."""
     folder, dataset = site.places.twins, counts.dataset
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     twins = Twins(folder)
     others = _keys(twins, besides=dataset) if counts.links else {}
     rows = twin.build(counts, seed=release.id, others=others)
-    file = f"{dataset}-{secrets.token_hex(8)}.parquet"
+    again, file = (folder / f"{dataset}.json").exists(), f"{dataset}-{secrets.token_hex(8)}.parquet"
     pq.write_table(rows, folder / file, compression="zstd")
     keys = [link.index for link in counts.links]
     told = {
         "dataset": dataset, "synthetic": True, "release": release.id, "rows": rows.num_rows, "minimum": counts.minimum,
         "columns": rows.column_names, "keys": keys, "file": file, "at": site.store.now().isoformat(timespec="seconds"),
-        "of": [str(p.relative_to(site.lake.folder.resolve())) for p in files_of(site, release)],
+        "of": [str(p.relative_to(site.lake.folder.resolve())) for p in files],
     }  # fmt: skip
     for name, body in ((f"{dataset}.counts.json", counts.told()), (f"{dataset}.json", told)):
         part = folder / f"{name}.part"
         part.write_text(json.dumps(body), encoding="utf-8")
         part.replace(folder / name)
-    for old in folder.glob(f"{dataset}-*.parquet"):
+    for old in folder.glob(f"{dataset}-*.parquet") if again else ():  # thousands of others stand there too
         if old.name != file:
             old.unlink(missing_ok=True)
     return told

@@ -1,8 +1,8 @@
 """Detectors: what the values of a column look like, as SQL conditions over one value.
 
 In every condition `v` is the trimmed value, `u` its upper case, `b` the upper case without blanks
-and dashes, and `s` its shape. A condition alone proves nothing; the share of a column's values that
-meet it does.
+and dashes, `s` its shape; `given` and `family` tell whether its first or last word is among `GIVEN_NAMES` and
+`FAMILY_NAMES`. A condition alone proves nothing; the share of a column's values that meet it does.
 """
 
 from importlib import resources
@@ -107,9 +107,8 @@ CONDITIONS: dict[str, str] = {
     "letters": _full(r"[A-Za-zÀ-ÖØ-öø-ÿĀ-ž' .’`-]+"),
     "word": "NOT contains(v, ' ')",
     "surname_comma": _full(r"[A-Za-zÀ-ž' .’-]+, ?[A-Za-zÀ-ž' .’-]+"),
-    "given": f"split_part(u, ' ', 1) IN {texts(GIVEN_NAMES)}",
-    "family": f"split_part(u, ' ', -1) IN {texts(FAMILY_NAMES)} "
-              f"OR rtrim(split_part(u, ' ', 1), ',') IN {texts(FAMILY_NAMES)}",
+    "given": "given",
+    "family": "family",
     "postcode": f"length(b) BETWEEN 5 AND 7 AND {_full(POSTCODE, 'b')}",
     "nino": f"length(b) BETWEEN 8 AND 9 AND {national_insurance_valid_sql('b')}",
     "ten_digits": _full(r"[0-9]{10}", "b"),
