@@ -23,7 +23,7 @@ import pyarrow.csv as csv
 
 from bench.report import marks, table
 from integrated_data import specimen
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.acquire import contracts
 from integrated_data.control import feeds, projects, releases
 from integrated_data.control.store import Store

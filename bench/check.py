@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 
 from bench.first_query import publish_one
 from bench.report import marks, table
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.control import grants, projects
 from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB, Limits

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.report import marks, table
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.control import grants, projects, releases
 from integrated_data.control.store import Store
 from integrated_data.lake import Lake, Step

@@ -141,18 +141,25 @@ class Lake:
             )
         return committed
 
-    def rebuild(self, dataset: str, steps: Sequence[Step]) -> list[int]:
+    def stand(self, dataset: str, snapshot: int) -> None:
+        """Make a snapshot the one that readers of the table see who ask the lake itself."""
+        table = self._catalog.load_table((dataset, TABLE))
+        table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+
+    def rebuild(self, dataset: str, steps: Sequence[Step], *, on: Sequence[int | None] | None = None) -> list[int]:
         """Make the table of a dataset anew from its files as they are now; returns a snapshot for each step.
 
-        `steps`: what every release did, oldest first. Whatever the old snapshots said of the files, their least
+        `steps`: what every release did, oldest first; `on`: the place of the step that each was built on, where it
+        is not the one before. Whatever the old snapshots said of the files, their least
         and greatest values too, is destroyed. Done twice, it gives other snapshots of the same.
         """
         with contextlib.suppress(NoSuchTableError):
             self._catalog.drop_table((dataset, TABLE))
         shutil.rmtree(self.folder / dataset / TABLE, ignore_errors=True)
         made: list[int] = []
-        for step in steps:
-            made.append(self.commit(dataset, step, base=made[-1] if made else None))
+        for place, step in enumerate(steps):
+            base = place - 1 if on is None else on[place]
+            made.append(self.commit(dataset, step, base=made[base] if place and base is not None else None))
         return made
 
     def rows(self, dataset: str, names: Collection[str]) -> int:

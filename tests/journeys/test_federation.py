@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.approve import accredit, apply
 from integrated_data.client import connect
 from integrated_data.control import outputs, projects, tables

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
 from integrated_data.access import receipts
+from integrated_data.access.asked import Question
 from integrated_data.access.digests import digest
-from integrated_data.access.gateway import Answer, Gateway, Question
+from integrated_data.access.gateway import Answer, Gateway
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.approve.decide import decide
 from integrated_data.approve.provision import Order, provision, revoke

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.control import tables
 from integrated_data.control.ledgers import Import
 from integrated_data.control.store import Store

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.audit import chain
 from integrated_data.control import lanes, outputs, projects
 from integrated_data.control.store import Store, records

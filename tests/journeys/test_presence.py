@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from integrated_data import specimen
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import indexes, projects, releases
 from integrated_data.engine import Stored

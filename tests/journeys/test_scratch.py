@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from integrated_data.access.gateway import Answer, Gateway, Question
+from integrated_data.access.asked import Question
+from integrated_data.access.gateway import Answer, Gateway
 from integrated_data.access.running import Job, Rows
 from integrated_data.access.sensitivity import Runs, sensitivity
 from integrated_data.access.shelf import Shelf

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.access.sensitivity import UNSEEN, Runs, Sensitivity, sensitivity
 from integrated_data.control import queries
 from integrated_data.control.store import Store, records

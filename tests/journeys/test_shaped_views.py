@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.approve import accredit, apply, provision
 from integrated_data.control import grants, projects
 from integrated_data.control.store import records

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from integrated_data.access import receipts
-from integrated_data.access.gateway import Gateway, Question
+from integrated_data.access.asked import Question
+from integrated_data.access.gateway import Gateway
 from integrated_data.access.running import Job, QueryFailure, Rows
 from integrated_data.access.views import of_grants
 from integrated_data.control import grants, queries, tables

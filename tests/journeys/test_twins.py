@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.access.twins import MARK, Twins
 from integrated_data.approve import accredit, apply
 from integrated_data.control import freezes, projects

@@ -4,7 +4,6 @@ Each query is decided afresh on what is on record at that moment, so an ended ag
 person or a revoked grant tells on the next one. Nothing is opened but what was provisioned.
 """
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +16,18 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from integrated_data.access import receipts, scratch, views
+from integrated_data.access.asked import Asked, Question
 from integrated_data.access.digests import digest
-from integrated_data.access.gate import LONGEST, Checked, Objection, Parser, may_query
+from integrated_data.access.gate import Objection, Parser, may_query
 from integrated_data.access.running import Job, QueryFailure, Rows, Worker, Written, refusal
 from integrated_data.access.shelf import Shelf, fulfil
 from integrated_data.access.twins import Twins, labelled, objection
 from integrated_data.access.watch import watched
 from integrated_data.control import grants, projects, queries
 from integrated_data.control.store import Store
-from integrated_data.model.access import AccessRequest, Decision, Project, QueryState, Reason, World
+from integrated_data.model.access import AccessRequest, Decision, Project, QueryState, World
 from integrated_data.model.agreement import Law
 from integrated_data.model.errors import AgreementRefusal, QueryRefusal, Refusal
-from integrated_data.model.estimate import Fit
 from integrated_data.model.query import Kept, QueryLimits
 from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.vocabulary import formula
@@ -42,16 +41,6 @@ class Decide(Protocol):
     def __call__(self, request: AccessRequest, world: World, *, at: datetime) -> Decision:
         """Allow or refuse, with every reason."""
         ...
-
-
-@dataclass(frozen=True)
-class Question:
-    """What somebody asks. `person` is who signed in; `fit`: a model over the rows, given instead of them."""
-
-    person: str
-    project: str
-    sql: str
-    fit: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -141,10 +130,12 @@ class Gateway:
         asked.known["runs"] = 1 + len(kept)
         return self._answer(asked, each), tuple(tables)
 
-    def _answer(self, asked: "_Asked", run: Callable[[Job], pa.Table]) -> Answer:
+    def _answer(self, asked: "Asked", run: Callable[[Job], pa.Table]) -> Answer:
         """Decide, check, run, and write down how it ended."""
         question = asked.question
         allowed = self._allow(asked)
+        if not isinstance(allowed, Refusal):
+            allowed = views.left(self.store, allowed.views) or allowed
         if isinstance(allowed, Refusal):
             return self._close(asked, QueryState.REFUSED, refused=allowed)
         asked.known["engine"] = self.worker.engine.value
@@ -166,7 +157,7 @@ class Gateway:
             raise
         return self._close(asked, QueryState.DONE, table=table)
 
-    def _allow(self, asked: "_Asked") -> Job | Refusal:
+    def _allow(self, asked: "Asked") -> Job | Refusal:
         """Decide and check; notes on `asked` what was found."""
         try:
             standing = self._standing(asked)
@@ -174,7 +165,7 @@ class Gateway:
         except Refusal as refused:
             return refused
 
-    def _checked(self, asked: "_Asked", standing: "_Standing") -> Job | Refusal:
+    def _checked(self, asked: "Asked", standing: "_Standing") -> Job | Refusal:
         question, project, granted = asked.question, standing.project, standing.granted
         unread = None if question.fit is None else formula.objection(question.fit.estimate.formula)
         if unread is not None:
@@ -219,7 +210,7 @@ class Gateway:
         """The scratch tables of a project."""
         return {} if self.shelf is None else self.shelf.tables(project, at=at)
 
-    def _standing(self, asked: "_Asked") -> "_Standing | Refusal":
+    def _standing(self, asked: "Asked") -> "_Standing | Refusal":
         """Who asks in which project: whether they may query it at all, and what it may name."""
         question = asked.question
         if question.project == TWINS and self.twins is not None:
@@ -245,7 +236,7 @@ class Gateway:
             )
         return _Standing(project, granted, world, now)
 
-    def _fulfil(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None) -> pa.Table:
+    def _fulfil(self, asked: "Asked", job: Job, *, started: Callable[[Rows], None] | None) -> pa.Table:
         """Run a job; where it is about a scratch table, make or drop that and tell of it."""
         if asked.wish is None or self.shelf is None:
             return self._run(asked, job, started=started)
@@ -258,13 +249,13 @@ class Gateway:
         asked.known |= known
         return told
 
-    def _run(self, asked: "_Asked", job: Job, *, started: Callable[[Rows], None] | None = None) -> pa.Table:
+    def _run(self, asked: "Asked", job: Job, *, started: Callable[[Rows], None] | None = None) -> pa.Table:
         """Run one job and give its rows."""
         table = self._watched(asked, job, read=_whole, started=started)
         return labelled(table) if asked.known.get("synthetic") else table
 
     def _watched(
-        self, asked: "_Asked", job: Job, *, read: Callable[[Rows], T], started: Callable[[Rows], None] | None
+        self, asked: "Asked", job: Job, *, read: Callable[[Rows], T], started: Callable[[Rows], None] | None
     ) -> T:
         """Run one job under watch: when access is withdrawn, it stops."""
         rows = self.worker.start(job)
@@ -281,7 +272,7 @@ class Gateway:
             rows.close()
 
     def _close(
-        self, asked: "_Asked", state: QueryState, *, refused: Refusal | None = None, table: pa.Table | None = None
+        self, asked: "Asked", state: QueryState, *, refused: Refusal | None = None, table: pa.Table | None = None
     ) -> Answer:
         """Write down how it ended, sign the answer and give it."""
         seconds = round(time.perf_counter() - asked.begun, 4)
@@ -325,70 +316,12 @@ class _Standing:
     at: datetime
 
 
-@dataclass
-class _Asked:
-    """A question on its way through the gateway, and what is known of it so far."""
-
-    question: Question
-    query: str
-    begun: float
-    decisions: list[Decision] = field(default_factory=list)
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    known: dict[str, Any] = field(default_factory=dict)
-    withdrawn: Refusal | None = None
-    origins: tuple[scratch.Origin, ...] = ()
-    made: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        sql = self.question.sql
-        self.wish = scratch.wish(sql)
-        self.select = sql if self.wish is None or self.wish.select is None else self.wish.select
-        self.known |= {"sql": sql[:LONGEST], "sql_sha256": hashlib.sha256(sql.encode(errors="replace")).hexdigest()}
-        if self.question.fit is not None:
-            told = self.question.fit.estimate.told()
-            self.known["estimate"] = told | {"formula": told["formula"][: formula.LONGEST]}
-
-    def note(self, decision: Decision) -> bool:
-        """Keep a decision; returns whether it allows."""
-        self.decisions.append(decision)
-        against = sorted({r.rule.value for d in self.decisions for r in d.reasons_against})
-        agreements = sorted({a for d in self.decisions for a in d.agreements})
-        self.known["decision"] = {
-            "allowed": all(d.allowed for d in self.decisions), "policy": decision.policy_version,
-            "agreements": agreements, "against": against,
-        }  # fmt: skip
-        return decision.allowed
-
-    def reads(
-        self, checked: Checked, *, columns: Mapping[str, tuple[str, ...]], kept: Mapping[str, scratch.Table]
-    ) -> None:
-        """Keep what the query reads: columns of views, through scratch tables too, and how those were made."""
-        self.columns = columns
-        self.known |= {"tables": list(columns), "columns": {k: list(v) for k, v in columns.items()}}
-        self.made = scratch.definition(self.select, checked.tables, tables=kept)
-        behind = scratch.made_from(checked.tables, tables=kept)
-        if behind and "runs" in self.known:
-            raise scratch.no_links_behind(behind)
-        if behind:
-            self.known["scratch"] = behind
-
-    def against(self, project: str) -> AgreementRefusal:
-        """Every reason against, as one refusal."""
-        found: dict[Reason, None] = dict.fromkeys(r for d in self.decisions for r in d.reasons_against)
-        why = ". ".join(reason.text for reason in found)
-        changes = dict.fromkeys(r.change for r in found if r.change)
-        self.known["rule"] = next(iter(found)).rule.value if found else "decision"
-        return AgreementRefusal(
-            f"Project {project} may not be queried like this", why=why, next_step=". ".join(changes)
-        )
-
-
 def _whole(rows: Rows) -> pa.Table:
     return pa.Table.from_batches(list(rows), rows.schema)
 
 
-def _asked(question: Question, query: str | None = None) -> _Asked:
-    return _Asked(question, query or new_query(), time.perf_counter())
+def _asked(question: Question, query: str | None = None) -> Asked:
+    return Asked(question, query or new_query(), time.perf_counter())
 
 
 def new_query() -> str:

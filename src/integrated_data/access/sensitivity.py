@@ -14,9 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from integrated_data.access.asked import Question
 from integrated_data.access.functions import AGGREGATES
 from integrated_data.access.gate import Parser
-from integrated_data.access.gateway import Answer, Gateway, Question
+from integrated_data.access.gateway import Answer, Gateway
 from integrated_data.access.views import lower
 from integrated_data.model.errors import QueryRefusal
 from integrated_data.model.query import Kept

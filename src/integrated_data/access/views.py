@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from integrated_data.control import releases
+from integrated_data.control.store import Store
 from integrated_data.model.access import Decision, Grant
+from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.shaping import Coarsening, as_coarse
 
 _LOWER = {ord(c): ord(c) + 32 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
@@ -17,7 +20,7 @@ class View:
     """One relation a query may read. `place` is its file under the projects folder.
 
     A scratch table is called with its schema, and is of no dataset: what it rests on stands behind it.
-    `coarsen`: how its values were coarsened when it was made.
+    `coarsen`: how its values were coarsened when it was made. `release`: of its dataset.
     """
 
     name: str
@@ -26,6 +29,7 @@ class View:
     keys: tuple[str, ...]
     place: str
     coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
+    release: int = 0
 
     def asked(self, columns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Split columns of the view into payload columns and the keys whose columns they are."""
@@ -42,7 +46,7 @@ def lower(name: str) -> str:
 
 def of_grants(grants: Iterable[Grant]) -> Mapping[str, View]:
     """Views by lower-case name; a name in another schema, or of another project, is not among them."""
-    views = (View(g.view, g.dataset, g.columns, g.keys, g.place, g.coarsen) for g in grants)
+    views = (View(g.view, g.dataset, g.columns, g.keys, g.place, g.coarsen, g.release) for g in grants)
     return MappingProxyType({lower(v.name): v for v in views})
 
 
@@ -50,3 +54,20 @@ def finer(read: Sequence[View], decisions: Sequence[Decision]) -> list[str]:
     """Views that show their values less coarsely than the decision on them asks."""
     pairs = zip(read, decisions, strict=True)
     return [v.name for v, decided in pairs if not as_coarse(v.coarsen, decided.coarsen, columns=v.columns)]
+
+
+def left(store: Store, read: Sequence[View]) -> AgreementRefusal | None:
+    """Why views cannot be asked now whose table was taken back from their release; None where they can.
+
+    It is asked when a query begins: one that runs by then ends on the copy it began with.
+    """
+    with store.read() as connection:
+        gone = releases.withdrawn(connection, (view.release for view in read))
+    names = sorted(view.name for view in read if view.release in gone)
+    if not names:
+        return None
+    return AgreementRefusal(
+        f"View {', '.join(names)} is of a release that was withdrawn",
+        why="The copy of the one that is read instead is not there yet",
+        next_step="Ask again in a while; else ask the owner of the dataset",
+    )

@@ -173,7 +173,7 @@ def check_approved(project: Project, request: DatasetRequest) -> None:
 
 
 def renewals(store: Store, dataset: str, *, release: int) -> tuple[tuple[str, DatasetRequest], ...]:
-    """Projects that hold an older release of a dataset and may have the new one, with what they applied for.
+    """Projects that hold another release of a dataset and may have the new one, with what they applied for.
 
     A project that is amended and not decided again keeps its old copy until it is.
     """

@@ -24,6 +24,7 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.MATCH: frozenset({_E, _W}),
     Action.REVIEW_LINKS: frozenset({_E, _W}),
     Action.SEE_QUARANTINE: frozenset({_E, _W}),
+    Action.ROLL: frozenset({_W}),  # whose, `approve/freezing.py` says
     Action.SETTLE_LOADS: frozenset({_W}),
     Action.AGREE: frozenset({_W, _P}),
     Action.APPLY: frozenset({_A}),

@@ -22,7 +22,8 @@ from integrated_data.model.twins import LABEL, TWINS
 from integrated_data.publish.exports.about import Format
 
 if TYPE_CHECKING:
-    from integrated_data.access.gateway import Answer, Question
+    from integrated_data.access.asked import Question
+    from integrated_data.access.gateway import Answer
     from integrated_data.site.analysis import AnalysisSite
 
 Project = Annotated[str, typer.Option("--project", help="The project that asks.")]
@@ -57,7 +58,7 @@ def query(
     call: Call,
 ) -> None:
     """Ask a question through the gate; runs in a sandbox that sees the project's files alone."""
-    from integrated_data.access.gateway import Question
+    from integrated_data.access.asked import Question
 
     if bool(project) == twin or project == TWINS:
         raise UsageRefusal("A query is asked in a project, or of the twins", next_step="Give --project P, or --twin")
@@ -84,7 +85,7 @@ def estimate(
     call: Call,
 ) -> None:
     """Fit a model over the rows of a query, in its sandbox; the table can be asked to leave like any other."""
-    from integrated_data.access.gateway import Question
+    from integrated_data.access.asked import Question
 
     asked = Estimate(estimator, formula, **vars(sampled))
     with opened_analysis(call.home) as site:

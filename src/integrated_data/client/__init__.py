@@ -16,7 +16,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.access.sensitivity import Runs, Sensitivity, sensitivity
 from integrated_data.client.remote import Answer, Connection, Running, connect
 from integrated_data.model.estimate import Estimate, Estimator, Fit

@@ -63,8 +63,8 @@ def active(connection: sa.Connection, *, project: str | None = None, dataset: st
 
 
 def stale(connection: sa.Connection, dataset: str, *, release: int) -> tuple[Grant, ...]:
-    """Active grants of a dataset that were made from an older release."""
-    return tuple(g for g in active(connection, dataset=dataset) if g.release < release)
+    """Active grants of a dataset that were made from another release."""
+    return tuple(g for g in active(connection, dataset=dataset) if g.release != release)
 
 
 def _active(connection: sa.Connection, *, project: str | None, dataset: str | None) -> list[tuple[int, Grant]]:

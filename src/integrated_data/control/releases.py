@@ -1,6 +1,6 @@
 """Published versions of datasets: only what is named here exists for readers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,21 @@ import sqlalchemy as sa
 from integrated_data.control import catalogue, frameworks
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change
+from integrated_data.model.delivery import ReleaseState
 from integrated_data.model.errors import AgreementRefusal
+
+#: Actions of the audit chain by which an earlier, or a withdrawn, release became what is read.
+ROLLED_BACK, ROLLED_FORWARD = "release.rolled_back", "release.rolled_forward"
+
+_STANDING = t.release.c.state == ReleaseState.STANDING.value
 
 
 @dataclass(frozen=True)
 class Release:
-    """One published version: `snapshot` names the lake's snapshot, `entry` is the catalogue entry."""
+    """One published version: `snapshot` names the lake's snapshot, `entry` is the catalogue entry.
+
+    `base`: the release it was built on (None: the first one, or on record without: the one before it).
+    """
 
     id: int
     dataset: str
@@ -23,6 +32,12 @@ class Release:
     rows: int
     entry: dict[str, Any]
     at: str
+    base: int | None = None
+    state: ReleaseState = ReleaseState.STANDING
+
+
+def _release(row: Any) -> Release:
+    return Release(**{**row, "state": ReleaseState(row["state"])})
 
 
 def name_snapshot(change: Change, *, dataset: str, delivery: str, snapshot: int, entry: dict[str, Any]) -> int:
@@ -31,11 +46,14 @@ def name_snapshot(change: Change, *, dataset: str, delivery: str, snapshot: int,
     kept = connection.execute(sa.select(t.release.c.id).where(t.release.c.delivery == delivery)).scalar()
     if kept is not None:
         return int(kept)
+    base = current(connection, dataset)
     done = connection.execute(
         sa.insert(t.release)
-        .values(dataset=dataset, delivery=delivery, snapshot=snapshot, rows=entry["rows"], entry=entry, at=change.at)
-        .returning(t.release.c.id)
-    )
+        .values(
+            dataset=dataset, delivery=delivery, snapshot=snapshot, rows=entry["rows"], entry=entry, at=change.at,
+            base=base.id if base else None, state=ReleaseState.STANDING.value,
+        ).returning(t.release.c.id)
+    )  # fmt: skip
     release = int(done.scalar_one())
     catalogue.put(connection, release, entry=entry, agreements=frameworks.agreements(connection, dataset))
     return release
@@ -48,19 +66,14 @@ def rewrite(change: Change, release: int, *, snapshot: int, entry: dict[str, Any
 
 
 def current(connection: sa.Connection, dataset: str) -> Release | None:
-    """The newest release of a dataset, or None."""
-    row = (
-        connection.execute(
-            sa.select(t.release).where(t.release.c.dataset == dataset).order_by(t.release.c.id.desc()).limit(1)
-        )
-        .mappings()
-        .first()
-    )
-    return Release(**row) if row else None
+    """The release of a dataset that is read: the newest that stands; or None."""
+    query = sa.select(t.release).where(t.release.c.dataset == dataset, _STANDING).order_by(t.release.c.id.desc())
+    row = connection.execute(query.limit(1)).mappings().first()
+    return _release(row) if row else None
 
 
 def get(connection: sa.Connection, dataset: str) -> Release:
-    """The newest release of a dataset; refuses when nothing is published."""
+    """The release of a dataset that is read; refuses when nothing is published."""
     found = current(connection, dataset)
     if found is None:
         raise AgreementRefusal(
@@ -71,16 +84,61 @@ def get(connection: sa.Connection, dataset: str) -> Release:
 
 
 def all_current(connection: sa.Connection) -> list[Release]:
-    """The newest release of every dataset, by dataset name."""
-    newest = sa.select(sa.func.max(t.release.c.id)).group_by(t.release.c.dataset)
+    """The release of every dataset that is read, by dataset name."""
+    newest = sa.select(sa.func.max(t.release.c.id)).where(_STANDING).group_by(t.release.c.dataset)
     rows = connection.execute(sa.select(t.release).where(t.release.c.id.in_(newest)).order_by(t.release.c.dataset))
-    return [Release(**row) for row in rows.mappings()]
+    return [_release(row) for row in rows.mappings()]
 
 
 def of_dataset(connection: sa.Connection, dataset: str) -> list[Release]:
-    """Every release of a dataset, oldest first."""
+    """Every release of a dataset whose data are held, withdrawn ones too, oldest first."""
+    return [r for r in history(connection, dataset) if r.state is not ReleaseState.EXPIRED]
+
+
+def history(connection: sa.Connection, dataset: str) -> list[Release]:
+    """Every release that a dataset ever had, oldest first."""
     rows = connection.execute(sa.select(t.release).where(t.release.c.dataset == dataset).order_by(t.release.c.id))
-    return [Release(**row) for row in rows.mappings()]
+    return [_release(row) for row in rows.mappings()]
+
+
+def line(connection: sa.Connection, dataset: str) -> list[Release]:
+    """The release of a dataset that is read and those it was built on, oldest first."""
+    return [r for r in of_dataset(connection, dataset) if r.state is ReleaseState.STANDING]
+
+
+def bases(every: Sequence[Release]) -> list[int | None]:
+    """Of each release of a dataset, oldest first, the place in the list of the one it was built on."""
+    places = {r.id: place for place, r in enumerate(every)}
+    before = (place - 1 if place else None for place in range(len(every)))
+    return [places.get(r.base) if r.base is not None else last for r, last in zip(every, before, strict=True)]
+
+
+def withdrawn(connection: sa.Connection, numbers: Iterable[int]) -> frozenset[int]:
+    """Those of some releases, by their numbers, that are not to be read now."""
+    among = sa.select(t.release.c.id).where(t.release.c.id.in_(list(numbers)), ~_STANDING)
+    return frozenset(connection.execute(among).scalars())
+
+
+def stand(change: Change, dataset: str, *, release: int) -> None:
+    """Make a release whose data are held the one that is read, inside a change; notes what that withdraws.
+
+    Those it was built on stand with it; all others are withdrawn.
+    """
+    connection, every = change.connection, of_dataset(change.connection, dataset)
+    built, held = bases(every), set[int]()
+    at: int | None = next(place for place, r in enumerate(every) if r.id == release)
+    while at is not None:
+        held.add(every[at].id)
+        at = built[at]
+    for one in every:
+        state = ReleaseState.STANDING if one.id in held else ReleaseState.WITHDRAWN
+        connection.execute(sa.update(t.release).where(t.release.c.id == one.id).values(state=state.value))
+    change.note(
+        to=release, withdrawn=[r.id for r in every if r.id not in held and r.state is ReleaseState.STANDING],
+        stands_again=[r.id for r in every if r.id in held and r.state is ReleaseState.WITHDRAWN],
+    )  # fmt: skip
+    entry = next(r.entry for r in every if r.id == release)
+    catalogue.put(connection, release, entry=entry, agreements=frameworks.agreements(connection, dataset))
 
 
 def sources(connection: sa.Connection, dataset: str) -> tuple[str, ...]:
@@ -121,4 +179,4 @@ def derived_from(connection: sa.Connection, datasets: Iterable[str]) -> frozense
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
     """The release a delivery became, or None."""
     row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()
-    return Release(**row) if row else None
+    return _release(row) if row else None

@@ -129,6 +129,8 @@ release = Table(
     Column("rows", BigInteger, nullable=False),
     Column("entry", JSON, nullable=False),  # catalogue entry: columns, profile, link quality
     Column("at", String(32), nullable=False),
+    Column("base", Integer, nullable=True),  # the release it was built on; none said: the one before it
+    Column("state", String(16), nullable=False, server_default="standing"),  # model.delivery.ReleaseState
 )  # fmt: skip
 
 index_version = Table(

@@ -86,6 +86,8 @@ def _publish(
     """Write the edges once, commit their snapshot, and name it."""
     engine, contract = workshop.engine, associations.contract_of(association)
     delivery = derived.delivery_of(association.dataset, made_of)
+    if derived.stands_again(workshop, association.dataset, delivery=delivery, base=base):
+        return
     place = workshop.lake.place(association.dataset, delivery)
     views: list[str] = []
     try:

@@ -130,7 +130,7 @@ def _batches(workshop: Workshop, dataset: str) -> list[str]:
     """Deliveries of changes since the table was delivered whole, the newest first."""
     found: list[str] = []
     with workshop.store.read() as connection:
-        for release in reversed(releases.of_dataset(connection, dataset)):
+        for release in reversed(releases.line(connection, dataset)):
             version = deliveries.contract_version(connection, release.delivery)
             theirs = contracts.parse(deliveries.contract_body(connection, dataset, version=version) or "")
             if theirs.mode is not Mode.CHANGES:

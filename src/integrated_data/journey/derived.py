@@ -16,7 +16,7 @@ from integrated_data.engine import Stored
 from integrated_data.journey import resolving
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.contract import Contract, Mode
-from integrated_data.model.delivery import Tally
+from integrated_data.model.delivery import ReleaseState, Tally
 from integrated_data.model.event import Event
 from integrated_data.publish.associations import Observed
 from integrated_data.publish.catalogue import Published, entry
@@ -56,7 +56,7 @@ def observed(
     with workshop.store.read() as connection:
         received = {d["id"]: date.fromisoformat(d["received_at"][:10])
                     for d in deliveries.of_dataset(connection, release.dataset)}  # fmt: skip
-        every = releases.of_dataset(connection, release.dataset)
+        every = releases.line(connection, release.dataset)
     found: list[Observed] = []
     replaces, following = contract.mode in (Mode.REPLACE, Mode.SNAPSHOT), None
     restated = {name for r in every for name in r.entry.get("without", ())} if contract.mode is not Mode.CHANGES else ()
@@ -118,6 +118,23 @@ def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int
     }
     columns = workshop.engine.columns(relation)
     return entry(contract, Published(columns, rows, Tally(rows, rows, 0), profile=profiles))
+
+
+def stands_again(workshop: Workshop, dataset: str, *, delivery: str, base: Release | None) -> bool:
+    """Whether a derived release of the same sources is published already: then it is what is read from here on.
+
+    So it is where a source was taken back to an earlier release, and forward again.
+    """
+    with workshop.store.read() as connection:
+        found = releases.of_delivery(connection, delivery)
+    if found is None or found.state is ReleaseState.EXPIRED or base is None:
+        return False
+    action = releases.ROLLED_BACK if found.id < base.id else releases.ROLLED_FORWARD
+    facts = {"from": base.id, "reason": "its sources are at another release"}
+    workshop.lake.stand(dataset, found.snapshot)
+    with workshop.store.change(Event(action, workshop.actor, f"dataset/{dataset}", facts)) as change:
+        releases.stand(change, dataset, release=found.id)
+    return True
 
 
 def name(workshop: Workshop, contract: Contract, *, delivery: str, snapshot: int, made: dict[str, Any]) -> None:

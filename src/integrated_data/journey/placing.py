@@ -37,7 +37,9 @@ def placed(workshop: Workshop, contract: Contract, *, delivery: str, base: Relea
             return Placed(done.step, done.good, overtaken=done.overtaken)
         case _:
             period, earlier = _of_feed(workshop, delivery)
-            step = Step(delivery, tuple(f"{e}{SUFFIX}" for e in earlier))
+            there = workshop.lake.files(contract.dataset, base.snapshot) if base and earlier else ()
+            held = {file.name for file in there}  # of a release that was withdrawn, nothing is there to leave out
+            step = Step(delivery, tuple(n for e in earlier if (n := f"{e}{SUFFIX}") in held))
             if contract.mode is Mode.APPEND:
                 return Placed(step)
             day = period or _received(workshop, contract.dataset, delivery=delivery)

@@ -46,6 +46,8 @@ def _publish(
     """Write the spans once, commit their snapshot, and name it; nothing where no source ever said anything."""
     engine, contract = workshop.engine, presence.contract()
     delivery = derived.delivery_of(PRESENCE, made_of)
+    if derived.stands_again(workshop, PRESENCE, delivery=delivery, base=base):
+        return True
     place = workshop.lake.place(PRESENCE, delivery)
     folder = version_folder(workshop.places.indexes, index, version=made_of["as_of"][index])
     laid = workshop.seats.of(index).laid(engine, folder=folder, prefix=INDEXED)

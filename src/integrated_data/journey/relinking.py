@@ -10,7 +10,7 @@ succession answers for them.
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -60,8 +60,10 @@ class Touched:
     decided: int
 
 
-def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
-    """The deliveries behind what is published now that a version's merges and splits touch."""
+def touched(
+    workshop: Workshop, index: str, *, version: int, of: Sequence[releases.Release] | None = None
+) -> list[Touched]:
+    """The deliveries behind what is published now, or behind releases `of`, that a version's changes touch."""
     folder = version_folder(workshop.places.indexes, index, version=version)
     resolving.load_events(workshop.engine, index, folder=folder)
     try:
@@ -70,7 +72,7 @@ def touched(workshop: Workshop, index: str, *, version: int) -> list[Touched]:
             return []
         found = [
             _touched(workshop, release.dataset, sets=sets, version=version)
-            for release, sets in _linked(workshop, index, version=version)
+            for release, sets in _linked(workshop, index, version=version, of=of)
         ]
     finally:
         workshop.engine.drop(resolving.EVENTS)
@@ -88,12 +90,13 @@ def current(workshop: Workshop) -> frozenset[str]:
     return frozenset(workshop.lake.delivery_of(f) for f in files)
 
 
-def _linked(workshop: Workshop, index: str, *, version: int) -> list[tuple[releases.Release, list[LinkSet]]]:
-    """Deliveries of current releases that were linked to an earlier version, with their link sets till then."""
+def _linked(
+    workshop: Workshop, index: str, *, version: int, of: Sequence[releases.Release] | None
+) -> list[tuple[releases.Release, list[LinkSet]]]:
+    """Deliveries of releases that were linked to an earlier version, with their link sets till then."""
     with workshop.store.read() as connection:
-        current = releases.all_current(connection)
         found = []
-        for release in current:
+        for release in releases.all_current(connection) if of is None else of:
             for file in workshop.lake.files(release.dataset, release.snapshot):
                 known = indexes.links_of(connection, workshop.lake.delivery_of(file), index=index)
                 before = [s for s in known if s.index_version < version]

@@ -4,6 +4,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+class ReleaseState(StrEnum):
+    """Whether a published version of a table is among those that its readers' one rests on."""
+
+    STANDING = "standing"  # the newest of these is what is read
+    WITHDRAWN = "withdrawn"  # the table was taken back to an earlier one; it can be taken forward to it again
+    EXPIRED = "expired"  # its data were removed when their time was over
+
+
 class LoadState(StrEnum):
     """Where a delivery stands."""
 

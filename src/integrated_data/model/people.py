@@ -26,6 +26,7 @@ class Action(StrEnum):
     MATCH = "match a file"
     REVIEW_LINKS = "review links"
     SEE_QUARANTINE = "see quarantined rows"
+    ROLL = "take a table to another release"
     SETTLE_LOADS = "settle held loads and withheld columns"
     AGREE = "write agreements down"
     APPLY = "apply for projects"

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.access.sensitivity import Runs, sensitivity
 from integrated_data.access.twins import is_synthetic
 from integrated_data.approve.roles import check_asks

@@ -13,7 +13,8 @@ from enum import StrEnum
 import pyarrow as pa
 import structlog
 
-from integrated_data.access.gateway import Answer, Gateway, Question, new_query
+from integrated_data.access.asked import Question
+from integrated_data.access.gateway import Answer, Gateway, new_query
 from integrated_data.access.running import Progress, Rows
 from integrated_data.approve.roles import check_asks, check_project
 from integrated_data.model.errors import Refusal, SignInRefusal

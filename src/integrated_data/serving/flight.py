@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.approve.roles import check_asks
 from integrated_data.control import projects
 from integrated_data.model.errors import (

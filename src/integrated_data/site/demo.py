@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from integrated_data import specimen
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import projects
 from integrated_data.model.errors import InstallationRefusal

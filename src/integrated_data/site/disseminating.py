@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrated_data.access import sensitivity as links
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.control import bodies, editions, jobs
 from integrated_data.control.store import Store
 from integrated_data.model.dissemination import Definition, Edition

@@ -106,12 +106,7 @@ def _settled(site: LoadingSite, outcome: Outcome, *, progress: Progress | None) 
 def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict[str, Any]:
     renewed: list[dict[str, Any]] = []
     if outcome.state is LoadState.PUBLISHED and not outcome.repeated and "publish" in outcome.stages:
-        renewed = refresh(site, outcome.dataset, by=site.actor)
-        made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)] if deriving else []
-        for derived in made:
-            renewed += refresh(site, derived, by=site.actor)
-        joining.count_all(site, [outcome.dataset, *made], by=site.actor)
-        twinning.make_all(site, [outcome.dataset, *made], by=site.actor)
+        renewed = follow(site, outcome.dataset, deriving=deriving)
     checked = outcome.stages.get("validate", {})
     return {
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),
@@ -123,6 +118,17 @@ def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict
         "withheld": outcome.stages.get("deidentify", {}).get("withheld", {}),
         "seconds": dict(outcome.seconds), "projects_refreshed": renewed,
     }  # fmt: skip
+
+
+def follow(site: LoadingSite, dataset: str, *, deriving: bool = True) -> list[dict[str, Any]]:
+    """After another release of a dataset: renew copies of projects, what is derived from it, its counts and twin."""
+    renewed = refresh(site, dataset, by=site.actor)
+    made = [*associations.refresh(site.workshop), *presence.refresh(site.workshop)] if deriving else []
+    for derived in made:
+        renewed += refresh(site, derived, by=site.actor)
+    joining.count_all(site, [dataset, *made], by=site.actor)
+    twinning.make_all(site, [dataset, *made], by=site.actor)
+    return renewed
 
 
 def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from integrated_data.access.gateway import Question
+from integrated_data.access.asked import Question
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import Refusal

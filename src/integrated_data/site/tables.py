@@ -1,11 +1,14 @@
 """Published tables registered anew, from the files of their deliveries as they are and where they lie now."""
 
+from collections.abc import Sequence
+
 from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change
 from integrated_data.lake import Step
 from integrated_data.model.contract import Mode
+from integrated_data.model.delivery import ReleaseState
 from integrated_data.model.event import Event
 from integrated_data.site.loading import LoadingSite
 
@@ -16,11 +19,18 @@ def register(site: LoadingSite) -> int:
         datasets = sorted({r.dataset for r in releases.all_current(connection)})
         every = {dataset: releases.of_dataset(connection, dataset) for dataset in datasets}
     for dataset, known in every.items():
-        snapshots = site.lake.rebuild(dataset, [step_of(site, r) for r in known])
+        snapshots = site.lake.rebuild(dataset, [step_of(site, r) for r in known], on=releases.bases(known))
+        stand(site, known, snapshots=snapshots)
         event = Event("table.registered", site.actor, f"dataset/{dataset}", {"releases": len(known)})
         with site.store.change(event) as change:
             _name(change, known, snapshots=snapshots)
     return len(every)
+
+
+def stand(site: LoadingSite, known: Sequence[Release], *, snapshots: Sequence[int]) -> None:
+    """Make the snapshot of the release that is read the lake's own; `known`: every release of a table, oldest first."""
+    held = [s for s, r in zip(snapshots, known, strict=True) if r.state is ReleaseState.STANDING]
+    site.lake.stand(known[-1].dataset, held[-1])
 
 
 def step_of(site: LoadingSite, release: Release) -> Step:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from integrated_data.access.asked import Question
 from integrated_data.access.gate import LONGEST
-from integrated_data.access.gateway import Question
 from integrated_data.control import lanes, outputs, queries, releases
 from integrated_data.control.store import Store
 from integrated_data.model.errors import Refusal

@@ -140,20 +140,22 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
         rows = {h.delivery: h.rows for h in one.held}
         entity = f"{site.seats.of(one.index).definition.key}_entity"
         written: list[_Written] = []
-        steps = [tables.step_of(site, r) for r in every]
+        steps, built = [tables.step_of(site, r) for r in every], releases.bases(every)
         places = [site.lake.named(dataset, name) for step in steps for name in step.files]
         before = site.lake.rows(dataset, [p.name for p in places])
         for place in places:
             theirs = rows.get(site.lake.delivery_of(place), ())
             scrubbing.published(site, place, rows=theirs, entity=entity, ids=one.entities)
-        names: tuple[str, ...] = ()
-        for release, step in zip(every, steps, strict=True):
-            names, place = step.after(names), site.lake.place(dataset, release.delivery)
-            entry = _told(site, release.entry, place=place, rows=site.lake.rows(dataset, names))
+        names: list[tuple[str, ...]] = []
+        for release, step, base in zip(every, steps, built, strict=True):
+            names.append(step.after(names[base] if base is not None else ()))
+            place = site.lake.place(dataset, release.delivery)
+            entry = _told(site, release.entry, place=place, rows=site.lake.rows(dataset, names[-1]))
             written.append(_Written(release.id, entry))
         for stray in set((site.places.lake / "files" / dataset).glob("*")) - set(places):
             stray.unlink()  # what a killed load left: it is written again
-        snapshots = site.lake.rebuild(dataset, steps)
+        snapshots = site.lake.rebuild(dataset, steps, on=built)
+        tables.stand(site, every, snapshots=snapshots)
         after = site.lake.rows(dataset, [p.name for p in places])
 
         def write(change: Change) -> None:

@@ -1,0 +1,192 @@
+"""A table taken back to an earlier release, and forward again: whoever reads from then on reads that one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from integrated_data.access import views
+from integrated_data.approve import accredit, agree, apply
+from integrated_data.approve.freezing import check_may_roll
+from integrated_data.control import catalogue, freezes, grants, projects, releases
+from integrated_data.control.store import records
+from integrated_data.engine import Stored
+from integrated_data.model.catalogue import Wanted
+from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
+from integrated_data.model.errors import AgreementRefusal, RoleRefusal
+from integrated_data.model.freezing import Frozen
+from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.model.people import Role
+from integrated_data.model.signing_in import SignedIn, SignInMethod
+from integrated_data.site import loads, rolling, tables
+from integrated_data.site.acting import Acting
+from integrated_data.site.loading import LoadingSite
+from integrated_data.site.projects import decide_and_provision
+from tests.journeys.test_keys_follow import AGREEMENT, PERSON, PROJECT
+from tests.service import Service
+
+DESK = Acting("system:desk", None, production=False)
+
+
+def contract(dataset: str, mode: Mode) -> Contract:
+    columns = (
+        Column("id", "id", Kind.STRING, Meaning.PERSON_REFERENCE, Handling.IDENTIFIER, key=True),
+        Column("op", "op", Kind.STRING, Meaning.CODE, Handling.IDENTIFIER),
+        Column("income", "income", Kind.INTEGER, Meaning.MEASURE, Handling.PAYLOAD),
+    )
+    how = Changes("op", ("D",)) if mode is Mode.CHANGES else None
+    version = f"1.{list(Mode).index(mode)}.0"
+    return Contract(dataset, "Department", Layout(Format.CSV), columns, version=version, mode=mode, changes=how)
+
+
+def row(key: str, income: int, op: str = "I") -> dict[str, str | int]:
+    return {"id": key, "op": op, "income": income}
+
+
+class Table:
+    """One dataset of a service."""
+
+    def __init__(self, service: Service, site: LoadingSite, *, name: str, mode: Mode = Mode.APPEND) -> None:
+        self.service, self.site, self.name, self.mode = service, site, name, mode
+
+    def deliver(self, *rows: dict[str, str | int], mode: Mode | None = None) -> int:
+        told = self.service.deliver(self.site, contract(self.name, mode or self.mode), list(rows))
+        assert told["state"] == "published", told
+        with self.site.store.read() as connection:
+            return releases.get(connection, self.name).id
+
+    def roll(self, to: int | None = None, *, back: bool = True, reason: str = "Wrong year") -> dict[str, object]:
+        return rolling.roll(self.site, self.name, to=to, back=back, reason=reason, acting=DESK)
+
+    def read(self) -> list[int]:
+        with self.site.store.read() as connection:
+            release = releases.get(connection, self.name)
+        values = self.of(release)
+        assert release.rows == len(values)
+        return values
+
+    def of(self, release: releases.Release) -> list[int]:
+        self.site.engine.load("held", Stored(self.site.lake.files(self.name, release.snapshot), sealed=False))
+        return [int(v) for v in self.site.engine.rows("SELECT income FROM held ORDER BY 1")["income"].to_pylist()]
+
+    def states(self) -> dict[int, str]:
+        return {int(r["release"]): str(r["state"]) for r in rolling.listed(self.site.store, self.name)}
+
+    def every(self) -> list[list[int]]:
+        with self.site.store.read() as connection:
+            return [self.of(r) for r in releases.of_dataset(connection, self.name)]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    return Service(tmp_path_factory.mktemp("rolled"))
+
+
+@pytest.fixture
+def site(service: Service) -> Iterator[LoadingSite]:
+    with service.open() as site:
+        yield site
+
+
+def test_a_table_of_deliveries_goes_back_takes_another_and_goes_forward(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="added")
+    first, second, third = (pay.deliver(row("a", n)) for n in (1, 2, 3))
+    pay.roll(first)
+    assert pay.read() == [1]
+    assert pay.states() == {third: "withdrawn", second: "withdrawn", first: "read"}
+    fourth = pay.deliver(row("d", 4))
+    assert pay.read() == [1, 4], "the next delivery builds on what is read, not on what was withdrawn"
+    assert pay.every() == [[1], [1, 2], [1, 2, 3], [1, 4]], "every release stays as it was"
+    pay.roll(third, back=False)
+    assert pay.read() == [1, 2, 3]
+    assert pay.states() == {fourth: "withdrawn", third: "read", second: "standing", first: "standing"}
+    tables.register(site)  # every release anew, each on the one that it was built on
+    assert pay.every() == [[1], [1, 2], [1, 2, 3], [1, 4]]
+    assert pay.read() == [1, 2, 3]
+    pay.roll()
+    assert pay.read() == [1, 2], "without a number, to the nearest"
+    pay.roll(back=False)
+    assert pay.read() == [1, 4], "the one that was withdrawn last"
+    with site.store.read() as connection:
+        rolled = [r for r in records(connection) if r.action.startswith("release.")]
+    assert [(r.action.partition(".")[2], r.facts["to"]) for r in rolled] == [
+        ("rolled_back", first), ("rolled_forward", third), ("rolled_back", second), ("rolled_forward", fourth),
+    ]  # fmt: skip
+    assert rolled[0].facts == {
+        "from": third, "to": first, "reason": "Wrong year", "withdrawn": [second, third], "stands_again": [],
+    }  # fmt: skip
+
+
+def test_a_table_that_each_delivery_replaces(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="replaced", mode=Mode.REPLACE)
+    first, _ = pay.deliver(row("a", 1), row("b", 2)), pay.deliver(row("a", 3))
+    pay.roll(first)
+    assert pay.read() == [1, 2]
+    with site.store.read() as connection:
+        (found,) = catalogue.search(connection, Wanted("replaced"), day=site.store.now().date())
+    assert found["rows"] == 2, "the catalogue tells of what is read"
+    pay.deliver(row("a", 5))
+    assert pay.every() == [[1, 2], [3], [5]]
+
+
+def test_changes_that_were_withdrawn_change_nothing_any_more(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="changed", mode=Mode.CHANGES)
+    whole = pay.deliver(row("a", 1), row("b", 2), row("c", 3), mode=Mode.REPLACE)
+    pay.deliver(row("a", 0, "D"), row("b", 20, "U"))
+    assert pay.read() == [3, 20]
+    pay.roll(whole)
+    pay.deliver(row("c", 30, "U"), row("e", 5))
+    assert pay.read() == [1, 2, 5, 30]
+    tables.register(site)
+    assert pay.every() == [[1, 2, 3], [3, 20], [1, 2, 5, 30]]
+
+
+def test_copies_of_projects_follow_and_until_then_no_query_begins_on_what_was_withdrawn(
+    service: Service, site: LoadingSite
+) -> None:
+    pay = Table(service, site, name="pay", mode=Mode.REPLACE)
+    first, second = pay.deliver(row("a", 1)), pay.deliver(row("a", 2))
+    projects.add_agreement(site.store, agree.read_agreement(AGREEMENT, agree.united_kingdom()), by="owner")
+    projects.add_person(site.store, accredit.read_person(PERSON), by="desk")
+    projects.add_project(site.store, apply.read_project(PROJECT.format(id="P-1", keys="", more="")), by="ada")
+    decide_and_provision(site, "P-1", by="panel")
+    with site.store.read() as connection:
+        (held,) = grants.active(connection, project="P-1")
+        target = next(r for r in releases.of_dataset(connection, "pay") if r.id == first)
+        read = releases.get(connection, "pay")
+    assert held.release == second
+    rolling._stand(site, target, read=read, reason="Wrong year", by="desk")  # and killed before copies follow
+    assert "of a release that was withdrawn" in str(views.left(site.store, [*views.of_grants([held]).values()]))
+    told = pay.roll(first)
+    assert [g["release"] for g in told["projects_refreshed"]] == [first]  # type: ignore[index, attr-defined]
+    with site.store.read() as connection:
+        (held,) = grants.active(connection, project="P-1")
+    assert held.release == first
+    assert views.left(site.store, [*views.of_grants([held]).values()]) is None
+    (place,) = (site.places.projects / "P-1").rglob("*.parquet")
+    site.engine.load("held", Stored((place,), sealed=False))
+    assert site.engine.rows("SELECT income FROM held")["income"].to_pylist() == [1]
+
+
+def test_who_may_and_what_is_refused(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="refused")
+    first = pay.deliver(row("a", 1))
+    with pytest.raises(AgreementRefusal, match="no earlier release"):
+        pay.roll()
+    second = pay.deliver(row("b", 2))
+    with pytest.raises(AgreementRefusal, match="No reason was given"):
+        pay.roll(first, reason=" ")
+    with pytest.raises(AgreementRefusal, match="has no release 999"):
+        pay.roll(999)
+    with pytest.raises(AgreementRefusal, match=f"Release {first} of dataset refused is standing"):
+        pay.roll(first, back=False)
+    freezes.put(site.store, Frozen.DATASET, subjects=["refused"], by="desk", reason="A case", affected=lambda _: {})
+    with pytest.raises(AgreementRefusal, match="is frozen since"):
+        pay.roll(first)
+    freezes.lift(site.store, Frozen.DATASET, subjects=["refused"], by="desk", reason="Over")
+    steward = SignedIn("eve", frozenset({Role.STEWARD}), SignInMethod.NAMED, datetime(2099, 1, 1, tzinfo=UTC))
+    with pytest.raises(RoleRefusal, match="eve may not take this dataset"):
+        check_may_roll(steward, "Another department", owners={"Department"})
+    check_may_roll(steward, "Department", owners={"Department"})
+    assert pay.states() == {second: "read", first: "standing"}
+    assert loads.check(site, "refused") is None
