@@ -134,7 +134,7 @@ CONTRACT = contract_of(Column("nhs", "NHS Number"), Column("sex", "Sex"), Column
     [
         (("NHS Number", "Sex"), Drift()),
         (("Sex", "NHS Number", "extra"), Drift(new=("extra",))),
-        (("nhs_number", "Sex"), Drift(renamed=(("NHS Number", "nhs_number"),))),
+        (("nhs_number", "Sex"), Drift(respelled=(("NHS Number", "nhs_number"),))),
         (("Sex",), Drift(missing=("NHS Number",))),
         (("a", "b"), Drift(missing=("NHS Number", "Sex"), new=("a", "b"))),
     ],
@@ -162,4 +162,4 @@ def test_descriptions_hold_no_values() -> None:
     ]
     assert rows[1].read_as == "date, written %d/%m/%Y or %Y, 3 codes for no value"
     assert layout_sentence(FULL.layout) == "fixed-width text of 3 columns, without a header"
-    assert described_json(FULL, Drift(new=("x",)))["drift"] == {"missing": [], "new": ["x"], "renamed": []}
+    assert described_json(FULL)["columns"][1]["formats"] == ["%d/%m/%Y", "%Y"]

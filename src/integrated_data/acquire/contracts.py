@@ -2,8 +2,8 @@
 
 What the standard has a place for is there (columns, types, keys, quality checks, owner); the rest
 stands in its custom properties: of a column `meaning`, `handling`, `formats`, `missing`, `decimal`,
-`confidence` and `codes`; of the contract `layout`, `thresholds`, `indexes`, `mode`, `changes`, `inferred`
-and `ruleOrder`. Nothing but names is required of a contract written by hand.
+`confidence`, `codes` and `optional`; of the contract `layout`, `thresholds`, `indexes`, `mode`, `changes`,
+`drift`, `follows`, `inferred` and `ruleOrder`. Nothing but names is required of a contract written by hand.
 """
 
 import re
@@ -28,6 +28,7 @@ from integrated_data.model.contract import (
     Rule,
     Thresholds,
 )
+from integrated_data.model.drift import DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import PRESENCE, Handling, Kind, Meaning, handling_of
 
@@ -60,8 +61,8 @@ _PROPERTY = (
     "logicalTypeOptions", "encryptedName", "criticalDataElement", "partitioned", "partitionKeyPosition",
     "transformLogic", "transformDescription", "transformSourceObjects",
 )  # fmt: skip
-_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "inferred", "ruleOrder")
-_OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes")
+_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "drift", "follows", "inferred", "ruleOrder")
+_OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes", "optional")
 
 
 #: libyaml where it is there: a twentieth of the time, which is half of what a small table costs.
@@ -135,8 +136,16 @@ def _contract(top: Fields, table: Fields) -> Contract:
         title=top.text("name", ""), version=top.text("version", "1.0.0"), rules=_rules(table, columns, custom=custom),
         indexes=_indexes(custom, columns), thresholds=thresholds,
         mode=custom.choice("mode", Mode, default=Mode.REPLACE),
-        inferred=custom.flag("inferred"), changes=_changes(custom, columns),
+        inferred=custom.flag("inferred"), changes=_changes(custom, columns), drift=_drift(custom),
+        follows=custom.text("follows", ""),
     )  # fmt: skip
+
+
+def _drift(custom: Fields) -> tuple[tuple[DriftKind, Policy], ...]:
+    """What becomes of deliveries that have drifted, where the contract says it; in the order of the kinds."""
+    given = Fields.of(custom.path("drift"), custom.values.get("drift", {}))
+    given.known(kind.value for kind in DriftKind)
+    return tuple((kind, given.choice(kind.value, Policy)) for kind in DriftKind if kind.value in given.values)
 
 
 def _changes(custom: Fields, columns: Sequence[Column]) -> Changes | None:
@@ -173,7 +182,7 @@ def _column(field: Fields) -> Column:
         handling=custom.choice("handling", Handling, default=handling_of(meaning)), formats=custom.texts("formats"),
         missing=custom.texts("missing"), decimal=decimal, required=field.flag("required"),
         unique=field.flag("unique"), key=field.flag("primaryKey"), confidence=custom.share("confidence", 1.0),
-        title=field.text("description", ""), codes=_codes(custom),
+        title=field.text("description", ""), codes=_codes(custom), optional=custom.flag("optional"),
     )  # fmt: skip
 
 
@@ -286,6 +295,8 @@ def _property(contract: Contract, column: Column) -> dict[str, Any]:
         custom["confidence"] = column.confidence
     if column.codes:
         custom["codes"] = [{"code": code, "label": label} for code, label in column.codes]
+    if column.optional:
+        custom["optional"] = True
     checks = [quality.written(rule) for rule in contract.rules if rule.column == column.name]
     return written | ({"quality": checks} if checks else {}) | {"customProperties": _pairs(custom)}
 
@@ -308,6 +319,10 @@ def _contract_properties(contract: Contract) -> list[dict[str, Any]]:
         told = contract.changes
         values["changes"] = {"operation": told.operation, "deleted": list(told.deleted)}
         values["changes"] |= {"sequence": told.sequence} if told.sequence else {}
+    if contract.drift:
+        values["drift"] = {kind.value: policy.value for kind, policy in contract.drift}
+    if contract.follows:
+        values["follows"] = contract.follows
     if contract.inferred:
         values["inferred"] = True
     plain = [r.name for c in contract.columns for r in contract.rules if r.column == c.name]

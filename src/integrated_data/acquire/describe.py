@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from integrated_data.acquire.drift import Drift
 from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.meanings import Handling, Kind
 
@@ -67,8 +66,8 @@ def layout_sentence(layout: Layout) -> str:
     return f"{form}, {'with' if layout.header else 'without'} a header"
 
 
-def described_json(contract: Contract, drift: Drift | None = None) -> dict[str, Any]:
-    """The same for programs: columns, indexes, layout, and drift where a file was checked."""
+def described_json(contract: Contract) -> dict[str, Any]:
+    """The same for programs: columns, indexes, layout."""
     columns = [
         {
             "name": c.name, "source": c.source, "type": c.kind.value, "meaning": c.meaning.value,
@@ -81,8 +80,4 @@ def described_json(contract: Contract, drift: Drift | None = None) -> dict[str, 
         "dataset": contract.dataset, "layout": layout_sentence(contract.layout), "columns": columns,
         "indexes": [use.index for use in contract.indexes], "inferred": contract.inferred,
     }  # fmt: skip
-    if drift is not None:
-        result["drift"] = {
-            "missing": list(drift.missing), "new": list(drift.new), "renamed": [list(pair) for pair in drift.renamed],
-        }  # fmt: skip
     return result

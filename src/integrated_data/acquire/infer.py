@@ -14,6 +14,7 @@ from integrated_data.acquire.look import Guess, Look, look_at
 from integrated_data.acquire.moments import puts_month_first
 from integrated_data.engine import Engine
 from integrated_data.model.contract import Column, Contract, IndexUse, Layout
+from integrated_data.model.drift import DEFAULTS, DriftKind
 from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
 from integrated_data.vocabulary.detect import ALSO_NAMES, MISSING_NUMBERS, MISSING_WORDS
 from integrated_data.vocabulary.headings import column_name, folded, hints
@@ -75,6 +76,7 @@ def infer(engine: Engine, relation: str, *, dataset: str, owner: str, layout: La
     ]
     return Contract(
         dataset=dataset, owner=owner, layout=layout, columns=tuple(_with_key(made)), inferred=True,
+        drift=tuple((kind, DEFAULTS[kind]) for kind in DriftKind),
         indexes=index_uses(made, listed_once=_lists_organisations(made, columns)),
     )  # fmt: skip
 

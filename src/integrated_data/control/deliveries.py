@@ -128,6 +128,20 @@ def contract_body(connection: sa.Connection, dataset: str, *, version: str | Non
     ).scalar()
 
 
+def versions(connection: sa.Connection, dataset: str) -> frozenset[str]:
+    """Versions of a dataset's contract that are kept."""
+    rows = connection.execute(sa.select(t.contract.c.version).where(t.contract.c.dataset == dataset))
+    return frozenset(rows.scalars())
+
+
+def published_before(connection: sa.Connection, dataset: str, *, delivery: str, most: int) -> list[str]:
+    """The newest published deliveries of a dataset but one, the newest first."""
+    d = t.delivery.c
+    published = (d.dataset == dataset, d.state == LoadState.PUBLISHED.value, d.id != delivery)
+    asked = sa.select(d.id).where(*published).order_by(d.received_at.desc(), d.id).limit(most)
+    return list(connection.execute(asked).scalars())
+
+
 def contract_version(connection: sa.Connection, delivery: str) -> str | None:
     """The contract version a delivery is loaded under, once it is known."""
     return connection.execute(sa.select(t.delivery.c.contract_version).where(t.delivery.c.id == delivery)).scalar()

@@ -5,7 +5,7 @@ SQLite (WAL, BEGIN IMMEDIATE: several processes write) or PostgreSQL, by URL.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,11 @@ class Change:
     connection: sa.Connection
     at: str
     facts: dict[str, Any]
+    others: list[Event] = field(default_factory=list)
+
+    def also(self, event: Event) -> None:
+        """Record another event with this change, before its own."""
+        self.others.append(event)
 
     def note(self, **facts: Any) -> None:
         """Add facts to the audit event of this change."""
@@ -67,6 +72,8 @@ class Store:
             change = Change(connection, self.now().isoformat(timespec="microseconds"), dict(event.facts))
             try:
                 yield change
+                for other in change.others:
+                    _append(connection, change.at, event=other)
                 _append(connection, change.at, event=replace(event, facts=change.facts))
                 connection.commit()
             except BaseException:

@@ -18,8 +18,9 @@ from integrated_data.validate import judge, reconcile, sql
 from integrated_data.validate.expression import table_expression_sql
 from integrated_data.validate.rules import across_rules
 from integrated_data.vocabulary.marks import ROW
+from integrated_data.vocabulary.sql import name
 
-LANDED, STANDARDISED, CHECKED, GOOD = "landed", "standardised", "checked", "good"
+LANDED, WHOLE, STANDARDISED, CHECKED, GOOD = "landed", "landed_whole", "standardised", "checked", "good"
 REJECTS, DUPLICATES, QUARANTINE = "rejects", "duplicates", "quarantine"
 
 #: Other datasets that rules are held against: of each the contract and the checked rows of every delivery that stands.
@@ -37,7 +38,11 @@ class Checked:
 def view(engine: Engine, contract: Contract, *, delivered: Delivered) -> dict[str, str]:
     """Bind the standard projection of a delivery, copying nothing; returns its columns and types."""
     engine.load(LANDED, source_of(delivered))
-    engine.view(STANDARDISED, standardised_sql(contract, LANDED))
+    absent = sorted({c.source for c in contract.columns if c.optional} - set(delivered.columns))
+    if absent:
+        empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(source)}" for source in absent)
+        engine.view(WHOLE, f"SELECT *, {empty} FROM {name(LANDED)}")
+    engine.view(STANDARDISED, standardised_sql(contract, WHOLE if absent else LANDED))
     types = engine.columns(STANDARDISED)
     return {c.name: types[c.name] for c in contract.columns}
 

@@ -143,11 +143,7 @@ def explain(feed: Feed | None = None) -> tuple[str, ...]:
 
 def sweep(workshop: Workshop) -> None:
     """Remove what processes that are gone left half-landed."""
-    if not workshop.places.landed.is_dir():
-        return
-    with os.scandir(workshop.places.landed) as there:  # thousands of landed deliveries: little is asked of each
-        left = [Path(entry.path) for entry in there if entry.name.startswith("arriving-")]
-    for place in left:
+    for place in workshop.places.landed.glob("arriving-*"):
         process = place.name.split("-")[1]
         if process.isdigit() and not Path(f"/proc/{process}").exists():
             shutil.rmtree(place, ignore_errors=True)
@@ -170,7 +166,8 @@ def _run(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress |
     delivery = load.delivery
     with workshop.store.read() as connection:
         done = jobs.done_steps(connection, load.job)
-    other = load.given is not None and bool(done) and done["acquire"]["contract"] != contracts.dump(load.given)
+    under = done["acquire"].get("given", done["acquire"]["contract"]) if done else None
+    other = load.given is not None and under is not None and under != contracts.dump(load.given)
     if delivery.state is LoadState.PUBLISHED or (delivery.state is not LoadState.LANDED and not other):
         return Outcome(delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why(delivery.state, done))
     subject = f"dataset/{delivery.dataset}"

@@ -6,6 +6,7 @@ is told what the first one said. What was decided and cut short goes on when it 
 
 from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Change
+from integrated_data.journey import following
 from integrated_data.journey.run import Outcome, Progress, resume
 from integrated_data.journey.stages import VALIDATE
 from integrated_data.journey.workshop import Workshop
@@ -19,6 +20,8 @@ def accept_held(workshop: Workshop, delivery: str, *, reason: str, progress: Pro
     if not _accepted(workshop, delivery):
         with workshop.store.change(_event(workshop, delivery, word="accepted", reason=reason)) as change:
             _move(change, delivery, state=LoadState.LANDED)
+            checked = jobs.done_steps(change.connection, _job(delivery)).get(VALIDATE.name, {})
+            following.accepted(change, workshop, checked=checked)
     return resume(workshop, delivery, progress=progress)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
-from integrated_data.acquire.drift import check_header
+from integrated_data.acquire.drift import Drift, drift_of
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.labels import labelled
 from integrated_data.acquire.layout import Delivered, sniff
@@ -16,7 +16,7 @@ from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
-from integrated_data.journey import checking, linking, placing, watching
+from integrated_data.journey import checking, drifting, following, linking, placing, watching
 from integrated_data.journey.standing import standing_of
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
@@ -33,25 +33,30 @@ PUBLISHED = "published"
 
 
 def _acquire(workshop: Workshop, load: Load) -> Done:
-    """Find the contract: given, on record, or inferred from a sample; check the header against it."""
-    contract = load.given or _on_record(workshop, load)
+    """Find the contract: given, on record, or inferred from a sample; let it follow the header where it may."""
+    contract = following.standing(workshop, load.delivery.dataset, given=load.given)
     delivered = _delivered(workshop, load, contract=contract)
-    new: tuple[str, ...] = ()
+    fresh = contract is None
     if contract is None:
         contract = _inferred(workshop, load, delivered=delivered)
-    else:
-        new = check_header(contract, delivered.columns).new
+    followed = drifting.Followed(contract)
+    if not fresh and drift_of(contract, delivered.columns) != Drift():
+        past = following.past_of(workshop, load, contract=contract)
+        followed = drifting.header(_bench(workshop, load, delivered=delivered), contract, past=past)
+    body, version = contracts.dump(followed.contract), followed.contract.version
     facts: Facts = {
-        "contract": contracts.dump(contract), "version": contract.version, "inferred": contract.inferred,
-        "left_out": list(new), "feed": asdict(load.feed) if load.feed else None,
+        "contract": body, "version": version, "inferred": contract.inferred, "fresh": fresh,
+        "feed": asdict(load.feed) if load.feed else None,
     }  # fmt: skip
-    return Done(facts, (f"delivery/{load.delivery.id}",), (f"contract/{contract.dataset}/{contract.version}",))
+    if followed.found:
+        facts |= {"base": contracts.dump(contract), "drift": drifting.facts(followed.found)}
+    if load.given is not None and load.given != followed.contract:
+        facts["given"] = contracts.dump(load.given)
+    return Done(facts, (f"delivery/{load.delivery.id}",), (f"contract/{contract.dataset}/{version}",))
 
 
-def _on_record(workshop: Workshop, load: Load) -> Contract | None:
-    with workshop.store.read() as connection:
-        body = deliveries.contract_body(connection, load.delivery.dataset)
-    return contracts.parse(body) if body is not None else None
+def _bench(workshop: Workshop, load: Load, *, delivered: Delivered) -> drifting.Bench:
+    return drifting.Bench(workshop.engine, workshop.sealer, delivered, _landed(workshop, load))
 
 
 def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contract:
@@ -79,33 +84,26 @@ def _standardise(workshop: Workshop, load: Load) -> Done:
 
 def _validate(workshop: Workshop, load: Load) -> Done:
     """Save every row with its marks, sealed; send broken rows to quarantine; decide what becomes of it."""
-    contract, engine = contract_of(load), workshop.engine
-    delivered = _delivered(workshop, load, contract=contract)
-    place = _checked(workshop, load)
-    standing = standing_of(workshop, contract)
-    found = checking.check(
-        engine, workshop.sealer, contract=contract, delivered=delivered, place=place, standing=standing
-    )
-    wider = widened(engine, contract, checked=checking.CHECKED, counted=found.tally)
-    if wider is not None:
-        contract = wider
-        found = checking.check(
-            engine, workshop.sealer, contract=contract, delivered=delivered, place=place, standing=standing
-        )
+    engine, place = workshop.engine, _checked(workshop, load)
+    delivered = _delivered(workshop, load, contract=contract_of(load))
+    evolution, found = _settled(workshop, load, delivered=delivered)
+    contract, drifted = evolution.contract, evolution.found
     checking.save_quarantine(engine, contract, found=found, delivered=delivered, folder=place.parent)
     state = judge.judge(contract, found.tally)
-    reason = "" if state is LoadState.PUBLISHED else judge.sentence(contract, found.tally, account=found.account)
+    reasons = [] if state is LoadState.PUBLISHED else [judge.sentence(contract, found.tally, account=found.account)]
     measured, unusual = watching.watched(workshop, load, contract=contract, place=place)
-    if state is LoadState.PUBLISHED and any(s.grave for s in unusual):
-        state, reason = LoadState.HELD, "; ".join(s.told for s in unusual if s.grave)
-    body = contracts.dump(contract)
+    waits, told = drifting.verdict(drifted)
+    if any(s.grave for s in unusual) or told:
+        state = max(state, waits if told else LoadState.HELD, key=drifting.GRAVER.index)
+        reasons += [told, *(s.told for s in unusual if s.grave)]
+    reason, body = "; ".join(r for r in reasons if r), contracts.dump(contract)
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
-             "unusual": [s.told for s in unusual]}  # fmt: skip
-    about = {"owner": contract.owner, "title": contract.title, "inferred": contract.inferred}
-    about["current"] = state is not LoadState.REJECTED  # what came with it binds no later delivery
+             "unusual": [s.told for s in unusual], "drift": drifting.facts(drifted)}  # fmt: skip
+    if evolution.evolved:
+        facts["base"] = contracts.dump(evolution.base)
 
     def write(change: Change) -> None:
-        deliveries.save_contract(change, dataset=contract.dataset, version=contract.version, body=body, about=about)
+        following.keep(change, workshop, evolution=evolution, state=state)
         deliveries.set_contract(change, load.delivery.id, version=contract.version)
         deliveries.set_tally(change, load.delivery.id, tally=found.tally)
         if measured is not None:
@@ -115,6 +113,37 @@ def _validate(workshop: Workshop, load: Load) -> Done:
             deliveries.move(change, load.delivery.id, state=state)
 
     return Done(facts, (f"standardised/{load.delivery.id}",), (f"checked/{load.delivery.id}",), write, reason or None)
+
+
+def _settled(workshop: Workshop, load: Load, *, delivered: Delivered) -> tuple[following.Evolution, checking.Checked]:
+    """The contract that the rows are checked under, as it follows the delivery, and what was found.
+
+    A contract that was inferred from this very delivery is widened where the whole file shows that the sample misled;
+    any other one follows only what its policies for drift say.
+    """
+    contract, acquired, engine = contract_of(load), load.done["acquire"], workshop.engine
+    place, drifted = _checked(workshop, load), drifting.from_facts(acquired.get("drift", ()))
+    standing, fresh = standing_of(workshop, contract), acquired.get("fresh", acquired["inferred"])
+
+    def check(under: Contract) -> checking.Checked:
+        return checking.check(
+            engine, workshop.sealer, contract=under, delivered=delivered, place=place, standing=standing
+        )
+
+    found = check(contract)
+    if fresh:
+        wider = widened(engine, contract, checked=checking.CHECKED, counted=found.tally)
+        if wider is not None:
+            contract, found = wider, check(wider)
+    base = contracts.parse(acquired["base"]) if "base" in acquired else contract
+    past = following.past_of(workshop, load, contract=contract)
+    if not fresh and found.tally.unread:
+        bench = _bench(workshop, load, delivered=delivered)
+        followed = drifting.retyped(bench, contract, found=found, past=past, first=base)
+        if followed.found:
+            contract, found, drifted = followed.contract, check(followed.contract), (*drifted, *followed.found)
+    followed = following.contents(workshop, load, contract=contract, rows=found.tally.good, past=past, first=base)
+    return following.Evolution(followed.contract, base, (*drifted, *followed.found)), found
 
 
 def _index(workshop: Workshop, load: Load) -> Done:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from integrated_data.model.drift import DEFAULTS, OF_WHOLES, DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 
@@ -54,6 +55,7 @@ class Column:
     confidence: float = 1.0
     title: str = ""
     codes: tuple[tuple[str, str], ...] = ()  # code, label
+    optional: bool = False  # a delivery may come without it; its values are empty then
 
 
 class Check(StrEnum):
@@ -150,7 +152,11 @@ class Changes:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a department promises about one dataset, and what the service does with it."""
+    """What a department promises about one dataset, and what the service does with it.
+
+    `drift`: what becomes of deliveries that have drifted, where it is said; `follows`: the version that this one was
+    evolved from by the service.
+    """
 
     dataset: str
     owner: str
@@ -164,6 +170,8 @@ class Contract:
     mode: Mode = Mode.REPLACE
     inferred: bool = False
     changes: Changes | None = None
+    drift: tuple[tuple[DriftKind, Policy], ...] = ()
+    follows: str = ""
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.columns]
@@ -187,6 +195,11 @@ class Contract:
             f"The contract for dataset {self.dataset} has no column {name}",
             next_step="Correct the rule or add the column",
         )
+
+    def policy(self, kind: DriftKind) -> Policy:
+        """What becomes of a delivery that has drifted in this: as the contract says, else the usual."""
+        part = self.mode in (Mode.APPEND, Mode.CHANGES) and kind in OF_WHOLES
+        return dict(self.drift).get(kind, Policy.EVOLVE if part else DEFAULTS[kind])
 
     def meaning(self, *meanings: Meaning) -> tuple[Column, ...]:
         """Columns with one of these meanings, in contract order."""

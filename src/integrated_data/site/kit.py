@@ -15,7 +15,6 @@ from typing import Any
 from integrated_data.acquire import contracts
 from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json
-from integrated_data.acquire.drift import check_header
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.labels import Label, labelled
 from integrated_data.acquire.land import land
@@ -24,7 +23,7 @@ from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
-from integrated_data.journey import checking
+from integrated_data.journey import checking, drifting
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
 from integrated_data.site.settings import Settings
@@ -88,13 +87,21 @@ def infer_delivered(
 def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:
     """What loading these files under a contract would give: counts by rule, drift, the verdict; no value."""
     delivered = kit.delivered(files, contract)
-    drift = check_header(contract, delivered.columns)
-    place = kit.folder / "checked.parquet"
+    bench = drifting.Bench(kit.engine, kit.sealer, delivered, kit.folder)
+    followed = drifting.header(bench, contract, past=drifting.Past())
+    drifted, contract, place = followed.found, followed.contract, kit.folder / "checked.parquet"
     found = checking.check(kit.engine, kit.sealer, contract=contract, delivered=delivered, place=place)
-    verdict = VERDICTS[judge.judge(contract, found.tally)]
-    why = judge.sentence(contract, found.tally, account=found.account) if found.tally.quarantined else ""
-    facts = judge.facts(found.tally, found.account)
-    return {**described_json(contract, drift), **facts, "verdict": verdict, "why": why}
+    if found.tally.unread:
+        followed = drifting.retyped(bench, contract, found=found, past=drifting.Past(), first=contract)
+        drifted = (*drifted, *followed.found)
+        if followed.found:
+            contract = followed.contract
+            found = checking.check(kit.engine, kit.sealer, contract=contract, delivered=delivered, place=place)
+    waits, told = drifting.verdict(drifted)
+    verdict = VERDICTS[max(judge.judge(contract, found.tally), waits, key=drifting.GRAVER.index)]
+    why = [told, judge.sentence(contract, found.tally, account=found.account) if found.tally.quarantined else ""]
+    facts = {**judge.facts(found.tally, found.account), "drift": drifting.facts(drifted)}
+    return {**described_json(contract), **facts, "verdict": verdict, "why": "; ".join(w for w in why if w)}
 
 
 def read_contract(place: Path) -> Contract:

@@ -113,7 +113,7 @@ def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict
         "repeated": outcome.repeated, "reason": outcome.reason,
         **{k: checked[k] for k in ("read", "good", "quarantined", "by_rule", "unread") if k in checked},
         "unusual": checked.get("unusual", []),
-        "left_out": outcome.stages.get("acquire", {}).get("left_out", []),
+        "drift": checked.get("drift", []),
         "links": {i: f["report"] for i, f in outcome.stages.get("index", {}).get("links", {}).items()},
         "withheld": outcome.stages.get("deidentify", {}).get("withheld", {}),
         "seconds": dict(outcome.seconds), "projects_refreshed": renewed,

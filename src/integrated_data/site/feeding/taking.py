@@ -72,8 +72,9 @@ class Taking:
         delivery = arrived.delivery.id
         self._note(FileState.ARRIVED, delivery=delivery)
         outcome = loads.go_on(site, delivery, contract=contract)
+        unusual = [*outcome["unusual"], *(d["told"] for d in outcome["drift"])]
         told = self._note(
-            ENDS[LoadState(outcome["state"])], reason=outcome["reason"], delivery=delivery, unusual=outcome["unusual"]
+            ENDS[LoadState(outcome["state"])], reason=outcome["reason"], delivery=delivery, unusual=unusual
         )
         return told | {"period": period, "projects_refreshed": outcome["projects_refreshed"]}
 

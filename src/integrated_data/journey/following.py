@@ -1,0 +1,158 @@
+"""Following drift: contents held against the deliveries before, and contracts that follow, on record."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries, feeds
+from integrated_data.control.store import Change
+from integrated_data.engine import Engine, Stored
+from integrated_data.journey import checking
+from integrated_data.journey.drifting import Followed, Past, from_facts, versioned
+from integrated_data.journey.workshop import Load, Workshop
+from integrated_data.model.contract import Contract
+from integrated_data.model.delivery import LoadState
+from integrated_data.model.drift import Drifted, DriftKind
+from integrated_data.model.event import Event
+from integrated_data.validate import shape
+from integrated_data.vocabulary.sql import text
+
+#: Published deliveries that one is compared with; what one of them explains is no drift.
+BEFORE = 8
+SHAPE = "shape.parquet"
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """The contract a delivery was checked under, the one before it followed the delivery, and the drift."""
+
+    contract: Contract
+    base: Contract
+    found: tuple[Drifted, ...] = ()
+
+    @property
+    def evolved(self) -> bool:
+        """Whether drift changed the contract."""
+        return bool(self.found) and self.contract != self.base
+
+
+def contents(workshop: Workshop, load: Load, *, contract: Contract, rows: int, past: Past, first: Contract) -> Followed:
+    """Keep the shape of a delivery's good rows, and hold it against those before; the relation GOOD is there.
+
+    A delivery that came by a watched feed is compared by that, and a reference source by its index. `first`: as in
+    `retyped`.
+    """
+    columns = shape.shaped(contract)
+    if not columns or not rows or load.feed is not None or _watched(workshop, load):
+        return Followed(contract)
+    place = workshop.places.deliveries / load.delivery.id / SHAPE
+    counted = shape.shape_sql(columns, checking.GOOD, rows=rows)
+    workshop.engine.save(f"SELECT {text(load.delivery.id)} AS delivery, * FROM ({counted})", place)
+    (now,) = _read(workshop.engine, [place], contract=contract)
+    return _compared(contract, now, past=past, first=first)
+
+
+def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contract) -> Followed:
+    """What of a shape the deliveries before do not explain; the contract lists the codes that are new to its list."""
+    found: list[Drifted] = []
+    columns = []
+    for column in contract.columns:
+        spread, before = now.spreads.get(column.name), past.spreads(column.name)
+        if column.optional and spread is not None and not spread.filled:
+            spread = None  # it did not come, which is told by itself
+        recoded = shape.recoded(column, before, now=spread) if spread is not None else None
+        index = shape.shifted(before, spread) if spread is not None else None
+        if recoded is not None:
+            told = f"of column {column.source}, {recoded.new:,} codes are new and {recoded.gone:,} are gone"
+            found.append(Drifted(DriftKind.CODES, column.source, told, contract.policy(DriftKind.CODES)))
+        elif index is not None:
+            told = f"column {column.source} is spread otherwise than before (population stability index {index:.2f})"
+            found.append(Drifted(DriftKind.SHIFTED, column.source, told, contract.policy(DriftKind.SHIFTED)))
+        more = tuple((code, "") for code in recoded.codes) if recoded and column.codes else ()
+        columns.append(replace(column, codes=(*column.codes, *more)))
+    changed = replace(contract, columns=tuple(columns))
+    return Followed(versioned(changed, first, past=past) if changed != contract else contract, tuple(found))
+
+
+def _watched(workshop: Workshop, load: Load) -> bool:
+    with workshop.store.read() as connection:
+        came = feeds.of_delivery(connection, load.delivery.id)
+    return came is not None and came[0].watch is not None
+
+
+def past_of(workshop: Workshop, load: Load, *, contract: Contract) -> Past:
+    """What is known before a delivery of a dataset."""
+    with workshop.store.read() as connection:
+        dataset = load.delivery.dataset
+        before = deliveries.published_before(connection, dataset, delivery=load.delivery.id, most=BEFORE)
+        versions = deliveries.versions(connection, dataset)
+    places = [workshop.places.deliveries / d / SHAPE for d in before]
+    return Past(_read(workshop.engine, [p for p in places if p.exists()], contract=contract), versions)
+
+
+def _read(engine: Engine, places: Sequence[Path], *, contract: Contract) -> list[shape.Shape]:
+    """Shapes of several deliveries, as they were kept."""
+    if not places:
+        return []
+    engine.load("shape", Stored(tuple(places)))
+    try:
+        kept = engine.rows("SELECT delivery, column_name, value, n FROM shape")
+    finally:
+        engine.drop("shape")
+    return [
+        shape.read(kept.filter(pc.field("delivery") == delivery), contract)
+        for delivery in kept["delivery"].unique().to_pylist()
+    ]
+
+
+def standing(workshop: Workshop, dataset: str, *, given: Contract | None) -> Contract | None:
+    """The contract a delivery is loaded under: what it came with, or the one on record.
+
+    Where the one on record followed from what it came with, it has followed drift since, and stands.
+    """
+    with workshop.store.read() as connection:
+        body = deliveries.contract_body(connection, dataset)
+        current = found = contracts.parse(body) if body is not None else None
+        while given is not None and found is not None and found != given:
+            body = deliveries.contract_body(connection, dataset, version=found.follows) if found.follows else None
+            found = contracts.parse(body) if body is not None else None
+    return current if given is None or found is not None else given
+
+
+def keep(change: Change, workshop: Workshop, *, evolution: Evolution, state: LoadState) -> None:
+    """Keep the contract of a checked delivery inside a change, and what has drifted on record.
+
+    One that is not rejected makes it the dataset's own, unless it followed drift and waits: then accepting it does.
+    """
+    if evolution.found:
+        change.note(drift=[d.told for d in evolution.found])
+    if evolution.evolved:
+        _save(change, evolution.base, current=False)
+    waits = evolution.evolved and state is not LoadState.PUBLISHED
+    _save(change, evolution.contract, current=state is not LoadState.REJECTED and not waits)
+    if evolution.evolved and not waits:
+        change.also(_event(workshop, evolution))
+
+
+def accepted(change: Change, workshop: Workshop, *, checked: Mapping[str, Any]) -> None:
+    """Make the contract of an accepted delivery the dataset's own where it followed drift. `checked`: its facts."""
+    if "base" in checked:
+        contract, base = contracts.parse(checked["contract"]), contracts.parse(checked["base"])
+        _save(change, contract, current=True)
+        change.also(_event(workshop, Evolution(contract, base, from_facts(checked["drift"]))))
+
+
+def _save(change: Change, contract: Contract, *, current: bool) -> None:
+    about = {"owner": contract.owner, "title": contract.title, "inferred": contract.inferred, "current": current}
+    body = contracts.dump(contract)
+    deliveries.save_contract(change, dataset=contract.dataset, version=contract.version, body=body, about=about)
+
+
+def _event(workshop: Workshop, evolution: Evolution) -> Event:
+    contract = evolution.contract
+    told = {"from": evolution.base.version, "to": contract.version, "drift": [d.told for d in evolution.found]}
+    return Event("contract.evolved", workshop.actor, f"dataset/{contract.dataset}", told)
