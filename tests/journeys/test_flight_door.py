@@ -97,6 +97,12 @@ def test_a_project_need_not_be_named_where_there_is_one(made: House, door: Door)
     assert info.total_records == 1
 
 
+def test_a_question_as_at_a_day_is_asked_by_a_header(made: House, door: Door) -> None:
+    headers = [(b"authorization", f"Bearer {made.token('ada')}".encode()), (b"x-ids-as-at", b"2000-01-31")]
+    with pytest.raises(fl.FlightUnauthorizedError, match="Nothing of dataset pay was published by 2000-01-31"):
+        flight(door).get_flight_info(statement("SELECT count(*) AS n FROM pay"), fl.FlightCallOptions(headers=headers))
+
+
 def test_what_there_is(made: House, door: Door) -> None:
     with connect(door, made.token("ada")) as connection:
         found = connection.adbc_get_objects(depth="columns").read_all().to_pylist()

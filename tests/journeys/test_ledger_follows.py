@@ -29,7 +29,7 @@ def check(h: House, sql: str, *, release: bool = True) -> tuple[str, Lane]:
     """Query, ask, check, and release if that is what the check says; the request and its lane."""
     settings = Settings(h.site.places.home, 2, "2GB", production=False, actor="ada")
     with open_analysis(h.site.places, settings) as site:
-        outputs.runner(site, "P-newest", person="ada")(sql)
+        outputs.runner(site, "P-newest", person="ada", asked=())(sql)
         with site.store.read() as connection:
             query = [r.facts["query"] for r in records(connection) if r.action == "query.done"][-1]
         asked = outputs.ask(site, Ask("P-newest", "ada", (query,), "Pay"))

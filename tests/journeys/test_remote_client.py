@@ -74,6 +74,12 @@ def test_a_long_answer_is_watched_and_read_by_pages(ada: Connection) -> None:
         slow.answer()
 
 
+def test_a_question_as_at_a_day(ada: Connection) -> None:
+    for ask in (ada.query, lambda sql, as_at: ada.start(sql, as_at=as_at).answer()):
+        with pytest.raises(AgreementRefusal, match="Nothing of dataset pay was published by 2000-01-31"):
+            ask("SELECT count(*) AS n FROM pay", as_at="2000-01-31")
+
+
 def test_what_there_is(ada: Connection) -> None:
     assert ada.me()["person"] == "ada"
     assert [t["name"] for t in ada.tables()] == ["census", "pay"]

@@ -12,15 +12,22 @@ from integrated_data.model.errors import AgreementRefusal, Refusal
 from integrated_data.model.estimate import Fit
 from integrated_data.vocabulary import formula
 
+#: Characters of a day or number that are kept of what was asked.
+SHOWN = 20
+
 
 @dataclass(frozen=True)
 class Question:
-    """What somebody asks. `person` is who signed in; `fit`: a model over the rows, given instead of them."""
+    """What somebody asks. `person` is who signed in; `fit`: a model over the rows, given instead of them.
+
+    `as_at`: the tables as they were read when this day was over, or the table of this number of a release.
+    """
 
     person: str
     project: str
     sql: str
     fit: Fit | None = None
+    as_at: str = ""
 
 
 @dataclass
@@ -42,6 +49,8 @@ class Asked:
         self.wish = scratch.wish(sql)
         self.select = sql if self.wish is None or self.wish.select is None else self.wish.select
         self.known |= {"sql": sql[:LONGEST], "sql_sha256": hashlib.sha256(sql.encode(errors="replace")).hexdigest()}
+        if self.question.as_at:
+            self.known["as_at"] = self.question.as_at[:SHOWN]
         if self.question.fit is not None:
             told = self.question.fit.estimate.told()
             self.known["estimate"] = told | {"formula": told["formula"][: formula.LONGEST]}

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from integrated_data.access import receipts, scratch, views
+from integrated_data.access import past, receipts, scratch, views
 from integrated_data.access.asked import Asked, Question
 from integrated_data.access.digests import digest
 from integrated_data.access.gate import Objection, Parser, may_query
@@ -172,12 +172,14 @@ class Gateway:
             asked.known["rule"] = "formula"
             return unread
         wish = None if self.shelf is None or project is None else asked.wish
+        if wish is not None and question.as_at:
+            past.check_wish()
         if wish is not None:
             scratch.check_wish(wish, granted, alone=question.fit is None and "runs" not in asked.known)
             if wish.select is None:
                 return Job(question.sql, (), self.limits)
         select = question.sql if wish is None else asked.select
-        kept = {} if project is None else self._kept(project.id, at=standing.at)
+        kept = {} if project is None or question.as_at else self._kept(project.id, at=standing.at)
         nameable = {views.lower(v.name): v for v in (*(t.view() for t in kept.values()), *granted.values())}
         checked = may_query(select, nameable, parser=self.parser)
         if isinstance(checked, Objection):
@@ -188,6 +190,10 @@ class Gateway:
         if project is None:
             asked.known |= {"synthetic": True, "twins": list(checked.tables)}
             return Job(select, tuple(granted[views.lower(n)] for n in checked.tables), self.limits, fit=question.fit)
+        absent = next((v.absent for n in checked.tables if (v := nameable[views.lower(n)]).absent is not None), None)
+        if absent is not None:
+            asked.known["rule"] = "as at"
+            return absent
         asked.reads(checked, columns=scratch.through(checked.columns, granted, tables=kept), kept=kept)
         read = [granted[views.lower(name)] for name in asked.columns]
         for view in read:
@@ -203,6 +209,8 @@ class Gateway:
                 why="They were changed since it was made",
                 next_step=f"Have it made anew: ids project decide {project.id}",
             )
+        if question.as_at:
+            asked.known["releases"] = {view.name: view.release for view in read}
         asked.origins = tuple(scratch.Origin(v.name, v.place, asked.columns[v.name]) for v in read)
         return Job(select, tuple(nameable[views.lower(n)] for n in checked.tables), self.limits, fit=question.fit)
 
@@ -214,6 +222,8 @@ class Gateway:
         """Who asks in which project: whether they may query it at all, and what it may name."""
         question = asked.question
         if question.project == TWINS and self.twins is not None:
+            if question.as_at:
+                return QueryRefusal("Synthetic twins are of what is read now", next_step="Ask it in a project")
             return _Standing(None, self.twins.open_to(self.store, question.person), World(self.law), self.store.now())
         with self.store.read() as connection:
             world = projects.world(connection, self.law, projects=(question.project,))
@@ -234,6 +244,8 @@ class Gateway:
                 f"Nothing is provisioned for project {project.id}",
                 next_step=f"Have it decided and provisioned: ids project decide {project.id}",
             )
+        if question.as_at:
+            granted = past.views_as_at(self.store, project, granted=granted, as_at=question.as_at)
         return _Standing(project, granted, world, now)
 
     def _fulfil(self, asked: "Asked", job: Job, *, started: Callable[[Rows], None] | None) -> pa.Table:
@@ -290,7 +302,7 @@ class Gateway:
         }  # fmt: skip
         if "synthetic" in body:
             told["synthetic"] = LABEL
-        told |= {"estimate": body["estimate"]} if "estimate" in body else {}
+        told |= {fact: body[fact] for fact in ("estimate", "as_at", "releases") if fact in body}
         signature = receipts.sign(told, self.key)
         body |= {"told": told, "signature": signature}
         if state is QueryState.REFUSED:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from integrated_data.control import releases
 from integrated_data.control.store import Store
 from integrated_data.model.access import Decision, Grant
-from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.errors import AgreementRefusal, Refusal
 from integrated_data.model.shaping import Coarsening, as_coarse
 
 _LOWER = {ord(c): ord(c) + 32 for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
@@ -20,7 +20,8 @@ class View:
     """One relation a query may read. `place` is its file under the projects folder.
 
     A scratch table is called with its schema, and is of no dataset: what it rests on stands behind it.
-    `coarsen`: how its values were coarsened when it was made. `release`: of its dataset.
+    `coarsen`: how its values were coarsened when it was made. `release`: of its dataset. `absent`: why it cannot
+    be read as at the day that is asked about.
     """
 
     name: str
@@ -30,6 +31,7 @@ class View:
     place: str
     coarsen: Mapping[str, Coarsening] = field(default_factory=dict)
     release: int = 0
+    absent: Refusal | None = field(default=None, compare=False)
 
     def asked(self, columns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Split columns of the view into payload columns and the keys whose columns they are."""

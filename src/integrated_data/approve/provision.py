@@ -135,6 +135,19 @@ def provision_all(
     return tuple(grant for grant, _ in made)
 
 
+def provision_earlier(engine: Engine, tokens: Tokens, *, order: Order, folder: Path, store: Store, by: str) -> Grant:
+    """Make a project's copy of an earlier release, beside the one that is opened; once, as the order says."""
+    with store.read() as connection:
+        held = grants.earlier(connection, project=order.project)
+        check_approved(projects.get_project(connection, order.project), order.request)
+    kept = _kept(order, held, folder=folder)
+    if kept is not None:
+        return kept
+    grant = _made(engine, tokens, order=order, folder=folder)
+    grants.keep(store, grant, by=by)
+    return grant
+
+
 def _open(store: Store, new: Sequence[Grant], *, folder: Path, by: str) -> None:
     """Make copies those that are opened, and delete the ones they replace."""
     replaced, places = grants.activate(store, *new, by=by), {grant.place for grant in new}
@@ -235,9 +248,9 @@ def revoke(store: Store, project: str, *, folder: Path, dataset: str | None = No
 
 
 def sweep(store: Store, folder: Path) -> int:
-    """Delete what lies under `folder` and no active grant names, as a crash leaves it; returns how many."""
+    """Delete what lies under `folder` and no grant that stands names, as a crash leaves it; returns how many."""
     with store.read() as connection:
-        named = {folder / g.place for g in grants.active(connection)}
+        named = {folder / g.place for g in (*grants.active(connection), *grants.earlier(connection))}
     kept = set(folder.glob(f"*/{SCRATCH}/*"))  # the projects' own tables, which have a sweep of their own
     stray = [p for p in folder.rglob("*") if p.is_file() and p not in named and p not in kept]
     for place in stray:

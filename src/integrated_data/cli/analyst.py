@@ -67,7 +67,7 @@ def query(
     if out is not None:
         table_to_write(out)
     with opened_analysis(call.home, engine=how.engine) as site:
-        question = Question(call.actor, TWINS if twin else project, sql)
+        question = Question(call.actor, TWINS if twin else project, sql, as_at=how.as_at)
         if how.sensitivity:
             _show_sensitivity(site, question, measures=tuple(how.measure or ()), out=out, json_out=call.json)
             return

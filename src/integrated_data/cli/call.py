@@ -95,7 +95,7 @@ class Matched:
 
 @dataclass(frozen=True)
 class HowRun:
-    """Where a query runs, whether it runs again over other sets of links, and what is compared."""
+    """Where a query runs, as at when, whether it runs again over other sets of links, and what is compared."""
 
     engine: Annotated[
         EngineName, typer.Option(help="Where it runs; Spark answers what it is known to answer alike.")
@@ -106,6 +106,10 @@ class HowRun:
     measure: Annotated[
         list[str] | None, typer.Option(help="With --sensitivity: a column that is a figure; each that aggregates.")
     ] = None
+    as_at: Annotated[
+        str,
+        typer.Option(metavar="DAY|RELEASE", help="Tables as they were read when this day was over, or this release."),
+    ] = ""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "register export": Action.VERIFY,
     "release back": Action.ROLL,
     "release forward": Action.ROLL,
+    "release grant": Action.DECIDE,
     "release list": Action.LOOK,
     "restore": None,
     "review clusters": Action.REVIEW_LINKS,

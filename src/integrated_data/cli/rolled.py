@@ -46,6 +46,25 @@ def release_forward(dataset: Dataset, reason: Reason, *, to: To = None, call: Ca
     _roll(dataset, to=to, back=False, reason=reason, call=call)
 
 
+@release.command("grant")
+@taking
+def release_grant(
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="An approved project that holds the dataset.")],
+    dataset: Dataset,
+    *,
+    as_at: Annotated[
+        str, typer.Option(metavar="DAY|RELEASE", help="As it was read when this day was over, or a release.")
+    ],
+    call: Call,
+) -> None:
+    """Make a project's copy of an earlier release, so that its people can ask as at that day: ids query --as-at."""
+    from integrated_data.site import earlier
+
+    with opened_loading(call.home) as site:
+        made = earlier.grant(site, project, dataset=dataset, as_at=as_at, by=call.actor)
+    shown.facts(made, title="Earlier release", json_out=call.json)
+
+
 def _roll(dataset: str, *, to: int | None, back: bool, reason: str, call: Call) -> None:
     from integrated_data.site import rolling
 

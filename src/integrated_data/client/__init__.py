@@ -44,9 +44,9 @@ class Client:
         self._opened = ExitStack()
         self._site = self._opened.enter_context(open_analysis(places, settings))
 
-    def query(self, sql: str) -> pa.Table:
-        """The rows a question asks for; raises the refusal."""
-        return self._site.gateway.query(self._question(sql))
+    def query(self, sql: str, *, as_at: str = "") -> pa.Table:
+        """The rows a question asks for; raises the refusal. `as_at`: the tables as at a day, or a release's number."""
+        return self._site.gateway.query(replace(self._question(sql), as_at=as_at))
 
     def estimate(self, estimate: Estimate, *, data: str) -> pa.Table:
         """The table of a model fitted over the rows of a question; raises the refusal."""

@@ -111,14 +111,14 @@ class Connection:
         self.project = project
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/v1/", headers=headers, verify=trusted, timeout=WAITS)
 
-    def query(self, sql: str) -> Answer:
-        """The rows a question asks for; raises the refusal."""
-        got = self.send("POST", "queries", json={"sql": sql}, accept=ARROW)
+    def query(self, sql: str, *, as_at: str = "") -> Answer:
+        """The rows a question asks for; raises the refusal. `as_at`: the tables as at a day, or a release's number."""
+        got = self.send("POST", "queries", json={"sql": sql, "as_at": as_at}, accept=ARROW)
         return Answer(got.headers["x-ids-query"], _rows(got))
 
-    def start(self, sql: str) -> Running:
+    def start(self, sql: str, *, as_at: str = "") -> Running:
         """The same, without waiting: to watch it, to cancel it, and to read its rows by pages."""
-        got = self.send("POST", "queries", json={"sql": sql}, prefer="respond-async")
+        got = self.send("POST", "queries", json={"sql": sql, "as_at": as_at}, prefer="respond-async")
         return Running(got.json()["query"], self)
 
     def estimate(self, estimator: str, formula: str, *, data: str, **how: Any) -> Answer:

@@ -23,6 +23,8 @@ AUDITED = (
     "result_sha256",
     "runs",
     "estimate",
+    "as_at",
+    "releases",
     "made",
     "dropped",
 )

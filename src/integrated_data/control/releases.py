@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from integrated_data.control import catalogue, frameworks
 from integrated_data.control import tables as t
-from integrated_data.control.store import Change
+from integrated_data.control.store import Change, recorded
 from integrated_data.model.delivery import ReleaseState
-from integrated_data.model.errors import AgreementRefusal
+from integrated_data.model.errors import AgreementRefusal, UsageRefusal
 
 #: Actions of the audit chain by which an earlier, or a withdrawn, release became what is read.
 ROLLED_BACK, ROLLED_FORWARD = "release.rolled_back", "release.rolled_forward"
@@ -139,6 +140,53 @@ def stand(change: Change, dataset: str, *, release: int) -> None:
     )  # fmt: skip
     entry = next(r.entry for r in every if r.id == release)
     catalogue.put(connection, release, entry=entry, agreements=frameworks.agreements(connection, dataset))
+
+
+def as_at(connection: sa.Connection, dataset: str, when: str, *, today: date) -> Release:
+    """The release of a dataset that was read when a day was over (UTC), or that has a number.
+
+    `when`: an ISO day, or digits. Refuses a day that has not come, one before anything was published, and a release
+    that was withdrawn or whose data are gone.
+    """
+    if when.isdecimal():
+        found = next((r for r in history(connection, dataset) if r.id == int(when)), None)
+        missing = f"Dataset {dataset} has no release {when}", "A number is of one dataset's release"
+    else:
+        found = _read_on(connection, dataset, day=_day(when, today=today))
+        missing = f"Nothing of dataset {dataset} was published by {when}", "The day is before its first release"
+    if found is None:
+        raise AgreementRefusal(missing[0], why=missing[1], next_step=f"See which it has: ids release list {dataset}")
+    if found.state is not ReleaseState.STANDING:
+        why = "The table was taken back from it" if found.state is ReleaseState.WITHDRAWN else "Its data were removed"
+        raise AgreementRefusal(
+            f"Dataset {dataset} cannot be read as at {when}: release {found.id} is {found.state.value}", why=why,
+            next_step=f"Choose another day: ids release list {dataset}",
+        )  # fmt: skip
+    return found
+
+
+def _day(when: str, *, today: date) -> date:
+    try:
+        day = date.fromisoformat(when)
+    except ValueError:
+        raise UsageRefusal(
+            "A table is read as at a day or a release", next_step="Give a day as 2026-01-31, or a release's number"
+        ) from None
+    if day > today:
+        raise AgreementRefusal(
+            f"Nothing can be read as at {when}", why="That day has not come", next_step="Name a day up to today"
+        )
+    return day
+
+
+def _read_on(connection: sa.Connection, dataset: str, *, day: date) -> Release | None:
+    """The release that was read when a day was over: the last that was published, or rolled to, by then."""
+    known = {r.id: r for r in history(connection, dataset)}
+    rolled = [r for action in (ROLLED_BACK, ROLLED_FORWARD) for r in recorded(connection, action)]
+    became = [(r.at, int(r.facts["to"])) for r in rolled if r.subject == f"dataset/{dataset}"]
+    became += [(r.at, r.id) for r in known.values()]
+    by_then = [(at, number) for at, number in became if date.fromisoformat(at[:10]) <= day]
+    return known[max(by_then)[1]] if by_then else None
 
 
 def sources(connection: sa.Connection, dataset: str) -> tuple[str, ...]:

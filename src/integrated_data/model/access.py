@@ -293,9 +293,10 @@ class Decision:
 
 
 class GrantState(StrEnum):
-    """Where a grant stands; only an active one is opened."""
+    """Where a grant stands; only an active one is opened, and for a question as at a day one of an earlier release."""
 
     ACTIVE = "active"
+    EARLIER = "earlier"
     SUPERSEDED = "superseded"
     REVOKED = "revoked"
 

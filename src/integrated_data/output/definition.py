@@ -46,6 +46,11 @@ def define(store: Store, *, request: str, name: str, words: Words | None, by: st
             why="Only tables that the service makes from SQL are published anew by themselves",
             next_step="Define an output of tables, and ask for the rest again when its data change",
         )
+    if any("as_at" in body for body in asked):
+        raise OutputRefusal(
+            f"Request {request} is as at a day", why="A definition is published anew of what is read then",
+            next_step="Ask for it of what is read now, and define that",
+        )  # fmt: skip
     check_as_asked(known)
     check_name(name)
     texts = tuple(text_of(body, query=query) for query, body in zip(known.queries, asked, strict=True))

@@ -80,7 +80,7 @@ router = APIRouter(prefix="/v1", responses=REFUSALS, tags=["queries"])
 @router.post("/queries", responses=RESULT, response_class=Response)
 async def ask(body: shapes.AskBody, request: Request, *, who: Who, desk: AtDesk, project: Project) -> Response:
     """Ask a question. `Accept` chooses the format; `Prefer: respond-async` answers at once with the id."""
-    return await _answered(Question(who.person, project, body.sql), request, who=who, desk=desk)
+    return await _answered(Question(who.person, project, body.sql, as_at=body.as_at), request, who=who, desk=desk)
 
 
 @router.post("/estimates", responses=RESULT, response_class=Response)
@@ -88,7 +88,7 @@ async def estimate(
     body: shapes.EstimateBody, request: Request, *, who: Who, desk: AtDesk, project: Project
 ) -> Response:
     """Fit a model over the rows of a question: the same as asking it, with the model's table as the answer."""
-    question = Question(who.person, project, body.sql, Fit(body.estimate()))
+    question = Question(who.person, project, body.sql, Fit(body.estimate()), body.as_at)
     return await _answered(question, request, who=who, desk=desk)
 
 

@@ -9,7 +9,7 @@ import base64
 import binascii
 import concurrent.futures
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -41,6 +41,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOOK_EVERY = 0.25  # seconds between looks whether somebody still waits for an answer
 LONGEST = 2**20  # bytes of a command
 PROJECT = "x-ids-project"
+AS_AT = "x-ids-as-at"  # a day, or a release: the tables of every question of the call as they were then
 CANCELLED, NOT_CANCELLABLE = 1, 3  # of CancelStatus
 WAYS = ("CreatePreparedStatement", "ClosePreparedStatement", "CancelFlightInfo", "CancelQuery")
 
@@ -80,10 +81,11 @@ def safe(method: F) -> F:
 
 
 class Guest(fl.ServerMiddleware):  # type: ignore[misc]
-    """Who makes a call. `bearer`: the token to answer a Basic sign-in with."""
+    """Who makes a call, by its headers too. `bearer`: the token to answer a Basic sign-in with."""
 
-    def __init__(self, who: SignedIn, project: str | None, *, bearer: str | None) -> None:
-        self.who, self.project, self._bearer = who, project, bearer
+    def __init__(self, who: SignedIn, given: Mapping[str, str], *, bearer: str | None) -> None:
+        self.who, self.project, self._bearer = who, given.get(PROJECT), bearer
+        self.as_at = given.get(AS_AT, "")
 
     def sending_headers(self) -> dict[str, str]:
         """Headers of the answer."""
@@ -102,11 +104,11 @@ class Porter(fl.ServerMiddlewareFactory):  # type: ignore[misc]
         given = {str(k).lower(): v[0] for k, v in headers.items() if v and isinstance(v[0], str)}
         way, _, secret = given.get("authorization", "").partition(" ")
         if way.lower() == "bearer":
-            return Guest(self._door.by_bearer(secret.strip()), given.get(PROJECT), bearer=None)
+            return Guest(self._door.by_bearer(secret.strip()), given, bearer=None)
         if way.lower() != "basic" or info.method != fl.FlightMethod.HANDSHAKE:
             raise SignInRefusal("Sign in", next_step="Give a personal token, as a bearer or as the password")
         who, bearer = self._shown(*_pair(secret))
-        return Guest(who, given.get(PROJECT), bearer=bearer)
+        return Guest(who, given, bearer=bearer)
 
     def _shown(self, person: str, secret: str) -> tuple[SignedIn, str]:
         """Who gives this name and secret, and what they send from then on; a password is followed by its code."""
@@ -237,7 +239,8 @@ class FlightDoor(fl.FlightServerBase):  # type: ignore[misc]
             sql = visit.question.sql
         else:
             raise UsageRefusal("There is no such command", next_step="Ask with one SELECT")
-        visit = self._desk.ask(Question(guest.who.person, self._project(guest), sql), guest.who)
+        question = Question(guest.who.person, self._project(guest), sql, as_at=guest.as_at)
+        visit = self._desk.ask(question, guest.who)
         self._wait(visit, context)
         table_of(visit)
         return visit

@@ -16,6 +16,10 @@ from integrated_data.vocabulary import formula
 ID = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
+#: A day, or the number of a release.
+AS_AT = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,10})?$"
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -24,6 +28,7 @@ class AskBody(_Body):
     """A question."""
 
     sql: str = Field(max_length=LONGEST, description="One SELECT over the project's tables.")
+    as_at: str = Field("", pattern=AS_AT, description="The tables as they were when this day was over, or a release.")
 
 
 #: A column that says how a sample was drawn.
@@ -42,6 +47,7 @@ class EstimateBody(_Body):
     level: float = Field(0.95, gt=0.5, lt=1)
     width: float = Field(0, ge=0, le=1e9, description="Of a survival curve's steps; 0: a twentieth of its time.")
     step: int = Field(10, ge=1, le=1_000_000, description="Fewest events of a survival curve's step.")
+    as_at: str = Field("", pattern=AS_AT, description="As in a question.")
 
     def estimate(self) -> Estimate:
         """The estimate that it asks for."""

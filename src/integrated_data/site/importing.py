@@ -65,7 +65,8 @@ def _proof(
     with site.store.read() as connection:
         row = queries.get(connection, brought.query)
     project = str(row["project"])
-    checked = requests.recheck(site.store, runner(site, project, person=str(row["person"])), query=brought.query)
+    run = runner(site, project, person=str(row["person"]), asked=(brought.query,))
+    checked = requests.recheck(site.store, run, query=brought.query)
     read = _known(
         site,
         (

@@ -3,15 +3,16 @@
 Files that people bring are looked at instead, and kept as evidence where they are refused.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from integrated_data.access.asked import Question
-from integrated_data.control import outputs
+from integrated_data.control import outputs, queries
 from integrated_data.control.store import Store
-from integrated_data.model.errors import Refusal
+from integrated_data.model.errors import OutputRefusal, Refusal
 from integrated_data.model.estimate import Fit
 from integrated_data.model.event import Event
 from integrated_data.model.output import Ask, CheckReport, OutputRequest, Review
@@ -32,19 +33,27 @@ from integrated_data.site.tau_argus import tau_argus
 from integrated_data.site.verifying import crate
 
 
-def runner(site: AnalysisSite, project: str, *, person: str) -> Run:
-    """Runs one SELECT for a person of a project, as they could: decided, checked, sandboxed, logged."""
+def runner(site: AnalysisSite, project: str, *, person: str, asked: Sequence[str]) -> Run:
+    """Runs one SELECT for a person of a project, as they could: decided, checked, sandboxed, logged.
+
+    As at the day that the queries `asked` were asked as at; refuses those of several days together.
+    """
+    with site.store.read() as connection:
+        days = {str(queries.get(connection, query)["body"].get("as_at", "")) for query in asked}
+    if len(days) > 1:
+        raise OutputRefusal("Queries as at several days do not leave together", next_step="Ask for each by itself")
+    as_at = next(iter(days), "")
 
     def run(sql: str, fit: Fit | None = None, /) -> pa.Table:
-        return site.gateway.query(Question(person, project, sql, fit))
+        return site.gateway.query(Question(person, project, sql, fit, as_at))
 
     return run
 
 
 def ask(site: AnalysisSite, asked: Ask) -> OutputRequest:
     """Ask for the results of queries to leave, or for files made from them; what is refused is kept on record."""
-    run = runner(site, asked.project, person=asked.person)
     try:
+        run = runner(site, asked.project, person=asked.person, asked=asked.queries)
         if asked.brought:
             site.gateway.tables(asked.person, asked.project)  # refuses who may not work in the project now
             return bringing.bring(site.store, ask=asked, folder=site.places.outputs)
@@ -81,7 +90,7 @@ def accept(site: AnalysisSite, request: str, *, proposal: str, actor: str) -> Ou
 def _runner_of(site: AnalysisSite, request: str) -> Run:
     with site.store.read() as connection:
         known = outputs.get_request(connection, request)
-    return runner(site, known.project, person=known.person)
+    return runner(site, known.project, person=known.person, asked=known.queries)
 
 
 def refused_file(places: Places, store: Store, *, sha256: str, actor: str) -> bytes:

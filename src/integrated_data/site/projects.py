@@ -8,6 +8,7 @@ from integrated_data.approve import apply, provision
 from integrated_data.approve.coarsen import check_shape
 from integrated_data.approve.permit import coarsening
 from integrated_data.control import freezes, grants, projects, releases
+from integrated_data.control.releases import Release
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.journey import resolving
 from integrated_data.model.access import DatasetRequest, Decision, Grant, Project, ProjectState, Rule
@@ -89,9 +90,12 @@ def _provision(
     return grants
 
 
-def _order(site: LoadingSite, project: Project, *, request: DatasetRequest, generation: int) -> provision.Order:
-    with site.store.read() as connection:
-        release = releases.get(connection, request.dataset)
+def _order(
+    site: LoadingSite, project: Project, *, request: DatasetRequest, generation: int, release: Release | None = None
+) -> provision.Order:
+    if release is None:
+        with site.store.read() as connection:
+            release = releases.get(connection, request.dataset)
     files = site.lake.files(release.dataset, release.snapshot)
     answers = resolving.answers(site.workshop, project, request=request, files=files)
     coarsen = _coarsening(site, project, dataset=request.dataset)
@@ -101,6 +105,31 @@ def _order(site: LoadingSite, project: Project, *, request: DatasetRequest, gene
     return provision.Order(
         project.id, request, release.id, files, answers, coarsen, generation, left_out, edition
     )  # fmt: skip
+
+
+def provision_earlier(site: LoadingSite, project: Project, *, release: Release, by: str) -> Grant:
+    """Make a project's copy of an earlier release of a dataset that it holds, with the keys of its other copies.
+
+    Refuses one that was linked only after the index version that the project pins.
+    """
+    request = project.request(release.dataset)
+    if request is None:
+        raise AgreementRefusal(
+            f"Project {project.id} does not hold dataset {release.dataset}", next_step="See what it applied for: "
+            f"ids project show {project.id}",
+        )  # fmt: skip
+    generation = generation_of(site, project.id)
+    order = _order(site, project, request=request, generation=generation, release=release)
+    if resolving.kept_back(site.seats, project, found=order.answers):
+        raise AgreementRefusal(
+            f"Release {release.id} of dataset {release.dataset} was linked later than the version that project "
+            f"{project.id} pins", next_step="Name another release, or have the pin amended",
+        )  # fmt: skip
+    tokens = ledgering.Remembering(project_tokens(site.vault, project.id, generation=generation))
+    folder = site.places.projects
+    grant = provision.provision_earlier(site.engine, tokens, order=order, folder=folder, store=site.store, by=by)
+    ledgering.number(site.places, site.sealer, project=project.id, made=tokens)
+    return grant
 
 
 def _coarsening(site: LoadingSite, project: Project, *, dataset: str) -> dict[str, Coarsening]:

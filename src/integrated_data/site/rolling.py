@@ -64,7 +64,7 @@ def roll(site: LoadingSite, dataset: str, *, to: int | None, back: bool, reason:
         if target.id != read.id:
             _stand(site, target, read=read, reason=reason, by=acting.actor)
     return {"dataset": dataset, "was": read.id, "release": target.id, "published": target.at, "rows": target.rows,
-            "matched_again": _relinked(site, target),
+            "matched_again": relinked(site, target),
             "projects_refreshed": loads.follow(site, dataset)}  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def _stand(site: LoadingSite, target: Release, *, read: Release, reason: str, by
         releases.stand(change, target.dataset, release=target.id)
 
 
-def _relinked(site: LoadingSite, release: Release) -> int:
+def relinked(site: LoadingSite, release: Release) -> int:
     """Match again what merges and splits left in doubt while the release was not the one that was read."""
     matched = 0
     with site.store.read() as connection:
