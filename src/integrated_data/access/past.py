@@ -4,12 +4,10 @@ A question as at a day is decided like any other, by what holds now: the agreeme
 reads are copies of earlier releases that were provisioned for the project; none is made for a question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-
-import sqlalchemy as sa
 
 from integrated_data.access.views import View, of_grants
 from integrated_data.control import grants, releases
@@ -32,21 +30,22 @@ class _Asking:
 
     project: Project
     as_at: str
-    today: date
     held: Mapping[tuple[str, int], Grant]
+    release_of: Callable[[str], Release]
 
 
 def views_as_at(store: Store, project: Project, *, granted: Mapping[str, View], as_at: str) -> Mapping[str, View]:
     """A project's views with the copies as at a day; one that cannot be read so is there, and says why."""
     with store.read() as connection:
         held = {(g.dataset, g.release): g for g in grants.earlier(connection, project=project.id)}
-        asking = _Asking(project, as_at, store.present(connection).date(), held)
-        return MappingProxyType({name: _view(connection, view, asking=asking) for name, view in granted.items()})
+        today = store.present(connection).date()
+        asking = _Asking(project, as_at, held, lambda dataset: releases.as_at(connection, dataset, as_at, today=today))
+        return MappingProxyType({name: _view(view, asking=asking) for name, view in granted.items()})
 
 
-def _view(connection: sa.Connection, view: View, *, asking: _Asking) -> View:
+def _view(view: View, *, asking: _Asking) -> View:
     try:
-        release = releases.as_at(connection, view.dataset, asking.as_at, today=asking.today)
+        release = asking.release_of(view.dataset)
         _check_window(view, release=release, asking=asking)
     except Refusal as refused:
         return replace(view, absent=refused)
