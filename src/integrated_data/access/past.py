@@ -39,7 +39,9 @@ def views_as_at(store: Store, project: Project, *, granted: Mapping[str, View], 
     with store.read() as connection:
         held = {(g.dataset, g.release): g for g in grants.earlier(connection, project=project.id)}
         today = store.present(connection).date()
-        asking = _Asking(project, as_at, held, lambda dataset: releases.as_at(connection, dataset, as_at, today=today))
+        asking = _Asking(
+            project, as_at, held, lambda dataset: releases.as_at(connection, dataset, when=as_at, today=today)
+        )
         return MappingProxyType({name: _view(view, asking=asking) for name, view in granted.items()})
 
 

@@ -142,7 +142,7 @@ def stand(change: Change, dataset: str, *, release: int) -> None:
     catalogue.put(connection, release, entry=entry, agreements=frameworks.agreements(connection, dataset))
 
 
-def as_at(connection: sa.Connection, dataset: str, when: str, *, today: date) -> Release:
+def as_at(connection: sa.Connection, dataset: str, *, when: str, today: date) -> Release:
     """The release of a dataset that was read when a day was over (UTC), or that has a number.
 
     `when`: an ISO day, or digits. Refuses a day that has not come, one before anything was published, and a release

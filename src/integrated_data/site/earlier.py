@@ -17,7 +17,7 @@ def grant(site: LoadingSite, project: str, *, dataset: str, as_at: str, by: str)
     """Make a project's copy of the release of a dataset that was read as at a day, or of one by its number."""
     with site.store.read() as connection:
         found = projects.get_project(connection, project)
-        release = releases.as_at(connection, dataset, as_at, today=site.store.now().date())
+        release = releases.as_at(connection, dataset, when=as_at, today=site.store.now().date())
         held = [g.release for g in grants.active(connection, project=project, dataset=dataset)]
     if not held:
         raise AgreementRefusal(
