@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.output import Lane
+from integrated_data.output import rowwise
 from integrated_data.site.parser import DuckDBParser
 from tests.output_world import World, people
 
@@ -44,3 +47,18 @@ def test_quarters_add_up_to_the_year_and_tell_nobody(world: World) -> None:
     world.released(BETWEEN.format("day < 177"))
     world.released(BETWEEN.format("day >= 177"))
     assert world.checked("SELECT code, count(*) AS n FROM gp GROUP BY code").lane is Lane.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    ("cells", "before", "tells"),
+    [
+        # rows of one person and of seven others, cell by cell; how many cells had left; whether the rest tells more
+        ([[1, 1], [0, 1]], 1, True),  # one of eight who were told together is told alone
+        ([[1, 1], [2, 2]], 1, False),  # the same eight once more
+        ([[1, 1], [1, 0]], 0, True),
+        ([[1, 0], [1, 1]], 1, False),  # who was told alone is not told by more
+    ],
+)
+def test_what_was_told_before_counts_only_where_it_was_as_few(cells: list[list[int]], before: int, tells: bool) -> None:
+    ways, weight = csr_array(np.array(cells, float)), np.array([1.0, 7.0])
+    assert rowwise.tells_more(ways, csr_array(ways[:before]), weight=weight, way=0, below=10) is tells

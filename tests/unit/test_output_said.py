@@ -27,7 +27,7 @@ def world(engine: DuckDB, store: Store, tmp_path: Path) -> Iterator[World]:
     [
         ("", "It is empty"),
         (" \u00a0\u200b", "It is empty"),
-        ("a" * 201, "It has 201 characters"),
+        ("a" * 2_001, "It has 2,001 characters"),
         ("Pay\udcff", "bytes that are no text"),
         ("Pay\nby region", "a line break"),
         ("Pay\u2028by region", "a line break"),
@@ -49,6 +49,12 @@ def test_what_cannot_be_taken_says_why_and_what_next(said: str, why: str) -> Non
 def test_plain_words_of_any_language_are_taken(said: str) -> None:
     wording.check_ask(said, "")
     wording.check_ask(said, said)
+
+
+def test_a_title_is_shorter_than_a_purpose() -> None:
+    wording.check_ask("a" * 200, "a" * 2_000)
+    with pytest.raises(OutputRefusal, match="201 characters; 200 are the most"):
+        wording.check_ask("a" * 201, "")
 
 
 @pytest.mark.parametrize(("title", "purpose"), [("Pay\udcff", ""), ("Pay", "Pay\udcff"), ("Pay", " ")])

@@ -1,5 +1,6 @@
 """What a steward does: reference sources, the matching service, quarantine, withheld columns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -273,10 +274,7 @@ def quarantine_accept(delivery: DeliveryId, reason: Reason, *, call: Call) -> No
     """Accept a held delivery: its good rows go on to be published."""
     from integrated_data.site import loads
 
-    with opened_loading(call.home) as site, steps() as step:
-        outcome = loads.accept(site, delivery, reason=reason, progress=step)
-    outcome["editions"] = editions_after(outcome, call)
-    show_outcome(outcome, call.json)
+    _goes_on(loads.accept, delivery, reason=reason, call=call)
 
 
 @quarantine.command("recheck")
@@ -285,8 +283,13 @@ def quarantine_recheck(delivery: DeliveryId, reason: Reason, *, call: Call) -> N
     """Check a held delivery again, where what its rules are held against has come meanwhile."""
     from integrated_data.site import loads
 
+    _goes_on(loads.recheck, delivery, reason=reason, call=call)
+
+
+def _goes_on(settle: Callable[..., dict[str, Any]], delivery: str, *, reason: str, call: Call) -> None:
+    """Settle a held delivery, and show what became of it."""
     with opened_loading(call.home) as site, steps() as step:
-        outcome = loads.recheck(site, delivery, reason=reason, progress=step)
+        outcome = settle(site, delivery, reason=reason, progress=step)
     outcome["editions"] = editions_after(outcome, call)
     show_outcome(outcome, call.json)
 

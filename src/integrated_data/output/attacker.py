@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from integrated_data.output.attack import Interval
 from integrated_data.output.equations import Floats, Known, Stated
 from integrated_data.output.leverage import Overlaps
-from integrated_data.output.programs import NIL, Aim, BeyondBudgetError, Program
+from integrated_data.output.programs import NIL, SHARPENED, Aim, BeyondBudgetError, Program
 
 #: Linear programs in one attack, and entries of one of them.
 MOST_PROGRAMS, MOST_ENTRIES = 400, 2_000_000
@@ -53,9 +53,6 @@ HELD_UP = 0.9
 
 #: Parts of the people in one integer program.
 MOST_DECIDED = 3_000
-
-#: How often a combination is sought again that is about fewer people.
-SHARPENED = 3
 
 
 @dataclass(frozen=True)
@@ -205,18 +202,17 @@ class _Attack:
         program = Program.of(self._held, kept=kept, aim=aim)
         if program is None:
             return None
-        sharp = np.ones(len(program.weight))
         if program.changes(self._below - 0.5):
             return None
+        sought = program.sharpened(most=self._below)
         for again in range(SHARPENED):
             self._spend(program)
-            weights, apart = program.combination(sharp, most=self._below)
+            weights, apart = next(sought)
             if not again and apart > self._below - 0.5:
                 return None
             found = self._small(program, weights, kept=kept)
             if found is not None:
                 return found
-            sharp = 1 / (np.abs(program.figures(weights)) + 0.05)
         return None if aim.withheld is not None else self._decide(program, kept=kept)
 
     def _small(self, program: Program, weights: Floats, *, kept: NDArray[np.bool_]) -> _Found | None:

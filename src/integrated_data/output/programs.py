@@ -10,6 +10,7 @@ weights, comes to a figure for each atom: how often it is counted in. Two progra
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,9 @@ NIL = 1e-6
 
 #: Equations of which overlaps are solved to see how far an aim can change, how often, and what is added to solve them.
 MOST_SQUARES, WEIGHED, RIDGE = 500, 6, 1e-11
+
+#: How often a combination is sought again that is about fewer people.
+SHARPENED = 3
 
 #: Seconds after which an integer program is left to people.
 DECIDED = 2.0
@@ -121,6 +125,14 @@ class Program:
         if solved.status != 0:  # nothing is cleared that the solver cannot decide
             raise BeyondBudgetError
         return self._clean(np.asarray(-solved.eqlin.marginals)), own - float(solved.fun)
+
+    def sharpened(self, *, most: float) -> Iterator[tuple[Floats, float]]:
+        """Combinations as `combination` finds them, weighed each time to leave out those who count for little."""
+        sharp = np.ones(len(self.weight))
+        for _ in range(SHARPENED):
+            weights, apart = self.combination(sharp, most=most)
+            yield weights, apart
+            sharp = 1 / (np.abs(self.figures(weights)) + 0.05)
 
     def fewest(self, *, most: float) -> tuple[Floats, bool]:
         """The combination that tells of the aim and of the fewest others, none of them counted more often.

@@ -11,6 +11,7 @@ of a group that is told has the largest share of it, so that the bounds of `atta
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,6 @@ MOST_CELLS, MOST_ENTRIES = 2_500, 60_000_000
 
 #: Ways to have rows of which each is looked at by itself; beyond, people look.
 MOST_SUSPECTS = 200
-
-#: How often a combination is sought again that is about fewer people.
-SHARPENED = 3
 
 #: Entries that are held at once.
 AT_ONCE = 4_000_000
@@ -59,13 +57,11 @@ def tells_by_rows(tables: Sequence[Remembered], *, new: int, below: int) -> bool
         return False
     if ways.shape[0] > MOST_CELLS or ways.shape[0] * ways.shape[1] > MOST_ENTRIES:
         raise BeyondBudgetError
-    told = _suspects(ways, weight, below=below)
-    before = csr_array(ways[np.flatnonzero(of < len(tables) - new)])
-    known = _suspects(before, weight, below=below) if len(told) and before.shape[0] else told[:0]
-    left = np.setdiff1d(told, known)
-    if len(left) > MOST_SUSPECTS:
+    suspects = _suspects(ways, weight, below=below)
+    if len(suspects) > MOST_SUSPECTS:
         raise BeyondBudgetError
-    return any(_told(ways, weight, way=int(way), below=below) for way in left)
+    before = csr_array(ways[np.flatnonzero(of < len(tables) - new)])
+    return any(tells_more(ways, before, weight=weight, way=int(way), below=below) for way in suspects)
 
 
 def _repeats(table: Remembered) -> bool:
@@ -151,18 +147,43 @@ def _suspects(ways: csr_array, weight: Floats, *, below: int) -> NDArray[np.intp
     return np.concatenate([np.zeros(0, np.intp), *left])
 
 
-def _told(ways: csr_array, weight: Floats, *, way: int, below: int) -> bool:
-    """Whether a combination about fewer people than `below` tells of those with rows in one way, or may, undecided."""
-    program = Program(ways, np.arange(ways.shape[1]), weight, weight, np.array([way], np.intp), cell=False)
-    most, sharp = below - 0.5, np.ones(len(weight))
-    if program.changes(most):
+def tells_more(ways: csr_array, before: csr_array, *, weight: Floats, way: int, below: int) -> bool:
+    """Whether those with rows in one way are told, or may be, among fewer people than by the tables of before.
+
+    Integer programs decide where the tables of now bring down the bound of the linear ones; where they do not,
+    what is told counts if it was not told before.
+    """
+    most = below - 0.5
+    now = _Told(ways, weight, way=way, most=most)
+    if now.least > most:
         return False
-    for again in range(SHARPENED):
-        weights, apart = program.combination(sharp, most=float(below))
-        if not again and apart > most:
-            return False
-        if weights.any() and weight[program.told(weights)].sum() <= most:
-            return True
-        sharp = 1 / (np.abs(program.figures(weights)) + 0.05)
-    weights, decided = program.fewest(most=most)
-    return not decided or bool(weights.any())
+    then = _Told(before, weight, way=way, most=most) if before[:, [way]].nnz else None
+    if then is None or then.least > now.least + NIL:
+        return now.found() or now.decided() is not False
+    return now.found() and not then.found() and then.decided() is not True
+
+
+class _Told:
+    """What tables tell of those with rows in one way; people count as often as they are counted in."""
+
+    def __init__(self, ways: csr_array, weight: Floats, *, way: int, most: float) -> None:
+        """`least`: the fewest people that a combination is about; infinite where that is more than `most`."""
+        self._program = Program(ways, np.arange(ways.shape[1]), weight, weight, np.array([way], np.intp), cell=False)
+        self._most, self._sought = most, self._program.sharpened(most=most + 0.5)
+        self.least, self._first = np.inf, np.zeros(0)
+        if not self._program.changes(most):
+            self._first, apart = next(self._sought)
+            self.least = apart if apart <= most else np.inf
+
+    def found(self) -> bool:
+        """Whether linear programs come upon a combination of so few."""
+        return self.least <= self._most and any(map(self._few, chain([self._first], (w for w, _ in self._sought))))
+
+    def _few(self, weights: Floats) -> bool:
+        told = self._program.told(weights)
+        return bool(weights.any()) and float(self._program.weight[told].sum()) <= self._most
+
+    def decided(self) -> bool | None:
+        """Whether an integer program comes upon one; None where it was not decided in time."""
+        weights, decided = self._program.fewest(most=self._most)
+        return bool(weights.any()) if decided else None

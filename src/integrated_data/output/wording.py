@@ -13,8 +13,8 @@ from integrated_data.model.output import Finding, Outcome
 #: Longest wording, digits in a row and in all (two years).
 LONGEST, MOST_IN_A_ROW, MOST_DIGITS = 120, 4, 8
 
-#: Longest title or purpose of a request.
-LONGEST_SAID = 200
+#: Longest title and longest purpose of a request.
+LONGEST_SAID = {"title": 200, "purpose": 2_000}
 
 #: What turns the direction of writing: marks, embeddings, overrides and isolates (Unicode Standard Annex #9).
 _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -47,7 +47,7 @@ def names_somebody(text: str) -> bool:
 
 def check_said(what: str, said: str) -> None:
     """Refuse a title or purpose that is empty, long, not one line of text, or would run as a formula in a table."""
-    why = _objection(said)
+    why = _objection(said, most=LONGEST_SAID[what])
     if why:
         raise OutputRefusal(
             f"The {what} cannot be taken", why=why, next_step=f"Give a {what} of plain words on one line"
@@ -66,15 +66,15 @@ def unreadable(said: str) -> str:
     return ""
 
 
-def _objection(said: str) -> str:
+def _objection(said: str, *, most: int) -> str:
     """Why a title or purpose is not taken; empty where it is."""
     why, seen = unreadable(said), [sign for sign in said if unicodedata.category(sign)[0] not in "CZ"]
     if why:
         return why
     if not seen:
         return "It is empty"
-    if len(said) > LONGEST_SAID:
-        return f"It has {len(said):,} characters; {LONGEST_SAID} are the most"
+    if len(said) > most:
+        return f"It has {len(said):,} characters; {most:,} are the most"
     if unicodedata.normalize("NFKC", seen[0])[0] in "=+-@":
         return "It begins with =, +, - or @, as a formula does, and stands in tables that spreadsheets open"
     return ""

@@ -99,7 +99,7 @@ class OutputBody(_Body):
 
     queries: tuple[str, ...] = Field(min_length=1, max_length=50)
     title: str = Field(min_length=1, max_length=200)
-    purpose: str = Field("", max_length=200)
+    purpose: str = Field("", max_length=2_000)
     change: str = Field("", max_length=64, description="The request that this changes.")
     files: tuple[BroughtBody, ...] = Field(
         (), max_length=MOST_FILES, description="Asked for instead of the queries' results, from which they were made."
