@@ -30,6 +30,9 @@ MOST_CELLS, MOST_ENTRIES = 2_500, 60_000_000
 #: Ways to have rows of which each is looked at by itself; beyond, people look.
 MOST_SUSPECTS = 200
 
+#: Share of their leverage that new tables bring to those who are looked at.
+RISEN = 0.01
+
 #: Entries that are held at once.
 AT_ONCE = 4_000_000
 
@@ -57,10 +60,11 @@ def tells_by_rows(tables: Sequence[Remembered], *, new: int, below: int) -> bool
         return False
     if ways.shape[0] > MOST_CELLS or ways.shape[0] * ways.shape[1] > MOST_ENTRIES:
         raise BeyondBudgetError
-    suspects = _suspects(ways, weight, below=below)
+    earlier = int((of < len(tables) - new).sum())  # those come first
+    suspects = _suspects(ways, weight, below=below, earlier=earlier)
     if len(suspects) > MOST_SUSPECTS:
         raise BeyondBudgetError
-    before = csr_array(ways[np.flatnonzero(of < len(tables) - new)])
+    before = csr_array(ways[:earlier])
     return any(tells_more(ways, before, weight=weight, way=int(way), below=below) for way in suspects)
 
 
@@ -122,8 +126,12 @@ def _ways(cells: csr_array, counted: NDArray[np.bool_]) -> tuple[csr_array, Floa
     return csr_array(scaled[first].T), together
 
 
-def _suspects(ways: csr_array, weight: Floats, *, below: int) -> NDArray[np.intp]:
-    """The ways of people of whom a combination may tell that is about fewer than `below`."""
+def _suspects(ways: csr_array, weight: Floats, *, below: int, earlier: int) -> NDArray[np.intp]:
+    """The ways of people of whom a combination may tell that is about fewer than `below`.
+
+    Whom the cells after the `earlier` ones hardly make stand out more is left out: what is told of those with
+    a combination of so few, was told before but for a chance cancelling.
+    """
     most = below - 0.5
     overlaps = (ways.multiply(weight[None, :]) @ ways.T).toarray()
     scale = 1 / np.sqrt(np.maximum(overlaps.diagonal(), NIL))
@@ -136,7 +144,8 @@ def _suspects(ways: csr_array, weight: Floats, *, below: int) -> NDArray[np.intp
     ]
     spread = np.concatenate(parts, axis=1)
     high = np.square(spread).sum(axis=0)
-    near = np.flatnonzero(high * most >= 1)
+    risen = np.square(spread[earlier:]).sum(axis=0)  # the factor is triangular: what the first cells tell comes first
+    near = np.flatnonzero((high * most >= 1) & (risen > RISEN * high))
     left = []
     for start in range(0, len(near), max(1, AT_ONCE // max(1, spread.shape[1]))):
         some = near[start : start + max(1, AT_ONCE // max(1, spread.shape[1]))]
