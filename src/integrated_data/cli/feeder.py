@@ -9,7 +9,7 @@ import typer
 
 from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
-from integrated_data.cli.opened import opened_loading, opened_store
+from integrated_data.cli.opened import opened_loading, opened_store, settings
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import editions_after
 from integrated_data.control import feeds
@@ -70,8 +70,11 @@ def _short(looked: dict[str, Any]) -> dict[str, Any]:
 
 def _look(name: str | None, call: Call) -> list[dict[str, Any]]:
     """One look at one feed, or at all of them; what is published anew because of it is made too."""
+    from integrated_data.site.feeding.channels import channels
     from integrated_data.site.feeding.looking import Feeder
+    from integrated_data.site.feeding.telling import Teller
 
+    told = channels(settings())
     with opened_store(call.home) as (places, store), steps("looking") as step:
         feeder = Feeder(places, store, lambda: opened_loading(call.home), call.actor)
         with store.read() as connection:
@@ -80,9 +83,28 @@ def _look(name: str | None, call: Call) -> list[dict[str, Any]]:
         for one in known:
             step(one.definition.id)
             done.append(feeder.look(one))
+        Teller(places, store, told, call.actor).tell()
     renewed = [grant for looked in done for row in looked["files"] for grant in row.get("projects_refreshed", [])]
     editions_after({"projects_refreshed": renewed}, call)
     return done
+
+
+@feed.command("tell")
+@taking
+def feed_tell(
+    *,
+    trial: Annotated[bool, typer.Option("--try", help="Send a message that only says that it is a trial.")] = False,
+    call: Call,
+) -> None:
+    """Send alerts that people were not told yet, to where IDS_ALERTS_URL and IDS_ALERTS_MAIL say, at once."""
+    from integrated_data.site.feeding.channels import channels
+    from integrated_data.site.feeding.telling import Teller
+
+    with opened_store(call.home) as (places, store):
+        teller = Teller(places, store, channels(settings()), call.actor)
+        rows = teller.try_out() if trial else teller.tell(at_once=True)
+    shown.table(rows, title="Alerts sent", json_out=call.json)
+    raise typer.Exit(int(any(row["state"] == "not taken" for row in rows)))
 
 
 @feed.command("status")

@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "feed add": Action.OPERATE,
     "feed run": Action.OPERATE,
     "feed status": Action.SEE_FEEDS,
+    "feed tell": Action.OPERATE,
     "freeze dataset": Action.FREEZE,
     "freeze list": Action.SEE_FREEZES,
     "freeze person": Action.FREEZE,

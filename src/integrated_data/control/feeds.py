@@ -148,6 +148,20 @@ def alerts(connection: sa.Connection, feed: str | None = None) -> list[dict[str,
     return [dict(row) for row in connection.execute(asked.order_by(a.id)).mappings()]
 
 
+def untold(
+    connection: sa.Connection, *, after: int, since: str, known: Iterable[int], most: int
+) -> list[dict[str, Any]]:
+    """Alerts beyond number `after`, but those that were over before `since`, and such of the `known` as are over.
+
+    At most so many, by number: id, feed, kind, period, told, at, closed_at.
+    """
+    a = t.feed_alert.c
+    new = sa.and_(a.id > after, sa.or_(a.closed_at.is_(None), a.closed_at > since))
+    over = sa.and_(a.id.in_(sorted(known)), a.closed_at.is_not(None))
+    asked = sa.select(a.id, a.feed, a.kind, a.period, a.told, a.at, a.closed_at).where(sa.or_(new, over))
+    return [dict(row) for row in connection.execute(asked.order_by(a.id).limit(most)).mappings()]
+
+
 def keep_measures(change: Change, delivery: str, *, measures: Any) -> None:
     """Keep what was measured of a delivery, inside a change."""
     change.connection.execute(

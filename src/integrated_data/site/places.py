@@ -139,6 +139,11 @@ class Places:
         return self.home / "joinable"
 
     @property
+    def alerts(self) -> Path:
+        """What each channel of alerts was told."""
+        return self.home / "alerts"
+
+    @property
     def twins(self) -> Path:
         """Synthetic twins of published tables, and the counts that they were made from."""
         return self.home / "twins"

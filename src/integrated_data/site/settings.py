@@ -13,6 +13,8 @@ IDS_AT_ONCE      queries that run at once            (default: as threads and me
 IDS_SCRATCH      bytes of a project's scratch tables (default: 10 GiB)
 IDS_SCRATCH_DAYS days that a scratch table is kept   (default: 30)
 IDS_SPARK        Spark Connect server, sc://host:port (default: none)
+IDS_ALERTS_URL   URL that alerts are posted to        (default: none; IDS_ALERTS_TOKEN: its bearer token)
+IDS_ALERTS_MAIL  mail server that they are sent by    (default: none; IDS_ALERTS_PASSWORD: its password)
 """
 
 import getpass
@@ -44,6 +46,10 @@ class Settings:
     scratch: int = 10 * 2**30
     scratch_days: int = 30
     spark: str | None = field(default=None, repr=False)
+    alerts_url: str | None = None
+    alerts_token: str | None = field(default=None, repr=False)
+    alerts_mail: str | None = None
+    alerts_password: str | None = field(default=None, repr=False)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -70,6 +76,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         scratch=_number(values, "IDS_SCRATCH", of="bytes") or Settings.scratch,
         scratch_days=_number(values, "IDS_SCRATCH_DAYS", of="days") or Settings.scratch_days,
         spark=_spark(values),
+        alerts_url=values.get("IDS_ALERTS_URL") or None,
+        alerts_token=values.get("IDS_ALERTS_TOKEN") or None,
+        alerts_mail=values.get("IDS_ALERTS_MAIL") or None,
+        alerts_password=values.get("IDS_ALERTS_PASSWORD") or None,
     )
 
 
