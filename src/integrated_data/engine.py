@@ -106,6 +106,10 @@ class Engine(Reader, Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """End the statement that runs now, from another thread: whoever ran it gets an error."""
+        ...
+
     def apart(self) -> AbstractContextManager["Engine"]:
         """The same engine for another thread: what is made there has names of its own, and goes at the end."""
         ...

@@ -202,7 +202,9 @@ def catalogue_show(dataset: str, call: Call) -> None:
     with opened_store(call.home) as (places, store), store.read() as connection:
         release = releases.get(connection, dataset)
         lineage = jobs.lineage_of(connection, release.delivery)
-    entry = dict(release.entry, release=release.id, published=release.at, lineage=[_made(e) for e in lineage])
+    entry = dict(
+        release.entry, release=release.id, published=release.at, lineage=[_made(e) for e in lineage if _told(e)]
+    )
     entry |= {"synthetic_twin": Twins(places.twins).told(dataset), "concepts": views(places, dataset=dataset)}
     if call.json:
         shown.document(entry)
@@ -216,6 +218,11 @@ def catalogue_show(dataset: str, call: Call) -> None:
     shown.links(links)
     shown.table(withheld, title="Withheld until a steward releases them")
     shown.table(made, title="Lineage")
+
+
+def _told(event: dict[str, Any]) -> bool:
+    """Whether an event tells what a step read and made."""
+    return event["eventType"] == "COMPLETE" and bool(event["inputs"] or event["outputs"])
 
 
 def _made(event: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from integrated_data.cli import (
     reviewer,
     rights,
     rolled,
+    runner,
     shell,
     steward,
     supplier,
@@ -67,6 +68,7 @@ for role in (
     backups,
     freezer,
     rights,
+    runner,
     shell,
     operator,
 ):

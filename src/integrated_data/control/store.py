@@ -18,6 +18,9 @@ from integrated_data.model.event import Event
 
 _LAST_AT = sa.select(tables.audit_event.c.at).order_by(tables.audit_event.c.number.desc()).limit(1)
 
+#: What a store raises that cannot be read or written just now.
+StoreError = sa.exc.SQLAlchemyError
+
 CHAIN_LOCK = 5_047_001  # PostgreSQL advisory lock: one writer of the chain at a time
 
 
@@ -79,6 +82,15 @@ class Store:
             except BaseException:
                 connection.rollback()
                 raise
+
+    def refresh(self, statement: sa.Update) -> int:
+        """A write that changes nothing anybody may ask about: a lease that goes on. No event; returns the rows."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            rows = connection.execute(statement).rowcount
+            connection.commit()
+            return rows
 
     def record(self, event: Event) -> None:
         """Write an audit event that changes nothing else."""

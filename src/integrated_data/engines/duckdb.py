@@ -201,6 +201,10 @@ class DuckDB:
                 with suppress(duckdb.CatalogException):  # it is of the other kind
                     self.connection.execute(f"DROP {kind} IF EXISTS {name(table)}").fetchall()
 
+    def interrupt(self) -> None:
+        """See `engine.Engine.interrupt`."""
+        self.connection.interrupt()
+
     @contextmanager
     def apart(self) -> "Iterator[DuckDB]":
         """See `engine.Engine.apart`."""

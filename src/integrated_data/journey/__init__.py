@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from integrated_data.journey.run import Arrived, Outcome, arrive, deliver, explain, resume
+    from integrated_data.journey.going import Outcome
+    from integrated_data.journey.run import Arrived, arrive, deliver, explain, resume
     from integrated_data.journey.settling import accept_held, recheck_held, reject_held
     from integrated_data.journey.stages import REFERENCE_STAGES, STAGES
     from integrated_data.journey.workshop import Feed, Handed, Workshop
@@ -39,7 +40,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "run": ("Arrived", "Outcome", "arrive", "deliver", "explain", "resume"),
+    "going": ("Outcome",),
+    "run": ("Arrived", "arrive", "deliver", "explain", "resume"),
     "settling": ("accept_held", "recheck_held", "reject_held"),
     "stages": ("REFERENCE_STAGES", "STAGES"),
     "workshop": ("Feed", "Handed", "Workshop"),

@@ -12,15 +12,16 @@ from integrated_data.acquire import contracts
 from integrated_data.approve.answers import answered
 from integrated_data.control import deliveries, indexes, jobs, releases
 from integrated_data.control.releases import Release
+from integrated_data.control.store import Change
 from integrated_data.engine import Stored
 from integrated_data.journey import resolving
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import ReleaseState, Tally
 from integrated_data.model.event import Event
+from integrated_data.publish import lineage
 from integrated_data.publish.associations import Observed
 from integrated_data.publish.catalogue import Published, entry
-from integrated_data.publish.lineage import run_event
 from integrated_data.publish.periods import dated
 from integrated_data.validate.profile import profile
 
@@ -146,8 +147,17 @@ def name(workshop: Workshop, contract: Contract, *, delivery: str, snapshot: int
         body = contracts.dump(contract)
         deliveries.save_contract(change, dataset=dataset, version=contract.version, body=body, about=about)
         releases.name_snapshot(change, dataset=dataset, delivery=delivery, snapshot=snapshot, entry=made)
-        inputs = tuple(f"dataset/{source}" for source in made["derived_from"])
-        event = run_event(
-            job, "derive", at=change.at, inputs=inputs, outputs=(f"dataset/{dataset}",), facts={"rows": made["rows"]}
-        )
-        jobs.lineage(change, job, body=event)
+        _tell(change, lineage.Run(job, f"derive/{dataset}"), made=made)
+
+
+def _tell(change: Change, run: lineage.Run, *, made: dict[str, Any]) -> None:
+    """Tell lineage from what a derived dataset was made."""
+    columns = {v["name"]: v["type"] for v in made["variables"]}
+    facets = {"schema": lineage.schema(columns)}
+    did = {"outputStatistics": lineage.statistics(made["rows"])}
+    read = [lineage.Table(f"dataset/{source}") for source in made["derived_from"]]
+    out = [lineage.Table(f"dataset/{made['dataset']}", facets, did)]
+    start, end = lineage.of_step(run, "derive", times=(change.at, change.at), tables=(read, out))
+    for event in (lineage.of_run(run, lineage.Kind.START, at=change.at), start, end,
+                  lineage.of_run(run, lineage.Kind.COMPLETE, at=change.at)):  # fmt: skip
+        jobs.lineage(change, run.job, body=event)

@@ -7,7 +7,8 @@ is told what the first one said. What was decided and cut short goes on when it 
 from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Change
 from integrated_data.journey import following
-from integrated_data.journey.run import Outcome, Progress, resume
+from integrated_data.journey.going import Outcome, Progress
+from integrated_data.journey.run import resume
 from integrated_data.journey.stages import VALIDATE
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.delivery import Delivery, LoadState

@@ -223,6 +223,7 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         (f"checked/{load.delivery.id}",),
         (f"dataset/{contract.dataset}",),
         write,
+        entry=made,
     )
 
 

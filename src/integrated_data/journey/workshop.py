@@ -105,7 +105,8 @@ class Load:
 class Done:
     """What a stage leaves: facts, what it read and made (for lineage), and what to write with them.
 
-    `ends` stops the journey here: the reason, for a delivery that is held or rejected.
+    `ends` stops the journey here: the reason, for a delivery that is held or rejected. `entry`: the catalogue entry
+    of what was published.
     """
 
     facts: Facts
@@ -113,6 +114,7 @@ class Done:
     outputs: tuple[str, ...] = ()
     write: Callable[[Change], None] | None = None
     ends: str | None = None
+    entry: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

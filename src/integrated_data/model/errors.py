@@ -12,6 +12,8 @@ Refusal                     what, why and what next; never a value from the data
 ├── QueryRefusal            the gate or the worker stopped a query
 ├── AbsentRefusal           what is named is not there, or not for who asks
 ├── BusyRefusal             too much is waiting; the same may be asked again later
+├── RoomRefusal             disk or memory is not enough just now; what was begun goes on where it stood
+├── CancelledRefusal        somebody stopped it; what was begun goes on where it stood
 ├── OutputRefusal           disclosure control holds a result back
 ├── AuditRefusal            the audit chain does not verify
 └── InstallationRefusal     a key, a folder or a setting of the installation is missing
@@ -21,7 +23,9 @@ import errno
 
 #: How the system, the engine and the database say that the disk is full.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_SAID = ("No space left on device", "database or disk is full", "File too large")
+_FULL_SAID = ("No space left on device", "database or disk is full", "File too large", "max_temp_directory_size")
+#: How the engine says that its memory is used up.
+_MEMORY_SAID = ("Out of Memory Error", "failed to allocate")
 
 
 class Refusal(Exception):  # noqa: N818 - the trade's word: the service refuses, it does not crash
@@ -88,6 +92,14 @@ class BusyRefusal(Refusal):
     """Too much is asked at once; nothing is wrong with what was asked."""
 
 
+class RoomRefusal(Refusal):
+    """Disk or memory is not enough for it just now; what is published stays whole."""
+
+
+class CancelledRefusal(Refusal):
+    """Somebody asked for it to stop."""
+
+
 class OutputRefusal(Refusal):
     """Disclosure control does not let this result leave."""
 
@@ -105,6 +117,15 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         said = str(error)
         if (isinstance(error, OSError) and error.errno in _FULL) or any(text in said for text in _FULL_SAID):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def is_memory_gone(error: BaseException | None) -> bool:
+    """Whether an error, or what it arose from, says that memory is used up."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(text in str(error) for text in _MEMORY_SAID):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -12,7 +12,7 @@ from typing import Any
 
 from integrated_data.access import sensitivity as links
 from integrated_data.access.asked import Question
-from integrated_data.control import bodies, editions, jobs
+from integrated_data.control import bodies, editions, holding, jobs
 from integrated_data.control.store import Store
 from integrated_data.model.dissemination import Definition, Edition
 from integrated_data.model.errors import Refusal
@@ -35,15 +35,15 @@ def rerun(site: AnalysisSite, name: str, *, by: str) -> dict[str, Any]:
     defining.check_approved(known)
     releases = edited.releases_of(site.store, known)
     job = f"edition/{name}/{bodies.digest(releases)[:16]}"
-    jobs.take(site.store, job, kind="edition", subject=f"definition/{name}", actor=by)
-    try:
-        made = _ask(site, known, releases=releases, by=by)
-        if made.request:
-            _publish(site, made, by=by)
-    except BaseException:
-        _finish(site.store, job, name=name, by=by, state="failed")
-        raise
-    _finish(site.store, job, name=name, by=by, state="done")
+    with holding.held(site.store, holding.Work(job, "edition", f"definition/{name}", by)):
+        try:
+            made = _ask(site, known, releases=releases, by=by)
+            if made.request:
+                _publish(site, made, by=by)
+        except BaseException:
+            _finish(site.store, job, name=name, by=by, state="failed")
+            raise
+        _finish(site.store, job, name=name, by=by, state="done")
     return edited.rows(site.store, name)[-1]
 
 

@@ -10,7 +10,7 @@ from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Store
 from integrated_data.engine import Stored
 from integrated_data.journey import Handed, associations, checking, presence
-from integrated_data.journey.run import Outcome, Progress
+from integrated_data.journey.going import Outcome, Progress
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal

@@ -14,8 +14,8 @@ from integrated_data.control.indexes import IndexVersion
 from integrated_data.index.records import named, records_of
 from integrated_data.index.seat import Matching, Tools
 from integrated_data.journey import checking, presence
+from integrated_data.journey.going import Outcome, Progress
 from integrated_data.journey.linking import version_folder
-from integrated_data.journey.run import Outcome, Progress
 from integrated_data.model.contract import Column, Contract, IndexUse
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal

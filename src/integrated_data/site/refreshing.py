@@ -14,7 +14,7 @@ from typing import Any
 
 from integrated_data.control import grants, indexes, jobs, projects
 from integrated_data.journey import associations, presence, relinking, resolving
-from integrated_data.journey.run import Progress
+from integrated_data.journey.going import Progress
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant, Project, ProjectState
 from integrated_data.model.event import Event

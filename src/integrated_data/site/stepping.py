@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from integrated_data.control import jobs
+from integrated_data.control import holding, jobs
+from integrated_data.control.holding import Held
 from integrated_data.control.store import Change, Store
 from integrated_data.journey.workshop import Facts
-from integrated_data.model.errors import Refusal
+from integrated_data.model.errors import CancelledRefusal, Refusal
 from integrated_data.model.event import Event
 
 Write = Callable[[Change], None]
@@ -41,13 +42,19 @@ class Steps:
 
 
 @contextmanager
-def taken(steps: Steps, *, kind: str) -> Iterator[None]:
+def taken(steps: Steps, *, kind: str) -> Iterator[Held]:
     """Take the job; a refusal inside is written down as its failure."""
-    jobs.take(steps.store, steps.job, kind=kind, subject=steps.subject, actor=steps.actor)
-    try:
-        yield
-    except Refusal as refusal:
-        event = Event("job.failed", steps.actor, steps.subject, {"job": steps.job, "reason": str(refusal)})
-        with steps.store.change(event) as change:
-            jobs.finish(change, steps.job, state="failed", reason=str(refusal))
-        raise
+    with holding.held(steps.store, holding.Work(steps.job, kind, steps.subject, steps.actor)) as held:
+        try:
+            yield held
+        except Refusal as refusal:
+            if not held.lost:
+                _failed(steps, refusal)
+            raise
+
+
+def _failed(steps: Steps, refusal: Refusal) -> None:
+    state = "cancelled" if isinstance(refusal, CancelledRefusal) else "failed"
+    event = Event(f"job.{state}", steps.actor, steps.subject, {"job": steps.job, "reason": str(refusal)})
+    with steps.store.change(event) as change:
+        jobs.finish(change, steps.job, state=state, reason=str(refusal))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from integrated_data.journey import Handed
-from integrated_data.model.errors import BusyRefusal, Refusal, StoreRefusal, is_disk_full
+from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal, is_disk_full
 from integrated_data.site.batching.plan import BUSY
 from integrated_data.site.kit import read_contract
 from integrated_data.site.loading import LoadingSite, open_loading
@@ -58,6 +58,10 @@ def _loaded(site: LoadingSite, order: dict[str, Any]) -> dict[str, Any]:
         outcome = deliver_alone(site, order["dataset"], files=[Path(f) for f in order["files"]], handed=handed)
     except (BusyRefusal, StoreRefusal) as refusal:  # nothing is wrong with the delivery: it is tried again
         return {"state": BUSY, "reason": str(refusal)}
+    except RoomRefusal as refusal:
+        return {"state": "stopped", "reason": refusal.what}
+    except CancelledRefusal as refusal:
+        return {"state": "cancelled", "reason": str(refusal)}
     except Refusal as refusal:
         return {"state": "refused", "reason": str(refusal)}
     except Exception as error:  # its text may hold values: the kind alone is told

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -12,10 +11,8 @@ from typing import Any
 from integrated_data.site.batching.plan import Item
 from integrated_data.site.settings import Settings
 
-#: Bytes of disk and of memory that are left free whatever happens.
-FREE_DISK, FREE_MEMORY = 64 << 20, 256 << 20
-#: A load's bytes on disk beside a byte delivered: sealed as it came, checked, published, a rest for packed files.
-GROWTH = 4
+#: Bytes of memory that are left free whatever happens.
+FREE_MEMORY = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -64,11 +61,6 @@ class Loader:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-
-
-def disk_has_room(home: Path, size: int) -> bool:
-    """Whether the disk holds a delivery of so many bytes, and what is to stay free."""
-    return shutil.disk_usage(home).free >= FREE_DISK + GROWTH * size
 
 
 def memory_has_room() -> bool:

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from integrated_data.control import jobs
+from integrated_data.control import holding, jobs
+from integrated_data.control.holding import Held
+from integrated_data.journey import room
 from integrated_data.model.errors import DeliveryRefusal, Refusal
 from integrated_data.model.event import Event
 from integrated_data.site.batching.plan import BUSY, Item, items
-from integrated_data.site.batching.pool import Lot, disk_has_room, memory_has_room
+from integrated_data.site.batching.pool import Lot, memory_has_room
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import derive
 from integrated_data.site.settings import Settings
@@ -38,7 +40,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Batch:
-    """One run over a folder. `stopped`: why no more is handed out, once something says so."""
+    """One run over a folder. `said`: why no more is handed out, once something says so."""
 
     site: LoadingSite
     lot: Lot
@@ -47,12 +49,19 @@ class Batch:
     progress: Callable[[str], None]
     waiting: "queue.SimpleQueue[Item]" = field(default_factory=queue.SimpleQueue)
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
-    stopped: str = ""
+    held: Held | None = None
+    said: str = ""
     begun: float = field(default_factory=time.perf_counter)
     running: int = 0
     patience: float = PATIENCE
     busy: dict[str, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def stopped(self) -> str:
+        """Why no more is handed out; empty while more is."""
+        asked = self.held.stopped if self.held is not None else None
+        return self.said or (asked.what if asked is not None else "")
 
     def work(self) -> None:
         """What one thread does: keep a process, give it one delivery after another."""
@@ -82,12 +91,12 @@ class Batch:
         """Wait for room on disk and in memory while others run; without any, the disk stops the batch."""
         while not self.stopped:
             with self.lock:
-                disk = disk_has_room(self.site.places.home, item.size)
+                disk = room.has_disk(self.site.places.home, [item.size])
                 if disk and (memory_has_room() or not self.running):
                     self.running += 1
                     return True
                 if not disk and not self.running:
-                    self.stopped = "The disk is nearly full"
+                    self.said = "The disk is nearly full"
             time.sleep(PAUSE)
         return False
 
@@ -96,7 +105,7 @@ class Batch:
         with self.lock:
             self.running -= 1
             if told["state"] == "stopped":
-                self.stopped = told["reason"]
+                self.said = told["reason"].rstrip(".")
                 return False
             now = time.perf_counter()
             if told["state"] == BUSY and now - self.busy.setdefault(item.dataset, now) < self.patience:
@@ -120,13 +129,28 @@ def run(
 ) -> dict[str, Any]:
     """Deliver all that a folder holds; returns what became of each, the files that were not published first."""
     job = f"batch/{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
-    subject = job
     every = items(folder)
-    jobs.take(site.store, job, kind="batch", subject=subject, actor=site.actor)
+    with holding.held(site.store, holding.Work(job, "batch", job, site.actor)) as held:
+        batch = _planned(site, every, held=held, settings=settings, workers=workers)
+        batch.progress = progress or batch.progress
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                for done in [pool.submit(batch.work) for _ in range(workers)]:
+                    done.result()
+        except BaseException as error:
+            batch.said = "It was stopped"
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+        return _ended(batch, every)
+
+
+def _planned(site: LoadingSite, every: tuple[Item, ...], *, held: Held, settings: Settings, workers: int) -> Batch:
+    """The batch with what waits to be loaded; what is settled already is told at once."""
+    job = held.work.job
     with site.store.read() as connection:
         known = {r["dataset"]: r for r in jobs.done_steps(connection, job).values()}
     share = replace(settings, threads=max(1, settings.threads // workers), memory=_shared(settings.memory, workers))
-    batch = Batch(site, Lot(site.places.home, share), job, len(every), progress or (lambda _: None))
+    batch = Batch(site, Lot(site.places.home, share), job, len(every), lambda _: None, held=held)
     for item in every:
         before = known.get(item.dataset)
         if item.clash:
@@ -137,14 +161,7 @@ def run(
             batch.told[item.dataset] = before | {"repeated": True}
         else:
             batch.waiting.put(item)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for done in [pool.submit(batch.work) for _ in range(workers)]:
-                done.result()
-        except BaseException:
-            batch.stopped = "It was stopped"
-            raise
-    return _ended(batch, every)
+    return batch
 
 
 def note(site: LoadingSite, job: str, *, item: Item, told: dict[str, Any], seconds: float) -> None:
@@ -169,12 +186,12 @@ def _ended(batch: Batch, every: tuple[Item, ...]) -> dict[str, Any]:
     seconds = round(time.perf_counter() - batch.begun, 1)
     facts = {"job": batch.job, **states, "left": len(every) - len(batch.told), "seconds": seconds}
     with site.store.change(Event("batch.ended", site.actor, batch.job, facts)) as change:
-        jobs.finish(change, batch.job, state="failed" if batch.stopped else "done", reason=batch.stopped or None)
+        jobs.finish(change, batch.job, state="stopped" if batch.stopped else "done", reason=batch.stopped or None)
     if batch.stopped:
         raise DeliveryRefusal(
             f"{batch.stopped}; {facts['left']:,} of {len(every):,} deliveries are left",
             why="What was published stays, and nothing half-done was kept",
-            next_step="Make room, and run the same command again: it goes on where it stood",
+            next_step="Where room lacks, make some; the same command goes on where this one stood",
         )
     files = {item.dataset: item.files[0].name for item in every}
     bad = [

@@ -12,7 +12,7 @@ from integrated_data.control import deliveries, feeds
 from integrated_data.journey import Arrived
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import BusyRefusal, Refusal, StoreRefusal
+from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.feed import Alert, AlertKind, Every, FeedDefinition, FileState, Found, Restated
 from integrated_data.site import loads
@@ -52,7 +52,7 @@ class Taking:
         """Fetch and load the file; returns what became of it. What fails, fails for this file alone."""
         try:
             return self._taken(store)
-        except (StoreRefusal, BusyRefusal) as refusal:
+        except (StoreRefusal, BusyRefusal, RoomRefusal, CancelledRefusal) as refusal:
             return self._failed(str(refusal))
         except Refusal as refusal:
             return self._note(FileState.REFUSED, reason=str(refusal))

@@ -1,0 +1,207 @@
+"""Going through the stages: each is written down when it is done; what stops a load is written down too.
+
+A load is held by this process alone (see `control.holding`). What ends it early leaves its finished stages on record
+and its delivery where it was, so that it goes on from there: it was refused or failed, somebody stopped it, or there
+was no room for it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from integrated_data.acquire import contracts
+from integrated_data.control import deliveries, holding, jobs
+from integrated_data.control.holding import Held, Work
+from integrated_data.control.store import Change, StoreError
+from integrated_data.journey import room, telling
+from integrated_data.journey.stages import PUBLISH, REFERENCE_STAGES, STAGES
+from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
+from integrated_data.model.delivery import LoadState
+from integrated_data.model.errors import CancelledRefusal, Refusal, RoomRefusal
+from integrated_data.model.event import Event
+from integrated_data.publish import lineage
+from integrated_data.publish.lineage import Kind
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a delivery.
+
+    `repeated`: it had been delivered before and was not loaded again. `reason`: why it is held or
+    rejected. `stages`: facts of each stage; `seconds`: how long those that ran now took.
+    """
+
+    delivery: str
+    dataset: str
+    state: LoadState
+    repeated: bool
+    stages: Mapping[str, Facts]
+    seconds: Mapping[str, float]
+    reason: str = ""
+
+
+def stages_of(feed: Feed | None) -> tuple[Stage, ...]:
+    """The stages of a delivery, in order."""
+    return REFERENCE_STAGES if feed else STAGES
+
+
+def silent(_step: str) -> None:
+    """Tell nobody how far a load is."""
+
+
+def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | None) -> Outcome:
+    """Take a delivery that has landed through what is left of its stages; `repeated`: it had been delivered before."""
+    delivery = load.delivery
+    with workshop.store.read() as connection:
+        done = jobs.done_steps(connection, load.job)
+    under = done["acquire"].get("given", done["acquire"]["contract"]) if done else None
+    other = load.given is not None and under is not None and under != contracts.dump(load.given)
+    if delivery.state is LoadState.PUBLISHED or (delivery.state is not LoadState.LANDED and not other):
+        return Outcome(delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why(delivery.state, done))
+    work = Work(
+        load.job, "load", _subject(load), workshop.actor, workshop.engine.interrupt,
+        (partial(room.against, workshop.places.landed),),
+    )  # fmt: skip
+    with holding.held(workshop.store, work, write=partial(_begun, load)) as held:
+        way = Way(workshop, load, held)
+        try:
+            if way.again(other=other):
+                way.go(progress or silent)
+        except BaseException as error:
+            raise way.ended(error) from error.__cause__
+    with workshop.store.read() as connection:
+        state = deliveries.get(connection, delivery.id).state
+    return Outcome(delivery.id, delivery.dataset, state, False, way.done, way.seconds, _why(state, way.done))
+
+
+def _begun(load: Load, change: Change, *, attempt: int, cut_short: bool) -> None:
+    """Tell lineage that an attempt begins, and of one before it that its process is gone."""
+    if cut_short:
+        gone = "The process that ran it ended without a word"
+        before = lineage.of_run(telling.run_of(load, attempt - 1), Kind.ABORT, at=change.at, error=gone)
+        jobs.lineage(change, load.job, body=before)
+    jobs.lineage(change, load.job, body=lineage.of_run(telling.run_of(load, attempt), Kind.START, at=change.at))
+
+
+def _subject(load: Load) -> str:
+    return f"dataset/{load.delivery.dataset}"
+
+
+def _why(state: LoadState, done: Mapping[str, Facts]) -> str:
+    return str(done.get("validate", {}).get("reason", "")) if state in (LoadState.HELD, LoadState.REJECTED) else ""
+
+
+@dataclass
+class Way:
+    """A load on its way. `done`: facts of its finished stages; `seconds`: how long those that ran now took; `now`: the
+    stage in hand, and when it began."""
+
+    workshop: Workshop
+    load: Load
+    held: Held
+    done: dict[str, Facts] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    now: tuple[str, str] | None = None
+
+    @property
+    def run(self) -> lineage.Run:
+        """This attempt, as lineage tells it."""
+        return telling.run_of(self.load, self.held.attempt)
+
+    def again(self, *, other: bool) -> bool:
+        """See what stands, now that nobody else changes it; whether anything is left to do. `other`: another contract
+        came for a delivery that was not published, so that every stage runs again under it."""
+        with self.workshop.store.read() as connection:
+            state = deliveries.get(connection, self.load.delivery.id).state
+            self.done = jobs.done_steps(connection, self.load.job)
+        if state is LoadState.PUBLISHED or (state is not LoadState.LANDED and not other):
+            self._write("job.found_done", "done" if state is LoadState.PUBLISHED else "held", kind=Kind.COMPLETE)
+            return False
+        if other:
+            facts = {"job": self.load.job, "reason": "another contract was given"}
+            event = Event("job.begun_again", self.workshop.actor, _subject(self.load), facts)
+            with self.workshop.store.change(event) as change:
+                jobs.forget_steps(change, self.load.job, *(stage.name for stage in stages_of(self.load.feed)))
+                deliveries.move(change, self.load.delivery.id, state=LoadState.LANDED)
+            self.done = {}
+        return True
+
+    def go(self, progress: Progress) -> None:
+        """Run the stages that are not done, to the end or to where a person must decide."""
+        workshop, load = self.workshop, self.load
+        for stage in stages_of(load.feed):
+            if stage.name in self.done:
+                continue
+            self.held.check()
+            progress(stage.name)
+            begun, self.now = time.perf_counter(), (stage.name, _moment())
+            with workshop.lake.alone(load.delivery.dataset) if stage is PUBLISH else nullcontext():
+                left = stage.run(workshop, replace(load, done=self.done))
+                self.held.check()
+                self.seconds[stage.name] = round(time.perf_counter() - begun, 3)
+                self._write_down(stage, left)
+            self.done[stage.name] = left.facts
+            if left.ends is not None:
+                break
+
+    def _write_down(self, stage: Stage, left: Done) -> None:
+        load, seconds = self.load, self.seconds[stage.name]
+        last = left.ends is not None or stage is stages_of(load.feed)[-1]
+        told = telling.tables(self.workshop, replace(load, done=self.done), stage=stage.name, left=left)
+        facts = {"delivery": load.delivery.id, "stage": stage.name, "seconds": seconds}
+        with self.workshop.store.change(Event("stage.done", self.workshop.actor, _subject(load), facts)) as change:
+            if left.write is not None:
+                left.write(change)
+            jobs.step_done(change, load.job, step=stage.name, result=left.facts, seconds=seconds)
+            self._tell(change, Kind.COMPLETE, tables=told)
+            if last:
+                jobs.lineage(change, load.job, body=lineage.of_run(self.run, Kind.COMPLETE, at=change.at))
+                jobs.finish(change, load.job, state="held" if left.ends else "done", reason=left.ends)
+
+    def _tell(self, change: Change, kind: Kind, *, tables: telling.Tables = ((), ()), error: str = "") -> None:
+        """Tell lineage how the stage in hand ended."""
+        if self.now is not None:
+            stage, began = self.now
+            events = lineage.of_step(self.run, stage, times=(began, change.at), ended=kind, error=error, tables=tables)
+            for event in events:
+                jobs.lineage(change, self.load.job, body=event)
+            self.now = None
+
+    def ended(self, error: BaseException) -> BaseException:
+        """Write down what ended the load early; returns what is to be raised."""
+        if self.held.lost and self.held.stopped is not None:
+            return self.held.stopped  # it is another process's now
+        against = self.held.stopped or room.lacking(error) or error
+        if isinstance(against, (CancelledRefusal, KeyboardInterrupt)):
+            state, kind = "cancelled", Kind.ABORT
+        elif isinstance(against, RoomRefusal):
+            state, kind = "stopped", Kind.ABORT
+        else:
+            state, kind = "failed", Kind.FAIL
+        reason = str(against) if isinstance(against, Refusal) else _unforeseen(against)
+        with suppress(StoreError):  # no room for even that: who takes the job over sees that it was cut short
+            self._write(f"job.{state}", state, kind=kind, reason=reason)
+        return against
+
+    def _write(self, event: str, state: str, *, kind: Kind, reason: str = "") -> None:
+        facts = {"job": self.load.job} | ({"reason": reason} if reason else {})
+        with self.workshop.store.change(Event(event, self.workshop.actor, _subject(self.load), facts)) as change:
+            if not jobs.asked(change.connection, self.load.job)[0]:
+                return
+            self._tell(change, kind, error=reason)
+            jobs.lineage(change, self.load.job, body=lineage.of_run(self.run, kind, at=change.at, error=reason))
+            jobs.finish(change, self.load.job, state=state, reason=reason or None)
+
+
+def _unforeseen(error: BaseException) -> str:
+    """What is told of an error that was not foreseen: its kind, for its text may hold values."""
+    return "A person stopped it" if isinstance(error, KeyboardInterrupt) else f"An unforeseen {type(error).__name__}"
+
+
+def _moment() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
