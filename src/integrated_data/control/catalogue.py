@@ -49,13 +49,13 @@ _DAY = re.compile(r"((?:18|19|20|21)\d\d)(-\d\d-\d\d)?(?!\d)")
 def put(connection: sa.Connection, release: int, *, entry: Mapping[str, Any], agreements: Iterable[Agreement]) -> None:
     """Make a release what is found of its dataset, in place of the one before."""
     dataset, variables = entry["dataset"], entry["variables"]
-    held = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
+    held = connection.execute(sa.select(item.c.id, item.c.owner).where(item.c.dataset == dataset)).first()
     connection.execute(sa.delete(item).where(item.c.dataset == dataset))
     first, last = _period(variables)
     words = " ".join(_tokens(" ".join(f"{v['name']} {v['title']} {v['meaning']}" for v in variables)))
     number = connection.execute(
         sa.insert(item).values(
-            **({} if held is None else {"id": held}), release=release, dataset=dataset, title=entry["title"],
+            **({} if held is None else {"id": held.id}), release=release, dataset=dataset, title=entry["title"],
             owner=entry["owner"], variables=words, rows=entry["rows"], width=len(variables),
             indexes=sorted(entry["links"]), first=first, last=last,
         ).returning(item.c.id)
@@ -64,14 +64,19 @@ def put(connection: sa.Connection, release: int, *, entry: Mapping[str, Any], ag
     values |= {(Facet.MEANING, v["meaning"]) for v in variables if v["meaning"] != Meaning.UNKNOWN}
     values |= {(Facet.PERIOD, decade) for decade in _decades(first, last)}
     told = {(f.value, v, _FIRST, _LAST) for f, v in values} | _conditions(agreements)
-    _tell(connection, number, told=told, of=tuple(f for f in Facet if f is not Facet.CONCEPT))
+    if held is None:
+        _tell(connection, number, told=told, among=_is_one_of(told))
+    else:  # there are as many owners as datasets where nobody wrote a contract; conditions were told as they changed
+        its = _is_one_of(told | {(Facet.OWNER.value, held.owner[:256], _FIRST, _LAST)})
+        few = [name.value for name in (Facet.INDEX, Facet.MEANING, Facet.PERIOD)]
+        _tell(connection, number, told=told, among=sa.or_(its, facet.c.facet.in_(few)))
 
 
 def restate(connection: sa.Connection, dataset: str, *, agreements: Iterable[Agreement]) -> None:
     """Tell the conditions of a dataset anew from its agreements; nothing where nothing of it is published."""
     number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
     if number is not None:
-        _tell(connection, number, told=_conditions(agreements), of=(Facet.CONDITION,))
+        _tell(connection, number, told=_conditions(agreements), among=facet.c.facet == Facet.CONDITION.value)
 
 
 def tell_concepts(connection: sa.Connection, dataset: str, *, concepts: Iterable[str]) -> None:
@@ -79,7 +84,11 @@ def tell_concepts(connection: sa.Connection, dataset: str, *, concepts: Iterable
     number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
     if number is not None:
         told = {(Facet.CONCEPT.value, concept, _FIRST, _LAST) for concept in concepts}
-        _tell(connection, number, told=told, of=(Facet.CONCEPT,))
+        _tell(connection, number, told=told, among=facet.c.facet == Facet.CONCEPT.value)
+
+
+def _is_one_of(keys: Iterable[tuple[str, str, str, str]]) -> sa.ColumnElement[bool]:
+    return sa.tuple_(*(facet.c[name] for name in _KEY)).in_(sorted(keys))
 
 
 def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict[str, Any]]:
@@ -200,14 +209,14 @@ def _has(column: sa.ColumnElement[str], word: str) -> sa.ColumnElement[bool]:
 
 
 def _tell(
-    connection: sa.Connection, number: int, *, told: set[tuple[str, str, str, str]], of: tuple[Facet, ...]
+    connection: sa.Connection, number: int, *, told: set[tuple[str, str, str, str]], among: sa.ColumnElement[bool]
 ) -> None:
-    """Let an item have these values of the facets `of`, and no others."""
+    """Let an item have these values of facets, and no others `among` those that are there."""
     f, bit = facet.c, 1 << number
     here = [f[name] == sa.bindparam(f"its_{name}") for name in _KEY]
     known = {
         (row.facet, row.value, row.starts, row.ends): int.from_bytes(row.items_, "little")
-        for row in connection.execute(_ALL.where(f.facet.in_([name.value for name in of])))
+        for row in connection.execute(_ALL.where(among))
     }
     new, more, empty = [], [], []
     for key in known.keys() | told:
