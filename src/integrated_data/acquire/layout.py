@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from integrated_data.acquire.labels import Label
-from integrated_data.acquire.prepare import Prepared
+from integrated_data.acquire.prepare import Numbered, Prepared
 from integrated_data.acquire.ruler import cut, widths_of
 from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Landed, Sealer
@@ -38,7 +38,7 @@ class Delivered:
 
     `layout` is how the delivery is written (what a contract says); `reading` is how the engine reads
     the prepared files; `columns` are the delivered names in order, each different from the others
-    also without regard to case. `lines`, `quoted` and `labels` as in `Prepared`.
+    also without regard to case. `lines`, `quoted`, `labels` and `numbered` as in `Prepared`.
     """
 
     places: tuple[Path, ...]
@@ -48,6 +48,7 @@ class Delivered:
     lines: int
     quoted: bool
     labels: Mapping[str, Label] = field(default_factory=dict)
+    numbered: tuple[Numbered, ...] = ()
 
     def source(self, *, rejects: str | None = None) -> Landed:
         """The source an engine loads; `rejects` names the table for lines that do not split."""
@@ -76,7 +77,9 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
     if prepared.workbook:
         sheet = contract.layout.sheet if contract else None
         layout = Layout(Format.EXCEL, header=reading.header, sheet=sheet)
-    return Delivered(prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels)
+    return Delivered(
+        prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels, prepared.numbered
+    )
 
 
 def _sniff_one(

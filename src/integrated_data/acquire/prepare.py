@@ -19,6 +19,10 @@ from integrated_data.engine import Sealer
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
 
+#: Where records are not numbered by the lines of their text: pairs of a record's number, from 1 with the header, and
+#: its number where it was delivered (the row of a sheet, the case of a file); those after it count on.
+Numbered = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -27,6 +31,7 @@ class Prepared:
     `lines` counts their physical lines (0 for Parquet); `quoted`: a double quotation mark occurs,
     so that a value may span lines; `parquet`: they are Parquet and not text; `workbook`: they were
     written from an Excel sheet; `labels`: what the files say of their own columns, by delivered name.
+    `numbered`, for each place: how its records are numbered where they were delivered, as `Numbered` says.
     """
 
     places: tuple[Path, ...]
@@ -35,6 +40,7 @@ class Prepared:
     parquet: bool = False
     workbook: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
+    numbered: tuple[Numbered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class _Piece:
     parquet: bool = False
     workbook: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
+    numbered: Numbered = ()
 
 
 def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet: str | None = None) -> Prepared:
@@ -65,6 +72,7 @@ def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet:
         parquet=pieces[0].parquet,
         workbook=any(p.workbook for p in pieces),
         labels=_merged([p.labels for p in pieces]),
+        numbered=tuple(p.numbered for p in pieces),
     )
 
 
@@ -120,12 +128,13 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
         case Wrapping.PARQUET:
             return _Piece(place, parquet=True)
         case Wrapping.ZIP:
-            copied = _copied(sheet_lines(sealer, place, sheet=sheet), target, sealer=sealer)
-            return _Piece(target, copied.lines, copied.quotes, workbook=True)
+            rows: list[tuple[int, int]] = []
+            copied = _copied(sheet_lines(sealer, place, sheet=sheet, numbered=rows), target, sealer=sealer)
+            return _Piece(target, copied.lines, copied.quotes, workbook=True, numbered=tuple(rows))
         case Wrapping.STATISTICAL:
             package = Statistical(sealer, place)
             copied = _copied(package.lines(), target, sealer=sealer)
-            return _Piece(target, copied.lines, copied.quotes, labels=package.labels)
+            return _Piece(target, copied.lines, copied.quotes, labels=package.labels, numbered=((1, 0),))
         case Wrapping.OLD_EXCEL:
             raise refused("is an old Excel or Word file", "Save the table as .xlsx or CSV")
         case Wrapping.TEXT:
@@ -133,7 +142,7 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
                 raise refused("is empty", "It is packed, but holds no bytes; deliver it again once written")
             if is_map(sealer, place):
                 copied = _copied(feature_lines(sealer, place), target, sealer=sealer)
-                return _Piece(target, copied.lines, copied.quotes)
+                return _Piece(target, copied.lines, copied.quotes, numbered=((1, 1),))
             if survey.encoding == UTF8 and not survey.mixed:
                 return _Piece(place, survey.lines, survey.quotes)
             copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)

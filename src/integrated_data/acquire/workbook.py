@@ -33,15 +33,19 @@ def is_workbook(sealer: Sealer, place: Path) -> bool:
         return "xl/workbook.xml" in opened.namelist()
 
 
-def sheet_lines(sealer: Sealer, place: Path, *, sheet: str | None = None) -> Iterator[bytes]:
+def sheet_lines(
+    sealer: Sealer, place: Path, *, sheet: str | None = None, numbered: list[tuple[int, int]] | None = None
+) -> Iterator[bytes]:
     """One sheet as UTF-8 CSV with LF line ends; title rows above the table are left out.
 
-    Without `sheet`, the workbook must have exactly one visible sheet with rows.
+    Without `sheet`, the workbook must have exactly one visible sheet with rows. `numbered` is filled with pairs of a
+    record's number, from 1, and its row of the sheet, wherever rows were left out before it.
     """
     with sealer.read(place) as source:
         try:
             book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
-            rows = _table(_sheet(book, sheet).iter_rows(values_only=True))
+            table = _table(_sheet(book, sheet).iter_rows(values_only=True))
+            rows = _noting(table, [] if numbered is None else numbered)
             for batch in iter(lambda: list(islice(rows, BATCH)), []):
                 yield csv_lines(batch)
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError):
@@ -74,21 +78,29 @@ def _filled(row: Row) -> int:
     return sum(cell not in (None, "") for cell in row)
 
 
-def _table(rows: Iterable[Row]) -> Iterator[list[str]]:
-    """Rows from the header on, all as wide as the header unless a cell beyond it is filled."""
+def _noting(rows: Iterable[tuple[int, list[str]]], numbered: list[tuple[int, int]]) -> Iterator[list[str]]:
+    for record, (row, cells) in enumerate(rows, start=1):
+        if not numbered or row - record != numbered[-1][1] - numbered[-1][0]:
+            numbered.append((record, row))
+        yield cells
+
+
+def _table(rows: Iterable[Row]) -> Iterator[tuple[int, list[str]]]:
+    """Rows from the header on with their number, all as wide as the header unless a cell beyond it is filled."""
     source = iter(rows)
     opening = list(islice(source, OPENING))
-    widest = max((_filled(row) for row in opening), default=0)
+    widest, above = max((_filled(row) for row in opening), default=0), 0
     while opening and (_filled(opening[0]) == 0 or (_filled(opening[0]) == 1 and widest > 1)):
         opening.pop(0)
+        above += 1
     width = 0
-    for row in chain(opening, source):
+    for number, row in enumerate(chain(opening, source), start=above + 1):
         cells = [cell_text(cell) for cell in row]
         while len(cells) > width and not cells[-1]:
             cells.pop()
         width = width or len(cells)
         if any(cells):
-            yield cells + [""] * (width - len(cells))
+            yield number, cells + [""] * (width - len(cells))
 
 
 def cell_text(cell: object) -> str:

@@ -23,6 +23,7 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.INDEX: frozenset({_E, _W}),
     Action.MATCH: frozenset({_E, _W}),
     Action.REVIEW_LINKS: frozenset({_E, _W}),
+    Action.SEE_REJECTS: frozenset({_S, _E, _W}),  # a supplier of their own organisation's data
     Action.SEE_QUARANTINE: frozenset({_E, _W}),
     Action.ROLL: frozenset({_W}),  # whose, `approve/freezing.py` says
     Action.SETTLE_LOADS: frozenset({_W}),
@@ -110,4 +111,14 @@ def check_sees_uses(who: SignedIn, organisation: str, *, owners: Collection[str]
             f"{who.person} may not see who used this dataset",
             why="Auditors see every use, people of the organisation that owns a dataset the uses of it",
             next_step="Ask an auditor",
+        )
+
+
+def check_sees_rejects(who: SignedIn, organisation: str, *, owner: str) -> None:
+    """Refuse a supplier who is not of the organisation that owns the data; a role that sees the rows sees lines too."""
+    if not may(who, Action.SEE_QUARANTINE) and organisation != owner:
+        raise RoleRefusal(
+            f"{who.person} may not see what was rejected of this dataset",
+            why="A supplier sees it of data that their own organisation owns",
+            next_step="Ask a steward",
         )

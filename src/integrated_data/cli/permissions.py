@@ -114,6 +114,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "project rotate-keys": Action.DECIDE,
     "project show": Action.SEE_PROJECTS,
     "quarantine accept": Action.SETTLE_LOADS,
+    "quarantine lines": Action.SEE_REJECTS,
     "quarantine list": Action.SEE_QUARANTINE,
     "quarantine recheck": Action.SETTLE_LOADS,
     "quarantine reject": Action.SETTLE_LOADS,

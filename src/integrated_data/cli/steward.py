@@ -13,6 +13,7 @@ from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import ManifestFile, editions_after, show_outcome
+from integrated_data.cli.table_files import list_to_write, write_list
 from integrated_data.control import deliveries, indexes
 from integrated_data.model.errors import UsageRefusal
 
@@ -257,6 +258,28 @@ def quarantine_show(delivery: DeliveryId, reason: Reason, *, call: Call) -> None
     with opened_loading(call.home) as site:
         rows = loads.quarantine(site, delivery, by=call.actor, reason=reason)
     shown.table(rows, title=f"Quarantine of {delivery}", json_out=call.json)
+
+
+@quarantine.command("lines")
+@taking
+def quarantine_lines(
+    delivery: DeliveryId,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Write the list here, as .csv or .json.")] = None,
+    call: Call,
+) -> None:
+    """List where rejected rows stand in the file, with column, rule and reason: no value, for whoever delivered it."""
+    from integrated_data.site import loads
+
+    if out is not None:
+        list_to_write(out)
+    with opened_loading(call.home) as site:
+        found = loads.rejected_lines(site, delivery, acting=call.acting)
+    if out is not None:
+        write_list(found, out)
+        shown.facts({"delivery": delivery, "rejected": found.num_rows, "list": str(out)}, json_out=call.json)
+        return
+    shown.table(found.to_pylist(), title=f"Rejected of {delivery}", json_out=call.json)
 
 
 @quarantine.command("list")

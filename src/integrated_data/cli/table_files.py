@@ -1,5 +1,6 @@
 """Results as files, by the ending of their name."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,4 +34,22 @@ def write_table(table: Any, out: Path) -> None:
         case _:  # .arrow
             with pa.ipc.new_file(out, table.schema) as writer:
                 writer.write_table(table)
+    out.chmod(0o600)
+
+
+def list_to_write(out: Path) -> Path:
+    """A file that a list can be written to; refuses an ending other than .csv and .json, and what `to_write` does."""
+    if out.suffix not in (".csv", ".json"):
+        raise UsageRefusal("The ending of the file is not one of a known format", next_step="Use .csv or .json")
+    return to_write(out)
+
+
+def write_list(table: Any, out: Path) -> None:
+    """Write an Arrow table as .csv or .json (an array of objects), for its owner alone."""
+    import pyarrow.csv
+
+    if list_to_write(out).suffix == ".csv":
+        pyarrow.csv.write_csv(table, out)
+    else:
+        out.write_text(json.dumps(table.to_pylist(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     out.chmod(0o600)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from integrated_data.acquire.layout import Delivered
 from integrated_data.engine import Engine, Landed, Sealer, Stored
 from integrated_data.model.contract import Check, Contract, Format, Rule
@@ -21,7 +19,7 @@ from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import name
 
 LANDED, WHOLE, STANDARDISED, CHECKED, GOOD = "landed", "landed_whole", "standardised", "checked", "good"
-REJECTS, DUPLICATES, QUARANTINE = "rejects", "duplicates", "quarantine"
+REJECTS, DUPLICATES = "rejects", "duplicates"
 
 #: Other datasets that rules are held against: of each the contract and the checked rows of every delivery that stands.
 Standing = Mapping[str, Sequence[tuple[Contract, Path]]]
@@ -127,23 +125,3 @@ def load_good(engine: Engine, contract: Contract, *, place: Path) -> None:
     """Make the relation GOOD, of rows that broke no rule, from what was saved."""
     repeated = load_checked(engine, contract, place=place)
     engine.view(GOOD, sql.good_sql(contract, CHECKED, duplicates=repeated))
-
-
-def save_quarantine(engine: Engine, contract: Contract, *, found: Checked, delivered: Delivered, folder: Path) -> None:
-    """Save what was quarantined, sealed: broken rows with rule and reason, and lines that did not split."""
-    repeated = DUPLICATES if sql.duplicates_sql(contract, CHECKED) else None
-    if found.tally.by_rule:
-        text = sql.quarantine_sql(contract, CHECKED, duplicates=repeated)
-        engine.save(text, folder / "quarantine.parquet")
-    if found.account.rejected and source_of(delivered).rejects is not None:
-        engine.save(reconcile.rejects_sql(REJECTS), folder / "unsplit.parquet")
-
-
-def quarantined(engine: Engine, contract: Contract, *, folder: Path, most: int) -> pa.Table:
-    """Quarantined rows of a delivery saved in `folder`, one per broken rule, with their values: at most `most`."""
-    engine.load(QUARANTINE, Stored((folder / "quarantine.parquet",)))
-    engine.load(CHECKED, Stored((folder / "checked.parquet",), row_column=ROW))
-    try:
-        return engine.rows(sql.seen_sql(contract, CHECKED, quarantine=QUARANTINE, most=most))
-    finally:
-        engine.drop(QUARANTINE, CHECKED)

@@ -16,7 +16,7 @@ from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
-from integrated_data.journey import checking, drifting, following, linking, placing, watching
+from integrated_data.journey import checking, drifting, following, linking, placing, rejecting, watching
 from integrated_data.journey.standing import standing_of
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
@@ -88,11 +88,16 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     delivered = _delivered(workshop, load, contract=contract_of(load))
     evolution, found = _settled(workshop, load, delivered=delivered)
     contract, drifted = evolution.contract, evolution.found
-    checking.save_quarantine(engine, contract, found=found, delivered=delivered, folder=place.parent)
+    sure = rejecting.save_quarantine(
+        engine, workshop.sealer, contract=contract, found=found, delivered=delivered, folder=place.parent
+    )
     state = judge.judge(contract, found.tally)
     reasons = [] if state is LoadState.PUBLISHED else [judge.sentence(contract, found.tally, account=found.account)]
     measured, unusual = watching.watched(workshop, load, contract=contract, place=place)
     waits, told = drifting.verdict(drifted)
+    if not sure:
+        state = max(state, LoadState.HELD, key=drifting.GRAVER.index)
+        reasons.append(rejecting.APART)
     if any(s.grave for s in unusual) or told:
         state = max(state, waits if told else LoadState.HELD, key=drifting.GRAVER.index)
         reasons += [told, *(s.told for s in unusual if s.grave)]

@@ -25,6 +25,7 @@ class Action(StrEnum):
     INDEX = "feed and look after the indexes"
     MATCH = "match a file"
     REVIEW_LINKS = "review links"
+    SEE_REJECTS = "see where rows were rejected"
     SEE_QUARANTINE = "see quarantined rows"
     ROLL = "take a table to another release"
     SETTLE_LOADS = "settle held loads and withheld columns"

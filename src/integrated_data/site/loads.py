@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from integrated_data import journey
 from integrated_data.acquire import contracts
-from integrated_data.control import deliveries, jobs
+from integrated_data.approve import roles
+from integrated_data.control import deliveries, jobs, projects
 from integrated_data.control.store import Store
-from integrated_data.engine import Stored
-from integrated_data.journey import Handed, associations, checking, presence
+from integrated_data.journey import Handed, associations, presence, rejecting
 from integrated_data.journey.going import Outcome, Progress
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
@@ -17,6 +19,7 @@ from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
 from integrated_data.site import concerned, joining, references, twinning
+from integrated_data.site.acting import Acting
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import refresh
@@ -143,14 +146,28 @@ def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> lis
         known = deliveries.get(connection, delivery)
         body = jobs.done_steps(connection, f"load/{delivery}").get("validate", {}).get("contract")
     folder = site.places.deliveries / delivery
-    found: list[dict[str, Any]] = []
-    if (folder / "unsplit.parquet").exists():
-        site.engine.load("seen", Stored((folder / "unsplit.parquet",)))
-        found += site.engine.rows(f"SELECT * FROM seen LIMIT {SHOWN}").to_pylist()
-    if body is not None and (folder / "quarantine.parquet").exists():
-        found += checking.quarantined(site.engine, contracts.parse(body), folder=folder, most=SHOWN).to_pylist()
+    found = rejecting.quarantined(site.engine, contracts.parse(body), folder=folder, most=SHOWN) if body else []
     facts = {"delivery": delivery, "rows": len(found), "reason": reason}
     site.store.record(Event("quarantine.seen", by, f"dataset/{known.dataset}", facts))
+    return found
+
+
+def rejected_lines(site: LoadingSite, delivery: str, *, acting: Acting) -> pa.Table:
+    """Where the rejected rows of a delivery stand, with column, rule and reason and without a value.
+
+    For whoever may see the rows, and for suppliers of the organisation that owns the dataset. It may leave the
+    identified zone; that it was asked for is on record. Columns as in `journey.rejecting.listed`.
+    """
+    with site.store.read() as connection:
+        known = deliveries.get(connection, delivery)
+        body = jobs.done_steps(connection, f"load/{delivery}").get("validate", {}).get("contract")
+        if acting.signed_in is not None:
+            owner = contracts.parse(body).owner if body else ""
+            organisation = projects.get_person(connection, acting.actor).organisation
+            roles.check_sees_rejects(acting.signed_in, organisation, owner=owner)
+    found = rejecting.listed(site.engine, folder=site.places.deliveries / delivery, delivery=delivery)
+    facts = {"delivery": delivery, "rows": found.num_rows}
+    site.store.record(Event("quarantine.listed", acting.actor, f"dataset/{known.dataset}", facts))
     return found
 
 

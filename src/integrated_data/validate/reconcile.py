@@ -132,8 +132,16 @@ def _blank_in(piece: bytes) -> int:
     return sum(a == b == 10 for a, b in pairwise(piece))
 
 
-def rejects_sql(rejects: str) -> str:
-    """Rows that did not split, for the sealed quarantine: `line`, `reason`, `raw` (a value)."""
+def rejects_sql(rejects: str, *, stands: str) -> str:
+    """Rows that did not split, for the sealed quarantine: `line`, `reason`, `raw` (a value), `file`, `lines`.
+
+    `stands`: the relation that tells where each record is (file_id, mark, file, line, lines), for the reader counts
+    records and blank lines.
+    """
     reasons = " ".join(f"WHEN {text(theirs)} THEN {text(ours)}" for theirs, ours in REASONS.items())
     reason = f"CASE error_type::VARCHAR {reasons} ELSE 'the row cannot be split into columns' END"
-    return f"SELECT line, min({reason}) AS reason, min(csv_line) AS raw FROM {name(rejects)} GROUP BY file_id, line"
+    return (
+        f"SELECT s.line, r.reason, r.raw, s.file, s.lines FROM (SELECT file_id, line AS mark, min({reason}) AS reason, "
+        f"min(csv_line) AS raw FROM {name(rejects)} GROUP BY file_id, line) r LEFT JOIN {name(stands)} s "
+        "USING (file_id, mark)"
+    )
