@@ -233,3 +233,16 @@ def test_the_profile_shows_no_value_of_an_identifier(engine: DuckDB, tmp_path: P
     assert found[2] == ColumnProfile("nhs", 401, 1, 1)
     assert found[4] == ColumnProfile("held", 401, 1, 1)
     assert found[3].common == (("M", 0.748), ("F", 0.249))
+
+
+def test_few_values_of_a_long_table_are_counted_and_many_estimated(engine: DuckDB) -> None:
+    contract = contract_of(ID, AGE, Column("sex", "sex", meaning=Meaning.SEX, handling=Handling.PAYLOAD))
+    engine.create(
+        "long",
+        "SELECT i::VARCHAR AS id, CASE WHEN i % 7 > 0 THEN i % 90 END AS age, 'F' AS sex FROM range(210000) t(i)",
+    )
+    numbers, ages, sexes = profile(engine, contract, relation="long")
+    assert numbers.distinct is not None
+    assert 150_000 < numbers.distinct < 270_000
+    assert ages == ColumnProfile("age", 210_000, 30_000, 90, "0", "89")
+    assert (sexes.distinct, sexes.common) == (1, (("F", 1.0),))

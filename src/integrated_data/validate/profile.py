@@ -1,14 +1,14 @@
-"""Profile: what a table holds, column by column, in one scan; light enough for every load.
+"""Profile: what a table holds, column by column; light enough for every load.
 
-Counts and nulls of every column; distinct values (approximate, HyperLogLog) of all but measured
-numbers, where they say nothing; least and greatest only of published numbers and dates; the
-commonest values only of short code lists, from a sample, and only those that many rows share.
-Identifiers and withheld columns show counts alone.
+Counts and nulls of every column, and least and greatest of published numbers and dates, are asked alone: a
+reader of Parquet finds them in the footer and looks at no value. Distinct values of all but measured numbers,
+where they say nothing: counted where the first rows show few, which a reader finds in dictionaries, else
+approximate (HyperLogLog). The commonest values only of short code lists, from a sample, and only those that
+many rows share. Identifiers and withheld columns show counts alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from integrated_data.engine import Engine
 from integrated_data.model.contract import Column, Contract
@@ -19,6 +19,8 @@ from integrated_data.vocabulary.sql import name, names, text
 MOST_CODES = 25
 FEWEST_ROWS = 50
 SAMPLE = 100_000
+#: A column of at most so many values in the first rows has its values counted one by one in a long relation.
+FEW = 1_000
 
 _CODED = (Meaning.CODE, Meaning.FLAG, Meaning.SEX, Meaning.ETHNIC_GROUP, Meaning.STRATUM)
 _RANGED = (Kind.DATE, Kind.TIMESTAMP, Kind.INTEGER, Kind.NUMBER)
@@ -28,7 +30,7 @@ _RANGED = (Kind.DATE, Kind.TIMESTAMP, Kind.INTEGER, Kind.NUMBER)
 class ColumnProfile:
     """One column of a profile; `low`, `high` and `common` only where they may be shown.
 
-    `rows` and `missing` are counts; `distinct` is approximate, and absent for measured numbers;
+    `rows` and `missing` are counts; `distinct` is approximate where there are many, and absent for measured numbers;
     `common` holds (value, share of rows).
     """
 
@@ -45,17 +47,33 @@ def _published(column: Column) -> bool:
     return column.handling is Handling.PAYLOAD
 
 
-def profile_sql(contract: Contract, relation: str) -> str:
-    """One row over the whole relation: `n`; per column k `c{k}`, and `d{k}`, `l{k}`, `h{k}` where shown."""
+def bounds_sql(contract: Contract, relation: str) -> str:
+    """One row over the whole relation: `n`; per column k `c{k}`, and `l{k}` and `h{k}` where they may be shown."""
     parts = ["count(*) AS n"]
     for k, column in enumerate(contract.columns):
         value = name(column.name)
         parts.append(f"count({value}) AS c{k}")
-        if column.kind is not Kind.NUMBER:
-            parts.append(f"approx_count_distinct({value}) AS d{k}")
         if _published(column) and column.kind in _RANGED:
             parts += [f"CAST(min({value}) AS VARCHAR) AS l{k}", f"CAST(max({value}) AS VARCHAR) AS h{k}"]
     return f"SELECT {', '.join(parts)} FROM {name(relation)}"
+
+
+def many_sql(columns: Sequence[Column], relation: str, *, most: int | None = None) -> str:
+    """One row: the distinct values of each column, by its name, approximately; of the first `most` rows."""
+    counts = ", ".join(f"approx_count_distinct({name(c.name)}) AS {name(c.name)}" for c in columns)
+    looked = name(relation)
+    if most is not None:
+        looked = f"(SELECT {names(c.name for c in columns)} FROM {looked} LIMIT {most})"
+    return f"SELECT {counts} FROM {looked}"
+
+
+def few_sql(columns: Sequence[Column], relation: str) -> str:
+    """Rows of `column_name` and `n`: the distinct values of each column, counted one by one."""
+    return " UNION ALL ".join(
+        f"SELECT {text(c.name)} AS column_name, count({name(c.name)}) AS n "
+        f"FROM (SELECT DISTINCT {name(c.name)} FROM {name(relation)})"
+        for c in columns
+    )
 
 
 def common_sql(columns: Sequence[Column], relation: str, *, rows: int) -> str | None:
@@ -81,14 +99,35 @@ def common_sql(columns: Sequence[Column], relation: str, *, rows: int) -> str | 
 
 def profile(engine: Engine, contract: Contract, *, relation: str) -> tuple[ColumnProfile, ...]:
     """The profile of a relation with the contract's columns, in order."""
-    row = engine.rows(profile_sql(contract, relation)).to_pylist()[0]
-    coded = [
-        c
-        for k, c in enumerate(contract.columns)
-        if _published(c) and c.meaning in _CODED and 0 < (row.get(f"d{k}") or 0) <= MOST_CODES
-    ]
+    row = engine.rows(bounds_sql(contract, relation)).to_pylist()[0]
+    counted = [c for c in contract.columns if c.kind is not Kind.NUMBER]
+    distinct = _distinct(engine, counted, relation=relation, rows=row["n"])
+    coded = [c for c in counted if _published(c) and c.meaning in _CODED and 0 < distinct[c.name] <= MOST_CODES]
     common = _common(engine, coded, relation=relation, rows=row["n"])
-    return tuple(_column_profile(c, k, row=row, common=common) for k, c in enumerate(contract.columns))
+    return tuple(
+        ColumnProfile(
+            c.name, row["n"], row["n"] - row[f"c{k}"], distinct.get(c.name), row.get(f"l{k}"), row.get(f"h{k}"),
+            common.get(c.name, ()),
+        )
+        for k, c in enumerate(contract.columns)
+    )  # fmt: skip
+
+
+def _distinct(engine: Engine, columns: Sequence[Column], *, relation: str, rows: int) -> dict[str, int]:
+    """How many values each column has, by name."""
+    if not columns:
+        return {}
+    first = many_sql(columns, relation, most=SAMPLE if rows > SAMPLE else None)
+    found: dict[str, int] = engine.rows(first).to_pylist()[0]
+    if rows <= SAMPLE:
+        return found
+    few = [c for c in columns if found[c.name] <= FEW]
+    many = [c for c in columns if found[c.name] > FEW]
+    if many:
+        found |= engine.rows(many_sql(many, relation)).to_pylist()[0]
+    if few:
+        found |= {r["column_name"]: r["n"] for r in engine.rows(few_sql(few, relation)).to_pylist()}
+    return found
 
 
 def _common(
@@ -99,12 +138,3 @@ def _common(
     for row in engine.rows(sql).to_pylist() if sql else ():
         found.setdefault(row["column_name"], []).append((row["value"], round(row["share"], 3)))
     return {column: tuple(values) for column, values in found.items()}
-
-
-def _column_profile(
-    column: Column, k: int, *, row: Mapping[str, Any], common: Mapping[str, tuple[tuple[str, float], ...]]
-) -> ColumnProfile:
-    return ColumnProfile(
-        column.name, row["n"], row["n"] - row[f"c{k}"], row.get(f"d{k}"), row.get(f"l{k}"), row.get(f"h{k}"),
-        common.get(column.name, ()),
-    )  # fmt: skip
