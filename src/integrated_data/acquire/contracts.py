@@ -61,7 +61,8 @@ _PROPERTY = (
     "logicalTypeOptions", "encryptedName", "criticalDataElement", "partitioned", "partitionKeyPosition",
     "transformLogic", "transformDescription", "transformSourceObjects",
 )  # fmt: skip
-_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "drift", "follows", "inferred", "ruleOrder")
+_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "drift", "follows", "inferred", "ruleOrder",
+                "answered")
 _OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes", "optional")
 
 
@@ -137,7 +138,7 @@ def _contract(top: Fields, table: Fields) -> Contract:
         indexes=_indexes(custom, columns), thresholds=thresholds,
         mode=custom.choice("mode", Mode, default=Mode.REPLACE),
         inferred=custom.flag("inferred"), changes=_changes(custom, columns), drift=_drift(custom),
-        follows=custom.text("follows", ""),
+        follows=custom.text("follows", ""), answered=custom.texts("answered"),
     )  # fmt: skip
 
 
@@ -325,6 +326,8 @@ def _contract_properties(contract: Contract) -> list[dict[str, Any]]:
         values["follows"] = contract.follows
     if contract.inferred:
         values["inferred"] = True
+    if contract.answered:
+        values["answered"] = list(contract.answered)
     plain = [r.name for c in contract.columns for r in contract.rules if r.column == c.name]
     plain += [r.name for r in contract.rules if r.column is None]
     if plain != [r.name for r in contract.rules]:

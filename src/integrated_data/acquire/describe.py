@@ -5,6 +5,7 @@ from typing import Any
 
 from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.meanings import Handling, Kind
+from integrated_data.vocabulary.headings import showable
 
 #: What happens to a column, in words for people.
 HANDLED = {
@@ -27,13 +28,23 @@ class Described:
     note: str
 
 
+def shown_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
+    """Each column's name and its heading as they may be shown: what may be a value is called by its place."""
+    headings = [c.source for c in contract.columns]
+    shown = headings if contract.layout.format in (Format.PARQUET, Format.JSONL) else showable(headings)
+    return tuple(
+        (c.name, c.source) if heading == c.source else (heading.replace(" ", "_"), heading)
+        for c, heading in zip(contract.columns, shown, strict=True)
+    )
+
+
 def describe(contract: Contract) -> tuple[Described, ...]:
     """One row per column, in order."""
     return tuple(
         Described(
-            c.name, c.source, c.meaning.value.replace("_", " "), _reading(c), c.confidence, HANDLED[c.handling], c.title
+            name, source, c.meaning.value.replace("_", " "), _reading(c), c.confidence, HANDLED[c.handling], c.title
         )
-        for c in contract.columns
+        for c, (name, source) in zip(contract.columns, shown_columns(contract), strict=True)
     )
 
 
@@ -70,11 +81,11 @@ def described_json(contract: Contract) -> dict[str, Any]:
     """The same for programs: columns, indexes, layout."""
     columns = [
         {
-            "name": c.name, "source": c.source, "type": c.kind.value, "meaning": c.meaning.value,
+            "name": name, "source": source, "type": c.kind.value, "meaning": c.meaning.value,
             "handling": c.handling.value, "confidence": c.confidence, "formats": list(c.formats),
             "decimal": c.decimal, "codes_for_no_value": len(c.missing), "key": c.key, "note": c.title,
         }
-        for c in contract.columns
+        for c, (name, source) in zip(contract.columns, shown_columns(contract), strict=True)
     ]  # fmt: skip
     result: dict[str, Any] = {
         "dataset": contract.dataset, "layout": layout_sentence(contract.layout), "columns": columns,

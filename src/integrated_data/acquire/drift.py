@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from integrated_data.model.contract import Contract, Format
 from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
-from integrated_data.vocabulary.headings import folded
+from integrated_data.vocabulary.headings import folded, showable
 
 #: Names shown in one sentence.
 SHOWN = 8
@@ -63,11 +63,12 @@ def check_header(contract: Contract, delivered: Sequence[str]) -> Drift:
     alone: without a header, what was delivered in its place are values.
     """
     drift = drift_of(contract, delivered)
+    shown = _shown(contract)
     parts = []
     if drift.missing:
-        parts.append(f"without {listed(drift.missing)}")
+        parts.append(f"without {listed([shown[n] for n in drift.missing])}")
     if drift.respelled:
-        parts.append(f"with another spelling of {listed([ours for ours, _ in drift.respelled])}")
+        parts.append(f"with another spelling of {listed([shown[ours] for ours, _ in drift.respelled])}")
     if parts:
         raise _refused(contract, drift, told=" and ".join(parts))
     return drift
@@ -80,7 +81,14 @@ def check_known(contract: Contract, drift: Drift) -> None:
     """
     sources = {c.source for c in contract.columns if not c.optional}
     if 2 * len(drift.missing) > len(sources):
-        raise _refused(contract, drift, told=f"without {listed(drift.missing)}")
+        shown = _shown(contract)
+        raise _refused(contract, drift, told=f"without {listed([shown[n] for n in drift.missing])}")
+
+
+def _shown(contract: Contract) -> dict[str, str]:
+    """The contract's columns as they may be told: inferred from a file without a header, its names may be values."""
+    sources = [c.source for c in contract.columns]
+    return dict(zip(sources, showable(sources), strict=True))
 
 
 def check_allowed(contract: Contract, found: Sequence[Drifted]) -> None:

@@ -43,6 +43,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "concept map": Action.SETTLE_LOADS,
     "concept set": Action.OPERATE,
     "concept show": Action.LOOK,
+    "contract ask": None,
     "contract check": None,
     "contract infer": None,
     "deliver": Action.DELIVER,

@@ -155,7 +155,8 @@ class Contract:
     """What a department promises about one dataset, and what the service does with it.
 
     `drift`: what becomes of deliveries that have drifted, where it is said; `follows`: the version that this one was
-    evolved from by the service.
+    evolved from by the service. `answered`: ids of the kit's questions that somebody
+    answered.
     """
 
     dataset: str
@@ -172,6 +173,7 @@ class Contract:
     changes: Changes | None = None
     drift: tuple[tuple[DriftKind, Policy], ...] = ()
     follows: str = ""
+    answered: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.columns]

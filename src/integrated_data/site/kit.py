@@ -8,13 +8,13 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
 from integrated_data.acquire.codebook import for_columns
-from integrated_data.acquire.describe import described_json
+from integrated_data.acquire.describe import described_json, shown_columns
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.labels import Label, labelled
 from integrated_data.acquire.land import land
@@ -23,11 +23,15 @@ from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
+from integrated_data.index.reach import Reach, reach
 from integrated_data.journey import checking, drifting
 from integrated_data.model.contract import Contract
-from integrated_data.model.delivery import LoadState
+from integrated_data.model.delivery import LoadState, Tally
+from integrated_data.model.drift import Drifted
 from integrated_data.site.settings import Settings
 from integrated_data.validate import judge
+from integrated_data.validate.rules import row_rules, unique_rules
+from integrated_data.vocabulary.sql import name
 
 VERDICTS = {
     LoadState.PUBLISHED: "would be accepted",
@@ -84,24 +88,82 @@ def infer_delivered(
     return labelled(contract, {**delivered.labels, **told})
 
 
-def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:
-    """What loading these files under a contract would give: counts by rule, drift, the verdict; no value."""
-    delivered = kit.delivered(files, contract)
+@dataclass(frozen=True)
+class Looked:
+    """What loading files under a contract would give. `contract`: as it follows what has drifted; `filled`: values by
+    column, in its order.
+    """
+
+    contract: Contract
+    drifted: tuple[Drifted, ...]
+    found: checking.Checked
+    filled: tuple[int, ...]
+    reach: tuple[Reach, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What would become of the load."""
+        waits, _ = drifting.verdict(self.drifted)
+        return VERDICTS[max(judge.judge(self.contract, self.found.tally), waits, key=drifting.GRAVER.index)]
+
+
+def look_at(kit: Kit, contract: Contract, *, delivered: Delivered) -> Looked:
+    """Check landed files as a load does, and say how well their records would be matched."""
     bench = drifting.Bench(kit.engine, kit.sealer, delivered, kit.folder)
     followed = drifting.header(bench, contract, past=drifting.Past())
-    drifted, contract, place = followed.found, followed.contract, kit.folder / "checked.parquet"
-    found = checking.check(kit.engine, kit.sealer, contract=contract, delivered=delivered, place=place)
+    drifted, place = followed.found, kit.folder / "checked.parquet"
+    found = checking.check(kit.engine, kit.sealer, contract=followed.contract, delivered=delivered, place=place)
     if found.tally.unread:
-        followed = drifting.retyped(bench, contract, found=found, past=drifting.Past(), first=contract)
-        drifted = (*drifted, *followed.found)
-        if followed.found:
-            contract = followed.contract
-            found = checking.check(kit.engine, kit.sealer, contract=contract, delivered=delivered, place=place)
-    waits, told = drifting.verdict(drifted)
-    verdict = VERDICTS[max(judge.judge(contract, found.tally), waits, key=drifting.GRAVER.index)]
-    why = [told, judge.sentence(contract, found.tally, account=found.account) if found.tally.quarantined else ""]
-    facts = {**judge.facts(found.tally, found.account), "drift": drifting.facts(drifted)}
-    return {**described_json(contract), **facts, "verdict": verdict, "why": "; ".join(w for w in why if w)}
+        again = drifting.retyped(bench, followed.contract, found=found, past=drifting.Past(), first=contract)
+        drifted = (*drifted, *again.found)
+        if again.found:
+            followed = again
+            found = checking.check(kit.engine, kit.sealer, contract=again.contract, delivered=delivered, place=place)
+    held = followed.contract
+    counted = ", ".join(f"count({name(c.name)}) AS c{k}" for k, c in enumerate(held.columns))
+    (row,) = kit.engine.rows(f"SELECT {counted} FROM {checking.CHECKED}").to_pylist()
+    return Looked(held, drifted, found, tuple(row.values()), reach(kit.engine, checking.GOOD, contract=held))
+
+
+def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:
+    """What loading these files under a contract would give: counts by rule, drift, the verdict; no value."""
+    return checked_json(look_at(kit, contract, delivered=kit.delivered(files, contract)))
+
+
+def checked_json(looked: Looked) -> dict[str, Any]:
+    """The same as plain values; columns whose heading may be a value are called by their place."""
+    contract, account = looked.contract, looked.found.account
+    tally, drifted = _shown_tally(contract, looked.found.tally), shown_drift(looked)
+    _, why = drifting.verdict(drifted)
+    reasons = [why, judge.sentence(contract, tally, account=account) if tally.quarantined else ""]
+    facts = {**judge.facts(tally, account), "drift": drifting.facts(drifted)}
+    told = "; ".join(reason for reason in reasons if reason)
+    return {**described_json(contract), **facts, "verdict": looked.verdict, "why": told}
+
+
+def shown_drift(looked: Looked) -> tuple[Drifted, ...]:
+    """What has drifted, with columns under the names that may be shown."""
+    columns = zip(looked.contract.columns, shown_columns(looked.contract), strict=True)
+    hidden = {c.source: heading for c, (_, heading) in columns if heading != c.source}
+    return tuple(
+        replace(d, column=hidden[d.column], told=d.told.replace(d.column, hidden[d.column])) if d.column in hidden else d
+        for d in looked.drifted
+    )
+
+
+def _shown_tally(contract: Contract, tally: Tally) -> Tally:
+    """The tally with rules and columns under the names that may be shown."""
+    names = {c.name: name for c, (name, _) in zip(contract.columns, shown_columns(contract), strict=True)}
+    shown = replace(
+        contract, columns=tuple(replace(c, name=names[c.name]) for c in contract.columns),
+        rules=tuple(replace(r, column=names.get(r.column or "")) for r in contract.rules),
+    )  # fmt: skip
+    before, after = ((*row_rules(c), *unique_rules(c)) for c in (contract, shown))
+    rules = {old.name: new.name for old, new in zip(before, after, strict=True)}
+    return replace(
+        tally, by_rule=tuple((rules.get(rule, rule), n) for rule, n in tally.by_rule),
+        unread=tuple((names[column], n) for column, n in tally.unread),
+    )  # fmt: skip
 
 
 def read_contract(place: Path) -> Contract:

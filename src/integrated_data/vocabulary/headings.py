@@ -5,10 +5,13 @@ before the patterns of headings.txt are searched in it.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from integrated_data.model.meanings import Meaning
+from integrated_data.vocabulary.names import nicknames
+from integrated_data.vocabulary.postcodes import PATTERN as POSTCODE
 
 #: Words of others than the record's own subject: their names and numbers are not the subject's.
 OTHERS = re.compile(
@@ -37,6 +40,21 @@ def _rules() -> tuple[tuple[Meaning, float, re.Pattern[str]], ...]:
 
 
 RULES = _rules()
+
+#: Longest heading that is shown.
+LONGEST = 60
+#: Words that name people: a heading of such words alone may be somebody.
+NAMES = frozenset(
+    resources.files("integrated_data.vocabulary").joinpath("family_names.txt").read_text("utf-8").split()
+) | {name for pair in nicknames() for name in pair}
+#: How names of columns are made and few values are: words joined by underscores, letters with a short number.
+_MADE = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)+|[A-Za-z]{1,12}[0-9]{1,2}[A-Za-z]{0,4}|[a-z]+([A-Z][a-z]+)+")
+#: What values of people and places hold: a mail address, a run of digits longer than a year, a date, a postcode,
+#: a National Insurance number, money.
+_VALUES = tuple(
+    re.compile(p) for p in ("@", r"[0-9]{5}", r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}", rf"^({POSTCODE})$",
+                            r"^[A-Z]{2}[0-9]{6}[A-D]?$", r"[£$€]", r"^[+-]?[0-9.,]+$")
+)  # fmt: skip
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 _BREAK = re.compile(r"[^0-9A-Za-z]+")
@@ -73,6 +91,34 @@ def is_known_heading(cell: str) -> bool:
     """Whether a cell of a first row can only be a heading."""
     words = words_of(cell)
     return bool(words) and len(words) <= 60 and any(h.strength >= 0.9 for h in hints(cell)) and "@" not in cell
+
+
+def showable(headings: Sequence[str]) -> tuple[str, ...]:
+    """Headings as they may be shown outside: what may be a value is called by its place, `column 3`.
+
+    The first row of a file without a header can pass for one. A heading is shown where it is a known one or is made
+    as names of columns are (`ward_2`, `q14`, `LSOA11CD`), and, beside a known one, where it does not look like a value.
+    """
+    known = any(is_known_heading(h) for h in headings)
+    return tuple(
+        heading if is_known_heading(heading) or ((_MADE.fullmatch(heading) or known) and not _like_a_value(heading))
+        else f"column {number}"
+        for number, heading in enumerate(headings, 1)
+    )  # fmt: skip
+
+
+def is_trusted(headings: Sequence[str]) -> bool:
+    """Whether headings are shown as they are, most of them: then the first row is surely one of names."""
+    shown = sum(a == b for a, b in zip(headings, showable(headings), strict=True))
+    return 2 * shown >= len(headings)
+
+
+def _like_a_value(heading: str) -> bool:
+    bare = heading.replace(" ", "").upper()
+    if len(heading) > LONGEST or any(pattern.search(bare) for pattern in _VALUES):
+        return True
+    words = _BREAK.sub(" ", heading).strip().upper().split()
+    return bool(words) and all(word in NAMES for word in words)
 
 
 def column_name(source: str, taken: set[str]) -> str:
