@@ -1,15 +1,9 @@
 """Contracts conform to the Open Data Contract Standard 3.1: its own schema and its own library read them."""
 
-import json
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from jsonschema import Draft201909Validator
-from open_data_contract_standard.model import OpenDataContractStandard
 
 from integrated_data.acquire import contracts
 from integrated_data.acquire.questions import answered
@@ -30,18 +24,7 @@ from integrated_data.site.kit import infer_contract, open_kit
 from integrated_data.site.settings import from_environment
 from tests.expected_columns import expected, without_truth
 from tests.real_data import FOLDER, real_data
-
-SCHEMA = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
-LINT = Draft201909Validator(SCHEMA)
-
-
-def complaints(text: str) -> list[str]:
-    """What the standard's schema and its library have against a document."""
-    document: Any = yaml.safe_load(text)
-    found = [f"{e.json_path}: {e.validator}" for e in LINT.iter_errors(document)]
-    assert OpenDataContractStandard.from_string(text).id == document["id"]
-    return found
-
+from tests.standard import complaints
 
 RULES = tuple(
     Rule(f"rule {i}", check, column, **rest)  # type: ignore[arg-type]
@@ -95,14 +78,15 @@ def test_the_lint_finds_what_is_wrong() -> None:
 
 @pytest.mark.long
 def test_contracts_inferred_for_real_files_conform(tmp_path: Path) -> None:
+    """Every fourth of the real files; `ids bench inference` asks it of all of them."""
     real_data("geography")
     wrong = {}
-    for file in expected():
+    for file in list(expected())[::4]:
         folder = tmp_path / file.replace("/", "_")
         folder.mkdir()
         with open_kit(from_environment()) as kit:
             place = without_truth(FOLDER / file, folder)
             found = infer_contract(kit, [place], dataset="example", owner="department")
         wrong[file] = complaints(contracts.dump(found))
-    assert len(wrong) > 100
+    assert len(wrong) > 30
     assert {file: said for file, said in wrong.items() if said} == {}

@@ -39,7 +39,7 @@ ONE = "import sys; sys.argv[0] = 'ids'; from integrated_data.cli.kit import main
 WHOLE = "import sys; sys.argv[0] = 'ids'; from integrated_data.cli import main; main()"
 
 #: What belongs to an installation: the kit brings none of it along.
-INSTALLATION = ("sqlalchemy", "alembic", "pyiceberg", "splink", "fastapi", "structlog", "altair", "scipy", "pandas")
+INSTALLATION = ("sqlalchemy", "alembic", "pyiceberg", "splink", "fastapi", "structlog", "altair", "scipy")
 
 PATH = {"PYTHONPATH": str(Path(integrated_data.__file__).parents[1])}
 

@@ -61,8 +61,18 @@ _PROPERTY = (
     "logicalTypeOptions", "encryptedName", "criticalDataElement", "partitioned", "partitionKeyPosition",
     "transformLogic", "transformDescription", "transformSourceObjects",
 )  # fmt: skip
-_OF_CONTRACT = ("layout", "thresholds", "indexes", "mode", "changes", "drift", "follows", "inferred", "ruleOrder",
-                "answered")
+_OF_CONTRACT = (
+    "layout",
+    "thresholds",
+    "indexes",
+    "mode",
+    "changes",
+    "drift",
+    "follows",
+    "inferred",
+    "ruleOrder",
+    "answered",
+)
 _OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes", "optional")
 
 

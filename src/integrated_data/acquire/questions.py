@@ -131,7 +131,7 @@ def answered(contract: Contract, answers: Mapping[str, str]) -> Contract:
         _check(asked[key], given)
     for key in asked:
         if key in answers:
-            contract = _take(contract, key, answers[key])
+            contract = _take(contract, key, given=answers[key])
     return replace(contract, answered=(*contract.answered, *(k for k in asked if k in answers)))
 
 
@@ -142,11 +142,11 @@ def _check(question: Question, given: str) -> None:
         raise ContractRefusal(f"The answer to question {question.id} is none of its choices", next_step=f"Use {told}")
 
 
-def _take(contract: Contract, key: str, given: str) -> Contract:
+def _take(contract: Contract, key: str, *, given: str) -> Contract:
     number, _, about = key.partition(".")
     if about:
         columns = list(contract.columns)
-        columns[int(number) - 1] = _column(columns[int(number) - 1], about, given)
+        columns[int(number) - 1] = _column(columns[int(number) - 1], about, given=given)
         return replace(contract, columns=tuple(columns), indexes=_uses(contract, columns))
     match key, given:
         case "owner", _:
@@ -169,7 +169,7 @@ def _take(contract: Contract, key: str, given: str) -> Contract:
             return contract
 
 
-def _column(column: Column, about: str, given: str) -> Column:
+def _column(column: Column, about: str, *, given: str) -> Column:
     match about, given:
         case "meaning", _:
             meaning = Meaning(given)

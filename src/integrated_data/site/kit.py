@@ -146,7 +146,9 @@ def shown_drift(looked: Looked) -> tuple[Drifted, ...]:
     columns = zip(looked.contract.columns, shown_columns(looked.contract), strict=True)
     hidden = {c.source: heading for c, (_, heading) in columns if heading != c.source}
     return tuple(
-        replace(d, column=hidden[d.column], told=d.told.replace(d.column, hidden[d.column])) if d.column in hidden else d
+        replace(d, column=hidden[d.column], told=d.told.replace(d.column, hidden[d.column]))
+        if d.column in hidden
+        else d
         for d in looked.drifted
     )
 

@@ -97,14 +97,14 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> list[str]:
         for c in columns
     ]  # fmt: skip
     heads = ("Column", "Seems to be", "How sure", "Read as", "Filled", "Unreadable", "What happens to it", "Note")
-    return [_table("Columns, in the order of the file", heads, rows, numbers=(4, 5))]
+    return [_table("Columns, in the order of the file", heads, rows=rows, numbers=(4, 5))]
 
 
 def _breaks(breaks: Sequence[Mapping[str, Any]]) -> list[str]:
     if not breaks:
         return [_paragraph("No row breaks a rule.")]
     rows = [(b["column"] or "the whole row", b["rule"], f"{b['rows']:,}", b["becomes"]) for b in breaks]
-    return [_table("Rules that are not kept", ("Column", "Rule", "Rows", "Then"), rows, numbers=(2,))]
+    return [_table("Rules that are not kept", ("Column", "Rule", "Rows", "Then"), rows=rows, numbers=(2,))]
 
 
 def _match(indexes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -117,7 +117,7 @@ def _match(indexes: Sequence[Mapping[str, Any]]) -> list[str]:
         for one in indexes
     ]  # fmt: skip
     heads = ("Index", "Rows that point to one entry", "Rows with a usable", "Found in the kit's sample")
-    return [_table("Indexes that records are matched to", heads, rows), _paragraph(CAUTION)]
+    return [_table("Indexes that records are matched to", heads, rows=rows), _paragraph(CAUTION)]
 
 
 def _span(share: Mapping[str, float]) -> str:
@@ -140,17 +140,13 @@ def _questions(questions: Sequence[Mapping[str, Any]]) -> list[str]:
     return [_paragraph(how), "<ul>\n" + "\n".join(listed) + "\n</ul>"]
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
-    def cell(tag: str, place: int, content: str, extra: str = "") -> str:
-        kind = ' class="number"' if place in numbers else ""
-        return f"<{tag}{extra}{kind}>{_text(content)}</{tag}>"
-
-    head = "".join(cell("th", i, h, ' scope="col"') for i, h in enumerate(heads))
-    body = "".join(
-        "<tr>" + cell("th", 0, row[0], ' scope="row"')
-        + "".join(cell("td", i, c) for i, c in enumerate(row[1:], 1)) + "</tr>\n"
-        for row in rows
-    )  # fmt: skip
+def _table(caption: str, heads: Sequence[str], *, rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+    kinds = [' class="number"' if place in numbers else "" for place in range(len(heads))]
+    head = "".join(f'<th scope="col"{kind}>{_text(h)}</th>' for h, kind in zip(heads, kinds, strict=True))
+    body = ""
+    for first, *others in rows:
+        cells = "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(others, kinds[1:], strict=True))
+        body += f'<tr><th scope="row">{_text(first)}</th>{cells}</tr>\n'
     return (
         f'<div class="scroll" role="region" aria-label="{_text(caption)}" tabindex="0">\n<table>\n'
         f"<caption>{_text(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>"

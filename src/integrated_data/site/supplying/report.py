@@ -88,7 +88,7 @@ def _breaks(looked: Looked) -> list[dict[str, Any]]:
     shown = dict(zip((c.name for c in contract.columns), shown_columns(contract), strict=True))
     found = [
         {"column": ", ".join(shown[c][1] for c in rules[name].over) if name in rules else "",
-         "rule": _asked(contract, rules.get(name), name), "rows": n, "becomes": "quarantined"}
+         "rule": _asked(contract, rules.get(name), name=name), "rows": n, "becomes": "quarantined"}
         for name, n in sorted(tally.by_rule, key=lambda item: -item[1])
     ]  # fmt: skip
     whole = [{"column": "", "rule": name, "rows": 0, "becomes": "holds the load"} for name in broken_rules(
@@ -96,7 +96,7 @@ def _breaks(looked: Looked) -> list[dict[str, Any]]:
     return found + whole
 
 
-def _asked(contract: Contract, rule: Rule | None, name: str) -> str:
+def _asked(contract: Contract, rule: Rule | None, *, name: str) -> str:
     """What a rule asks: in its author's words where it has them, else in ours, which name no column."""
     if rule is None or rule in contract.rules or not rule.over:
         return name
@@ -116,24 +116,26 @@ def _match(one: Reach) -> dict[str, Any]:
 
 def _first(looked: Looked, breaks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What to mend, what costs most rows first."""
-    steps = [_step(d.told, WHAT_THEN[d.policy], "Deliver it as agreed, or bring the contract up to date")
+    steps = [_step(d.told, why=WHAT_THEN[d.policy], how="Deliver it as agreed, or bring the contract up to date")
              for d in shown_drift(looked)]  # fmt: skip
     for one in breaks:
         where = f"In {one['column']}: {one['rule']}" if one["column"] else one["rule"]
         rows = f"{one['rows']:,} rows do not keep it" if one["rows"] else "The file as a whole does not keep it"
-        steps.append(_step(where, rows, "Correct these rows where they come from", rows=one["rows"]))
+        steps.append(_step(where, why=rows, how="Correct these rows where they come from", rows=one["rows"]))
     unread = dict(looked.found.tally.unread)
     for column, (_, heading) in zip(looked.contract.columns, shown_columns(looked.contract), strict=True):
         if unread.get(column.name) and not any(b["column"] == heading for b in breaks):
             why = f"{unread[column.name]:,} values cannot be read as {column.kind.value}; their rows go on without them"
-            steps.append(_step(f"In {heading}: values that cannot be read", why, "Write them as the others are"))
+            steps.append(
+                _step(f"In {heading}: values that cannot be read", why=why, how="Write them as the others are")
+            )
     for reached in looked.reach:
         steps += _for_matching(reached)
     withheld = sum(c.handling is Handling.WITHHELD for c in looked.contract.columns)
     if withheld:
         why = "It is not sure what they hold, or they hold words that may name people"
         how = "Answer the questions below; a steward decides on what is left"
-        steps.append(_step(f"{withheld} columns would be withheld from analysts", why, how))
+        steps.append(_step(f"{withheld} columns would be withheld from analysts", why=why, how=how))
     return [{"number": number, **step} for number, step in enumerate(steps, 1)]
 
 
@@ -143,13 +145,15 @@ def _for_matching(one: Reach) -> list[dict[str, Any]]:
     for field, share in one.fields.items():
         if 0 < share < WELL_FILLED and one.high < WELL_MATCHED:
             what = f"Only {share:.0%} of rows have a usable {FIELD_NAMES.get(field, field)}"
-            steps.append(_step(what, f"It finds records in the {one.index} index", "Fill it in where you know it"))
+            steps.append(
+                _step(what, why=f"It finds records in the {one.index} index", how="Fill it in where you know it")
+            )
     gains = _gains(one)
     if one.high < WELL_MATCHED and gains:
         field, chance = max(gains.items(), key=lambda item: item[1])
         what = f"Records would be found better with {FIELD_NAMES.get(field, field)}"
         why = f"As the file is, at most {one.high:.0%} of rows point to one entity of the {one.index} index; up to"
-        steps.append(_step(what, f"{why} {chance:.0%} would with it", "Add the column if you hold it"))
+        steps.append(_step(what, why=f"{why} {chance:.0%} would with it", how="Add the column if you hold it"))
     return steps
 
 
@@ -161,5 +165,5 @@ def _gains(one: Reach) -> Mapping[str, float]:
     return {field: chance for field, chance in chances.items() if chance is not None and chance > one.high + WORTH}
 
 
-def _step(what: str, why: str, how: str, *, rows: int = 0) -> dict[str, Any]:
+def _step(what: str, *, why: str, how: str, rows: int = 0) -> dict[str, Any]:
     return {"what": what, "why": why, "how": how, "rows": rows}
