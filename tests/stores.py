@@ -2,6 +2,7 @@
 
 import getpass
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -56,9 +58,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: object, port: int) -> Iterator[None]:
+def running(*command: object, port: int, stop: signal.Signals = signal.SIGTERM, **as_user: Any) -> Iterator[None]:
     """A server in a process of its own, once it answers."""
-    server = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [str(c) for c in command]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
     try:
         until = time.monotonic() + 30
         while True:
@@ -70,7 +73,7 @@ def running(*command: object, port: int) -> Iterator[None]:
             time.sleep(0.05)
         yield
     finally:
-        server.terminate()
+        server.send_signal(stop)
         server.wait(10)
 
 

@@ -19,11 +19,15 @@ _COUNTED = (Meaning.MEASURE, Meaning.COUNT, Meaning.CODE, Meaning.FLAG, Meaning.
 
 @dataclass(frozen=True)
 class Label:
-    """One column's own words: its title, its codes with theirs, and whether every value it holds has a label."""
+    """One column's own words: its title, its codes with theirs, and whether every value it holds has a label.
+
+    `kind`: the type that its source says it has.
+    """
 
     title: str = ""
     codes: tuple[tuple[str, str], ...] = ()
     whole: bool = False
+    kind: Kind | None = None
 
 
 def labelled(contract: Contract, labels: Mapping[str, Label]) -> Contract:
@@ -38,7 +42,7 @@ def labelled(contract: Contract, labels: Mapping[str, Label]) -> Contract:
 
 
 def _labelled(column: Column, label: Label) -> Column:
-    column = replace(column, title=label.title or column.title)
+    column = _typed(replace(column, title=label.title or column.title), label.kind)
     if not label.codes or column.handling is Handling.IDENTIFIER:
         return column
     if label.whole:
@@ -51,3 +55,20 @@ def _labelled(column: Column, label: Label) -> Column:
         )  # fmt: skip
     none = tuple(code for code, words in label.codes if _NO_VALUE.search(words) and code not in column.missing)
     return replace(column, codes=label.codes, missing=column.missing + none)
+
+
+def _typed(column: Column, kind: Kind | None) -> Column:
+    """A column with the type that its source says it has, where its values do not say more: codes and numbers of
+    people stay text, and text stays what it looks like."""
+    unknown = column.kind is Kind.STRING and column.meaning is Meaning.UNKNOWN
+    match kind:
+        case Kind.DATE | Kind.TIMESTAMP | Kind.BOOLEAN if column.kind is not kind:
+            return replace(column, kind=kind, formats=())
+        case Kind.NUMBER if column.kind is Kind.INTEGER or unknown:
+            return replace(column, kind=kind)
+        case Kind.INTEGER if unknown:
+            return replace(column, kind=kind)
+        case Kind.STRING if column.kind in (Kind.INTEGER, Kind.NUMBER):
+            return replace(column, kind=kind, formats=())
+        case _:
+            return column

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
 
 from integrated_data.acquire.bytes import Survey, chunks
 from integrated_data.acquire.feeds.store import Arriving
@@ -16,8 +17,27 @@ SUFFIXES = frozenset(
      ".gz", ".zip", ".fwf", ".asc", ".sav", ".zsav", ".dta", ".sas7bdat", ".xpt"}
 )  # fmt: skip
 
-#: A file of this machine, or of a feed's store.
-File = Path | Arriving
+
+class Source(Protocol):
+    """What reads like a file: a table of a database, as Parquet."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, with its ending."""
+        ...
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """The endings of its name."""
+        ...
+
+    def open(self, mode: Literal["rb"] = "rb", /) -> BinaryIO:
+        """Its bytes, from the beginning."""
+        ...
+
+
+#: A file of this machine, one of a feed's store, or what reads like one.
+File = Path | Arriving | Source
 
 
 def land(files: Sequence[File], folder: Path, *, sealer: Sealer) -> tuple[LandedFile, ...]:

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
+from integrated_data.acquire.carried import carried
 from integrated_data.acquire.features import feature_lines, is_map
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.statistical import Statistical
@@ -126,7 +130,7 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
     target = place.with_name(place.name.replace(".sealed", ".utf8.sealed"))
     match survey.wrapping:
         case Wrapping.PARQUET:
-            return _Piece(place, parquet=True)
+            return _Piece(place, parquet=True, labels=_carried(sealer, place))
         case Wrapping.ZIP:
             rows: list[tuple[int, int]] = []
             copied = _copied(sheet_lines(sealer, place, sheet=sheet, numbered=rows), target, sealer=sealer)
@@ -152,6 +156,15 @@ def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None)
                 "is not a table",
                 "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet, .xlsx, SPSS, Stata or SAS",
             )
+
+
+def _carried(sealer: Sealer, place: Path) -> Mapping[str, Label]:
+    """The labels in a Parquet file; none of one that is damaged, which is refused when its columns are read."""
+    try:
+        with sealer.read(place) as source, pq.ParquetFile(source) as file:
+            return carried(file.schema_arrow)
+    except (pa.ArrowException, OSError):
+        return {}
 
 
 def _surveyed(sealer: Sealer, place: Path) -> Survey:

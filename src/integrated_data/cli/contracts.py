@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,18 @@ from integrated_data.cli.files import to_write
 from integrated_data.cli.progress import steps
 from integrated_data.model.errors import UsageRefusal
 from integrated_data.site.batching.plan import dataset_name
+from integrated_data.site.databases import file_or_table
 from integrated_data.site.settings import from_environment
 
 if TYPE_CHECKING:
     from integrated_data.site.kit import Looked
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
+Files = Annotated[
+    list[Any],
+    typer.Argument(
+        metavar="FILE...", parser=file_or_table, help="The files of one delivery; or a table, postgresql://…"
+    ),
+]
 
 Reports = Annotated[
     list[Path] | None, typer.Option("--report", help="Write a report here, .html or .json; may be repeated.")

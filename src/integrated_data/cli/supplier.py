@@ -11,9 +11,15 @@ from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.site.databases import file_or_table
 from integrated_data.site.settings import from_environment
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The files of one delivery.")]
+Files = Annotated[
+    list[Any],
+    typer.Argument(
+        metavar="FILE...", parser=file_or_table, help="The files of one delivery; or a table, postgresql://…"
+    ),
+]
 
 ContractFile = Annotated[Path | None, typer.Option("--contract", help="A contract (Open Data Contract Standard 3.1).")]
 

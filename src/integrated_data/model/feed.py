@@ -12,13 +12,15 @@ class StoreKind(StrEnum):
     FOLDER = "folder"
     S3 = "s3"  # any store that speaks S3
     SFTP = "sftp"
+    POSTGRES = "postgres"  # a table, read once a day
 
 
 @dataclass(frozen=True)
 class Drop:
     """Where files are dropped. It holds no secret, only the name of one.
 
-    `place`: a folder; `bucket/prefix`; a folder on the server. `host`: of an SFTP server, `endpoint`: the URL of an
+    `place`: a folder; `bucket/prefix`; a folder on the server; `database/schema.table`. `host`: of an SFTP server or a
+    database, `endpoint`: the URL of an
     S3 store that is not the cloud's own. `host_key`: the server's public key, as `ssh-keyscan` prints it without the
     host; a server that shows another one is refused. `quiet`: seconds that a file must not have changed for.
     """
@@ -194,7 +196,8 @@ class Alert:
 
 @dataclass(frozen=True)
 class Found:
-    """A file as a store lists it: its name under the feed's place, its size in bytes, when it was changed (UTC)."""
+    """A file as a store lists it: its name under the feed's place, its size in bytes (-1 where it is known only once
+    it is read), when it was changed (UTC)."""
 
     name: str
     size: int

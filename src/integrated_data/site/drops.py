@@ -43,6 +43,10 @@ def _open(drop: Drop, places: Places) -> Store:
                     next_step='Install it: pip install "integrated-data-service[sftp]"',
                 ) from None
             return sftp.Server(drop, _secret(drop, places, fields=sftp.SECRET))
+        case StoreKind.POSTGRES:
+            from integrated_data.site import databases
+
+            return databases.opened(drop, password=_secret(drop, places, fields=("password",))["password"])
 
 
 def check_folder(drop: Drop, places: Places) -> Path:

@@ -17,7 +17,7 @@ from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json, shown_columns
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.labels import Label, labelled
-from integrated_data.acquire.land import land
+from integrated_data.acquire.land import File, land
 from integrated_data.acquire.layout import Delivered, sniff
 from integrated_data.acquire.prepare import prepare
 from integrated_data.acquire.sample import sample_of
@@ -48,7 +48,7 @@ class Kit:
     sealer: FileSealer
     folder: Path
 
-    def delivered(self, files: Sequence[Path], contract: Contract | None) -> Delivered:
+    def delivered(self, files: Sequence[File], contract: Contract | None) -> Delivered:
         """Land files into the kit's folder and find their layout."""
         landed = land(files, self.folder / "landed", sealer=self.sealer)
         sheet = contract.layout.sheet if contract else None
@@ -71,7 +71,7 @@ def open_kit(settings: Settings) -> Iterator[Kit]:
 
 
 def infer_contract(
-    kit: Kit, files: Sequence[Path], *, dataset: str, owner: str, book: Mapping[str, Label] | None = None
+    kit: Kit, files: Sequence[File], *, dataset: str, owner: str, book: Mapping[str, Label] | None = None
 ) -> Contract:
     """The contract that a delivery of these files would be given; `book`: labels of a codebook, read beside it."""
     return infer_delivered(kit, kit.delivered(files, None), dataset=dataset, owner=owner, book=book or {})
@@ -125,7 +125,7 @@ def look_at(kit: Kit, contract: Contract, *, delivered: Delivered) -> Looked:
     return Looked(held, drifted, found, tuple(row.values()), reach(kit.engine, checking.GOOD, contract=held))
 
 
-def check_files(kit: Kit, contract: Contract, *, files: Sequence[Path]) -> dict[str, Any]:
+def check_files(kit: Kit, contract: Contract, *, files: Sequence[File]) -> dict[str, Any]:
     """What loading these files under a contract would give: counts by rule, drift, the verdict; no value."""
     return checked_json(look_at(kit, contract, delivered=kit.delivered(files, contract)))
 

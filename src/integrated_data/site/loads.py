@@ -1,13 +1,13 @@
 """Deliveries on the loading side: through the journey, then the projects that hold the dataset are refreshed."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from integrated_data import journey
 from integrated_data.acquire import contracts
+from integrated_data.acquire.land import File
 from integrated_data.approve import roles
 from integrated_data.control import deliveries, jobs, projects
 from integrated_data.control.store import Store
@@ -32,7 +32,7 @@ def deliver_and_refresh(
     site: LoadingSite,
     dataset: str,
     *,
-    files: Sequence[Path],
+    files: Sequence[File],
     handed: Handed | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def deliver_and_refresh(
 
 
 def deliver_alone(
-    site: LoadingSite, dataset: str, *, files: Sequence[Path], handed: Handed | None = None
+    site: LoadingSite, dataset: str, *, files: Sequence[File], handed: Handed | None = None
 ) -> dict[str, Any]:
     """One delivery of many: what is derived from several datasets waits for `derive`."""
     check(site, dataset)

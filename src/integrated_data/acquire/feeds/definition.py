@@ -64,6 +64,8 @@ def _check_drop(drop: Drop) -> None:
             raise _wrong("drop", "A store needs its place, as bucket/prefix, and the name of a secret")
         case StoreKind.SFTP if not (drop.host and drop.user and drop.host_key and drop.secret):
             raise _wrong("drop", "A server needs host, user, host_key and the name of a secret")
+        case StoreKind.POSTGRES if not (drop.place and drop.user and drop.secret):
+            raise _wrong("drop", "A database needs place (database/schema.table), user and the name of a secret")
         case _:
             pass
 

@@ -42,7 +42,8 @@ class Arriving:
 
     def open(self, _mode: Literal["rb"] = "rb") -> BinaryIO:
         """Its bytes, from the beginning."""
-        return cast(BinaryIO, Whole(self._store.read(self._found.name), self._found.size))
+        inner = self._store.read(self._found.name)
+        return inner if self._found.size < 0 else cast(BinaryIO, Whole(inner, self._found.size))
 
 
 class Whole(io.RawIOBase):
