@@ -29,14 +29,14 @@ test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k 
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-long: $(READY) ## whole journeys, by many commands and on large real files (minutes)
-	@$(BIN)/pytest -n 2 --dist loadfile -m long $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile -m 'long and not spark' $(ARGS)
 
 test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)
 
-test-spark: $(READY) ## allowed functions on DuckDB, Sail and Apache Spark, equal results (minutes; needs Java 17)
+test-spark: $(READY) ## queries and loads on DuckDB, Sail and Apache Spark, equal results (minutes; needs Java 17)
 	@.ci/prepare --spark
-	@$(BIN)/pytest tests/spec/test_spark_functions.py tests/journeys/test_spark_gateway.py -m 'spark or not spark' $(ARGS)
+	@$(BIN)/pytest tests/spec/test_spark_functions.py tests/journeys/test_spark_gateway.py tests/journeys/test_spark_loading.py -m 'spark or not spark' $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, limits and documentation
 	@$(BIN)/ruff format --check $(CODE)

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pysail.spark import SparkConnectServer
+
+#: Where tasks on Apache Spark find the package and what tests hand them.
+ROOT = Path(__file__).parents[1]
 
 warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
 
@@ -52,7 +56,10 @@ def spark(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g", *arguments,
          "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
-        env={**os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1"},
+        env={
+            **os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src"))),
+        },
         stdout=log, stderr=log, cwd=folder,
     )  # fmt: skip
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from integrated_data.control.store import Store
+from integrated_data.engine import Engine
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.index.matching.train import Trainer
@@ -13,6 +14,7 @@ from integrated_data.index.registry import SEATS, Seats
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
 from integrated_data.site import locking
+from integrated_data.site.cluster_tasks import loads_on
 from integrated_data.site.defining import read_definitions
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.rulings import rulings
@@ -23,11 +25,12 @@ from integrated_data.vault import Vault
 
 @dataclass(frozen=True)
 class LoadingSite:
-    """Everything the loading side works with."""
+    """Everything the loading side works with. `loads`: the engine of its journeys, `engine` or a cluster behind it."""
 
     places: Places
     store: Store
     engine: DuckDB
+    loads: Engine
     sealer: FileSealer
     lake: Lake
     vault: Vault
@@ -40,7 +43,7 @@ class LoadingSite:
         """What the stages of a journey work with."""
         decided = partial(rulings, self.vault, self.store)
         return Workshop(
-            self.places, self.store, self.engine, self.sealer, self.lake, self.linker, self.actor, decided, self.seats
+            self.places, self.store, self.loads, self.sealer, self.lake, self.linker, self.actor, decided, self.seats
         )
 
 
@@ -62,7 +65,9 @@ def open_loading(
         try:
             seats = SEATS.joined_by(read_definitions(places))
             store, trainer = open_store(places), SplinkTrainer(limits_of(settings, places))
-            yield LoadingSite(places, store, engine, sealer, Lake(places.lake), vault, trainer, settings.actor, seats)
+            lake, actor = Lake(places.lake), settings.actor
+            with loads_on(engine, settings, places=places) as loads:
+                yield LoadingSite(places, store, engine, loads, sealer, lake, vault, trainer, actor, seats)
         finally:
             engine.close()
 

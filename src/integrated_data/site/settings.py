@@ -15,6 +15,10 @@ IDS_SCRATCH_DAYS days that a scratch table is kept   (default: 30)
 IDS_SPARK        Spark Connect server, sc://host:port (default: none)
 IDS_ALERTS_URL   URL that alerts are posted to        (default: none; IDS_ALERTS_TOKEN: its bearer token)
 IDS_ALERTS_MAIL  mail server that they are sent by    (default: none; IDS_ALERTS_PASSWORD: its password)
+IDS_LOADING      where loads run: duckdb or spark     (default: duckdb)
+IDS_LOADING_TASKS  tasks that a statement is shared out to (default: as many as threads)
+IDS_LOADING_MEMORY memory of one task              (default: 1GB)
+IDS_LOADING_ROWS   rows of a relation from which on it is  (default: 1000000)
 """
 
 import getpass
@@ -24,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
+from integrated_data.model.query import EngineName
 
 #: Memory of an engine where the system does not tell how much there is, as on Windows; what is more goes to disk.
 MODEST = "2GB"
@@ -50,6 +55,10 @@ class Settings:
     alerts_token: str | None = field(default=None, repr=False)
     alerts_mail: str | None = None
     alerts_password: str | None = field(default=None, repr=False)
+    loading: EngineName = EngineName.DUCKDB
+    tasks: int | None = None
+    task_memory: str = "1GB"
+    spread: int = 1_000_000
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +89,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         alerts_token=values.get("IDS_ALERTS_TOKEN") or None,
         alerts_mail=values.get("IDS_ALERTS_MAIL") or None,
         alerts_password=values.get("IDS_ALERTS_PASSWORD") or None,
+        loading=_loading(values),
+        tasks=_number(values, "IDS_LOADING_TASKS", of="tasks"),
+        task_memory=values.get("IDS_LOADING_MEMORY") or Settings.task_memory,
+        spread=_number(values, "IDS_LOADING_ROWS", of="rows") or Settings.spread,
     )
 
 
@@ -98,6 +111,13 @@ def _spark(values: Mapping[str, str]) -> str | None:
             next_step="Set it to sc://host:port, for instance sc://127.0.0.1:15002",
         )
     return url
+
+
+def _loading(values: Mapping[str, str]) -> EngineName:
+    given = values.get("IDS_LOADING") or EngineName.DUCKDB
+    if given not in tuple(EngineName):
+        raise UsageRefusal("IDS_LOADING names no engine", next_step=f"Set it to {' or '.join(EngineName)}")
+    return EngineName(given)
 
 
 def _address(values: Mapping[str, str], name: str, *, otherwise: str) -> tuple[str, int]:

@@ -12,7 +12,15 @@ HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def spark_worker(url: str | None, projects: Path, *, production: bool) -> Worker:
-    """What runs queries on the Spark server of the settings.
+    """What runs queries on the Spark server of the settings; refuses as `check_server` does."""
+    named = check_server(url, production=production)
+    from integrated_data.site.spark_running import SparkWorker
+
+    return SparkWorker(named, projects)
+
+
+def check_server(url: str | None, *, production: bool) -> str:
+    """The address of the Spark server of the settings.
 
     Refuses where there is none, where its client is not installed, and in production where the line to another
     machine is not encrypted.
@@ -31,6 +39,4 @@ def spark_worker(url: str | None, projects: Path, *, production: bool) -> Worker
             why="IDS_PRODUCTION is set and the server is on another machine",
             next_step="Add use_ssl=true to IDS_SPARK, for instance sc://spark.example:443/;use_ssl=true",
         )
-    from integrated_data.site.spark_running import SparkWorker
-
-    return SparkWorker(url, projects)
+    return url
