@@ -12,7 +12,7 @@ CODE := src tests bench
 # What an earlier demo made, and nothing else: rmdir stops at anything left.
 forget-demo = rm -rf $(DEMO)/service $(DEMO)/country; [ ! -e $(DEMO) ] || rmdir $(DEMO)
 
-.PHONY: help demo test test-long test-kills test-spark check bench docs lock clean
+.PHONY: help demo test test-long test-kills test-spark check bench kit docs lock clean
 
 help: ## list what there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -47,6 +47,17 @@ check: $(READY) ## format, lint, types, import contracts, limits and documentati
 
 bench: $(READY) ## measure against the anchors (ARGS="deliver" for one); skips what lacks its data
 	@$(BIN)/ids bench $(ARGS)
+
+kit: $(READY) ## the supplier's kit as one file, dist/ids-kit.pyz (PLATFORM=win_amd64 for Windows)
+	@mkdir -p dist
+ifdef PLATFORM
+	@$(BIN)/ids kit needs > dist/kit-needs.txt
+	@$(BIN)/python -m pip download -q --platform $(PLATFORM) --python-version 3.11 --only-binary :all: --no-deps \
+		--dest dist/wheels-$(PLATFORM) -r dist/kit-needs.txt
+	@$(BIN)/ids kit build dist/ids-kit-$(PLATFORM).pyz --wheels dist/wheels-$(PLATFORM)
+else
+	@$(BIN)/ids kit build dist/ids-kit.pyz
+endif
 
 docs: $(READY) ## write the generated pages of docs/ again (commands, state diagrams)
 	@$(BIN)/python -m tests.house.pages

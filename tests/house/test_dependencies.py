@@ -61,7 +61,7 @@ def undeclared(source: tuple[Module, ...], allowed: set[str]) -> list[str]:
 
 
 def test_the_package_imports_what_it_declares() -> None:
-    holds(undeclared(modules("src"), declared("spark", "sftp", "postgres")))
+    holds(undeclared(modules("src"), declared("spark", "sftp", "postgres", "kit")))
 
 
 def test_the_core_runs_without_spark() -> None:
@@ -81,6 +81,11 @@ def test_the_core_runs_without_a_database_driver() -> None:
     """What only the extra brings is imported by the source of its name alone."""
     users = {m.path.name for m in modules("src") if "adbc_driver_postgresql" in imported((m,))}
     assert users == {"postgres.py"}
+
+
+def test_the_core_runs_without_what_zips_the_kit() -> None:
+    """What only the extra brings is imported by the one module that zips."""
+    assert {m.path.name for m in modules("src") if "shiv" in imported((m,))} == {"zipped.py"}
 
 
 def test_tests_and_benches_import_what_is_declared() -> None:

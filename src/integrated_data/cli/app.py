@@ -21,6 +21,7 @@ from integrated_data.cli import (
     feeder,
     freezer,
     identity,
+    kits,
     ledger,
     operator,
     record,
@@ -47,6 +48,7 @@ app = typer.Typer(
 for role in (
     contracts,
     supplier,
+    kits,
     batches,
     feeder,
     rolled,

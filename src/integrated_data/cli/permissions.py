@@ -54,6 +54,8 @@ ACTIONS: Mapping[str, Action | None] = {
     "freeze dataset": Action.FREEZE,
     "freeze list": Action.SEE_FREEZES,
     "freeze person": Action.FREEZE,
+    "kit build": None,
+    "kit needs": None,
     "ledger change-key": Action.OPERATE,
     "ledger expire": Action.OPERATE,
     "ledger keep": Action.OPERATE,
