@@ -154,6 +154,7 @@ def test_nothing_is_read_as_at_a_day_before_the_window_that_was_granted(then: Th
     assert views_as_at(store, project, granted=of_grants(held), as_at="2026-03-05")["pay"].absent is None
 
 
+@pytest.mark.long
 def test_who_was_erased_comes_back_neither_by_a_rollback_nor_as_at_a_day(opened: House) -> None:
     site = opened.site
     with site.store.read() as connection:

@@ -26,6 +26,7 @@ from integrated_data.cli import (
     operator,
     record,
     released,
+    retained,
     reviewer,
     rights,
     rolled,
@@ -71,6 +72,7 @@ for role in (
     freezer,
     rights,
     runner,
+    retained,
     shell,
     operator,
 ):

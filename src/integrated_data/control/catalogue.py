@@ -72,6 +72,14 @@ def put(connection: sa.Connection, release: int, *, entry: Mapping[str, Any], ag
         _tell(connection, number, told=told, among=sa.or_(its, facet.c.facet.in_(few)))
 
 
+def remove(connection: sa.Connection, dataset: str) -> None:
+    """Take a dataset out of the catalogue, where it is in it."""
+    number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
+    if number is not None:
+        _tell(connection, number, told=set(), of=tuple(Facet))
+        connection.execute(sa.delete(item).where(item.c.id == number))
+
+
 def restate(connection: sa.Connection, dataset: str, *, agreements: Iterable[Agreement]) -> None:
     """Tell the conditions of a dataset anew from its agreements; nothing where nothing of it is published."""
     number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()

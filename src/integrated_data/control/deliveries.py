@@ -176,10 +176,20 @@ def unpublished(connection: sa.Connection) -> list[dict[str, Any]]:
     rows = connection.execute(
         sa.select(*columns)
         .select_from(joined)
-        .where(t.delivery.c.state != LoadState.PUBLISHED.value)
+        .where(t.delivery.c.state.not_in([LoadState.PUBLISHED.value, LoadState.EXPIRED.value]))
         .order_by(t.delivery.c.received_at)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def expire(change: Change, delivery: str) -> None:
+    """Note that what was held of a delivery is removed, inside a change: its steps, measures and links go, too."""
+    connection, job = change.connection, f"load/{delivery}"
+    move(change, delivery, state=LoadState.EXPIRED)
+    connection.execute(sa.delete(t.job_step).where(t.job_step.c.job == job))
+    connection.execute(sa.delete(t.lineage).where(t.lineage.c.job == job))
+    connection.execute(sa.update(t.feed_file).where(t.feed_file.c.delivery == delivery).values(measures=None))
+    connection.execute(sa.delete(t.link_set).where(t.link_set.c.delivery == delivery))
 
 
 def released_columns(connection: sa.Connection, dataset: str) -> frozenset[str]:

@@ -111,7 +111,27 @@ def bases(every: Sequence[Release]) -> list[int | None]:
     """Of each release of a dataset, oldest first, the place in the list of the one it was built on."""
     places = {r.id: place for place, r in enumerate(every)}
     before = (place - 1 if place else None for place in range(len(every)))
-    return [places.get(r.base) if r.base is not None else last for r, last in zip(every, before, strict=True)]
+    return [last if r.base is None else places.get(r.base, last) for r, last in zip(every, before, strict=True)]
+
+
+#: What a catalogue entry still says of a release whose data were removed: nothing of their values.
+_SAID = ("dataset", "title", "owner", "rows", "contract_version", "derived_from", "as_of", "without", "rewritten")
+
+
+def expire(change: Change, dataset: str, *, besides: int | None = None) -> list[int]:
+    """Note that the data of a dataset's releases are removed, `besides` one, inside a change; returns their numbers."""
+    connection, gone = change.connection, []
+    for one in of_dataset(connection, dataset):
+        if one.id == besides:
+            continue
+        variables = [{k: v for k, v in variable.items() if k != "profile"} for variable in one.entry["variables"]]
+        entry = {k: one.entry[k] for k in _SAID if k in one.entry} | {"variables": variables, "links": {}}
+        values = {"state": ReleaseState.EXPIRED.value, "entry": entry}
+        connection.execute(sa.update(t.release).where(t.release.c.id == one.id).values(**values))
+        gone.append(one.id)
+    if besides is None:
+        catalogue.remove(connection, dataset)
+    return gone
 
 
 def withdrawn(connection: sa.Connection, numbers: Iterable[int]) -> frozenset[int]:

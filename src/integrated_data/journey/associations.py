@@ -36,7 +36,7 @@ def refresh(workshop: Workshop) -> tuple[str, ...]:
         base = next((r for r in every if r.dataset == association.dataset), None)
         made_of: dict[str, Any] = {
             "derived_from": {r.dataset: r.id for r in sources}, "as_of": _turned(workshop, association),
-            "editions_of": _editions(workshop, association),
+            "editions_of": _editions(workshop, association), **derived.expired(workshop),
         }  # fmt: skip
         if sources and (base is None or {k: base.entry.get(k) for k in made_of} != made_of):
             _publish(workshop, association, sources=sources, base=base, made_of=made_of)

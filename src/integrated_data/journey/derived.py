@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from integrated_data.acquire import contracts
 from integrated_data.approve.answers import answered
 from integrated_data.control import deliveries, indexes, jobs, releases
 from integrated_data.control.releases import Release
-from integrated_data.control.store import Change
+from integrated_data.control.store import Change, recorded
 from integrated_data.engine import Stored
 from integrated_data.journey import resolving
 from integrated_data.journey.workshop import Workshop
@@ -24,6 +25,9 @@ from integrated_data.publish.associations import Observed
 from integrated_data.publish.catalogue import Published, entry
 from integrated_data.publish.periods import dated
 from integrated_data.validate.profile import profile
+
+#: Action of the audit chain by which the removal of a dataset whose time is over begins.
+EXPIRY_BEGUN = "retention.begun"
 
 
 def contract_of(workshop: Workshop, dataset: str) -> Contract:
@@ -119,6 +123,14 @@ def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int
     }
     columns = workshop.engine.columns(relation)
     return entry(contract, Published(columns, rows, Tally(rows, rows, 0), profile=profiles))
+
+
+def expired(workshop: Workshop) -> dict[str, Any]:
+    """What a derived dataset is made without: how often data of a dataset that indexes held were removed."""
+    with workshop.store.read() as connection:
+        begun = [r for r in recorded(connection, EXPIRY_BEGUN) if r.facts.get("indexed")]
+    counts = Counter(r.subject.partition("/")[2] for r in begun)
+    return {"without_expired": dict(sorted(counts.items()))} if counts else {}
 
 
 def stands_again(workshop: Workshop, dataset: str, *, delivery: str, base: Release | None) -> bool:

@@ -20,7 +20,7 @@ from integrated_data.journey import room, telling
 from integrated_data.journey.stages import PUBLISH, REFERENCE_STAGES, STAGES
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.errors import CancelledRefusal, Refusal, RoomRefusal
+from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal
 from integrated_data.model.event import Event
 from integrated_data.publish import lineage
 from integrated_data.publish.lineage import Kind
@@ -57,6 +57,12 @@ def silent(_step: str) -> None:
 def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | None) -> Outcome:
     """Take a delivery that has landed through what is left of its stages; `repeated`: it had been delivered before."""
     delivery = load.delivery
+    if delivery.state is LoadState.EXPIRED:
+        raise DeliveryRefusal(
+            f"Delivery {delivery.id} of dataset {delivery.dataset} has expired",
+            why="Its time was over, and what was held of it was removed",
+            next_step="Under a new agreement, deliver it as a new file",
+        )
     with workshop.store.read() as connection:
         done = jobs.done_steps(connection, load.job)
     under = done["acquire"].get("given", done["acquire"]["contract"]) if done else None

@@ -30,6 +30,7 @@ def refresh(workshop: Workshop) -> tuple[str, ...]:
     sources = [r for r in every if derived.links(r, (KEY,)) and not r.dataset.startswith(DERIVED) and _dates(r)]
     base = next((r for r in every if r.dataset == PRESENCE), None)
     made_of = {"derived_from": {r.dataset: r.id for r in sources}, "as_of": {index: version.version}}
+    made_of |= derived.expired(workshop)
     if base is not None and {k: base.entry.get(k) for k in made_of} == made_of:
         return ()
     return (PRESENCE,) if _publish(workshop, index, sources=sources, base=base, made_of=made_of) else ()

@@ -19,14 +19,16 @@ class LoadState(StrEnum):
     HELD = "held"  # waits for a steward: too many rows in quarantine to accept alone
     REJECTED = "rejected"
     PUBLISHED = "published"
+    EXPIRED = "expired"  # its time was over: what was held of it is removed
 
 
 #: Allowed state changes; the diagram in the documentation is drawn from this table.
 LOAD_MOVES: dict[LoadState, tuple[LoadState, ...]] = {
-    LoadState.LANDED: (LoadState.HELD, LoadState.REJECTED, LoadState.PUBLISHED),
-    LoadState.HELD: (LoadState.LANDED, LoadState.REJECTED),
-    LoadState.REJECTED: (LoadState.LANDED,),  # under another contract
-    LoadState.PUBLISHED: (),
+    LoadState.LANDED: (LoadState.HELD, LoadState.REJECTED, LoadState.PUBLISHED, LoadState.EXPIRED),
+    LoadState.HELD: (LoadState.LANDED, LoadState.REJECTED, LoadState.EXPIRED),
+    LoadState.REJECTED: (LoadState.LANDED, LoadState.EXPIRED),  # under another contract
+    LoadState.PUBLISHED: (LoadState.EXPIRED,),
+    LoadState.EXPIRED: (),
 }
 
 

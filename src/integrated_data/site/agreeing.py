@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.approve import agree, provision
-from integrated_data.control import bodies, frameworks, freezes, grants, projects
+from integrated_data.control import bodies, deliveries, frameworks, freezes, grants, projects
 from integrated_data.control.store import Store
 from integrated_data.model.access import ProjectState
 from integrated_data.model.agreement import Agreement, Annex, Framework, Law
+from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.frameworks import differing
@@ -103,8 +104,13 @@ def past_retention(store: Store) -> list[dict[str, Any]]:
     today = store.now().date()
     with store.read() as connection:
         agreed = projects.agreements(connection)
+        states: dict[str, set[str]] = {}
+        for delivery in deliveries.every(connection):
+            states.setdefault(delivery["dataset"], set()).add(delivery["state"])
     found = []
     for dataset in sorted({a.dataset for a in agreed}):
+        if states.get(dataset) == {LoadState.EXPIRED}:
+            continue  # it was removed
         until = agree.held_until([a for a in agreed if a.dataset == dataset])
         if until is not None and until < today:
             found.append({"dataset": dataset, "held_until": until.isoformat(), "reason": "its retention has passed"})

@@ -17,7 +17,7 @@ joinable/     <dataset>.json                             what else it joins with
 twins/        <dataset>.json .parquet                    synthetic twins of published tables: no row of anybody
 outputs/      requests/ released/
 ledger/       who is behind every released cell, by number, sealed under a key of the service's own
-proofs/                                                  signed proofs of what was done for people's rights
+proofs/                                                  signed proofs: people's rights, data whose time was over
 scratch/                                                 spill (encrypted) and work in progress
 """
 

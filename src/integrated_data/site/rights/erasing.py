@@ -9,7 +9,7 @@ the data is brought up to it. Outputs that left stay: they are about groups (see
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ def _version(site: LoadingSite, folder: Path, *, index: str, whom: Whom) -> Work
     def work() -> tuple[Facts, Write | None]:
         counted = forget.count(site.engine, folder, whom=whom)
         changed = forget.forget(site.engine, somebody.definition_of(site, index), folder=folder, whom=whom)
+        changed += somebody.unsaid(site, index, folder=folder)
         version = str(folder.relative_to(site.places.indexes))
         return {"version": version, **counted, "files": [scrubbing.hashed(site, place) for place in changed]}, None
 
@@ -137,6 +138,8 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
     def work() -> tuple[Facts, Write | None]:
         with site.store.read() as connection:
             every = releases.of_dataset(connection, dataset)
+        if not every:  # its time was over meanwhile
+            return {"dataset": dataset, "releases": 0, "rows_left": 0, "rows": 0, "files": []}, None
         rows = {h.delivery: h.rows for h in one.held}
         entity = f"{site.seats.of(one.index).definition.key}_entity"
         written: list[_Written] = []
@@ -192,10 +195,15 @@ def _twins(site: LoadingSite, steps: Steps, *, one: kept.Entry) -> tuple[Facts, 
 
 def _numbers(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
     """Take them out of what leads from an entity or a project's key to a number of the release ledger."""
-    key = site.seats.of(one.index).definition.key
-    if f"{key}_key" not in UNITS:
-        return {"ledger_numbers_forgotten": 0}, None
-    ids = np.array(one.entities, np.int64)
+    return {"ledger_numbers_forgotten": forget_numbers(site, one.index, entities=one.entities)}, None
+
+
+def forget_numbers(site: LoadingSite, index: str, *, entities: Sequence[int]) -> int:
+    """Forget which numbers of the release ledger entities, and the keys that projects have for them, got."""
+    key = site.seats.of(index).definition.key
+    if f"{key}_key" not in UNITS or not entities:
+        return 0
+    ids = np.array(entities, np.int64)
     with site.store.read() as connection:
         known = [p.id for p in projects.projects(connection)]
     tokens = {
@@ -205,8 +213,7 @@ def _numbers(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
         ])
         for project in known if site.vault.generations(project)
     }  # fmt: skip
-    forgotten = ledgering.forget(site.places, site.sealer, index=key, entities=ids, keys=tokens)
-    return {"ledger_numbers_forgotten": forgotten}, None
+    return ledgering.forget(site.places, site.sealer, index=key, entities=ids, keys=tokens)
 
 
 def _decisions(site: LoadingSite, *, one: kept.Entry, whom: Whom) -> tuple[Facts, Write]:

@@ -48,10 +48,10 @@ def note(change: Change, told: dict[str, Any]) -> None:
     change.note(statement=digest(told))
 
 
-def write(places: Places, store: Store, *, told: dict[str, Any], out: Path) -> Path:
-    """Write the signed proof of a statement that is on record; the same file each time."""
+def write(places: Places, store: Store, *, told: dict[str, Any], out: Path, action: str = ACTION) -> Path:
+    """Write the signed proof of a statement that is on record under an action; the same file each time."""
     with store.read() as connection:
-        record = record_at(connection, ACTION, fact=("statement", digest(told)))
+        record = record_at(connection, action, fact=("statement", digest(told)))
     if record is None:
         raise AuditRefusal("The audit chain knows nothing of this proof", next_step="Run the request again")
     key = signing_key(places)
@@ -67,10 +67,17 @@ def write(places: Places, store: Store, *, told: dict[str, Any], out: Path) -> P
 
 
 def verify(file: Path, *, key: Ed25519PublicKey) -> dict[str, Any]:
-    """What a proof says; refuses it, saying why, where anything about it is not as it was signed."""
+    """What a proof of a request says; refuses it, saying why, where anything about it is not as it was signed."""
+    told, record = opened(file, key=key, action=ACTION)
+    return {"request": told["request"], "right": told["right"], "done_at": told["done"]["at"], "record": record.number,
+            "what": told["what"]}  # fmt: skip
+
+
+def opened(file: Path, *, key: Ed25519PublicKey, action: str) -> tuple[dict[str, Any], Record]:
+    """The statement of a proof, and its record of the audit chain; refuses one that is not as it was signed."""
     if not file.is_file():
         what = f"{file.name} is a folder" if file.is_dir() else f"There is no file {file.name}"
-        raise AuditRefusal(what, next_step="Give the file of a proof: ids right proof writes one")
+        raise AuditRefusal(what, next_step="Give a proof's file: ids right proof and ids retention proof write one")
     try:
         body = json.loads(file.read_text("utf-8"), object_pairs_hook=_once)
         added = not set(body) <= PARTS
@@ -86,13 +93,12 @@ def verify(file: Path, *, key: Ed25519PublicKey) -> dict[str, Any]:
         key.verify(signature, PURPOSE + _canonical(told))
     except InvalidSignature:
         raise _refused("Its statement was changed") from None
-    if record.action != ACTION or record.facts.get("statement") != digest(told) or record.hash != chain.seal(record):
+    if record.action != action or record.facts.get("statement") != digest(told) or record.hash != chain.seal(record):
         raise _refused("Its record of the audit chain is of something else")
     if (head.number, head.hash) != (record.number, record.hash):
         raise _refused("Its head of the audit chain is of another record")
     heads.check(head, key)
-    return {"request": told["request"], "right": told["right"], "done_at": told["done"]["at"], "record": record.number,
-            "what": told["what"]}  # fmt: skip
+    return told, record
 
 
 def public(places: Places | None, key: Path | None) -> Ed25519PublicKey:

@@ -98,6 +98,17 @@ def folders(site: LoadingSite, index: str, *, newest: bool = False) -> list[Path
     return [folder for folder in found if folder.is_dir()]
 
 
+def unsaid(site: LoadingSite, index: str, *, folder: Path) -> list[Path]:
+    """Take values that nobody says any more out of a version of provisional entities; the files that changed."""
+    if folder.parent.name != "provisional":
+        return []
+    with site.store.read() as connection:
+        newest = indexes.get(connection, index)
+    beside = version_folder(site.places.indexes, index, version=newest.version)
+    changed = forget.unsaid(site.engine, folder, beside=beside)
+    return [changed] if changed is not None else []
+
+
 def identify(site: LoadingSite, index: str, *, values: Mapping[str, object]) -> Found:
     """Who somebody is by what they say of themselves: values by meaning (`given_name`, `date_of_birth`, …)."""
     definition = definition_of(site, index)
