@@ -76,7 +76,7 @@ def remove(connection: sa.Connection, dataset: str) -> None:
     """Take a dataset out of the catalogue, where it is in it."""
     number = connection.execute(sa.select(item.c.id).where(item.c.dataset == dataset)).scalar()
     if number is not None:
-        _tell(connection, number, told=set(), of=tuple(Facet))
+        _tell(connection, number, told=set(), among=sa.true())
         connection.execute(sa.delete(item).where(item.c.id == number))
 
 

@@ -111,23 +111,25 @@ def _version(site: LoadingSite, dataset: str, *, index: str, version: str) -> Wo
             told["rows"] = forgetting.count(site.engine, folder, sources=sources)
             if any(told["rows"].values()):
                 orphans = forgetting.only_theirs(site.engine, folder, sources=sources)
-                told |= {"entities_left_with_nothing": len(orphans), "numbers": _numbers(site, index, orphans)}
+                told |= {
+                    "entities_left_with_nothing": len(orphans),
+                    "numbers": forget_numbers(site, index, entities=orphans),
+                }
                 forgetting.forget(site.engine, seat.alike, folder=folder, sources=sources)
         elif isinstance(seat, MatchedIndex):
             whom = Whom((), frozenset(), b"", sources)
             told["rows"] = forget.count(site.engine, folder, whom=whom)
             if any(told["rows"].values()):
                 orphans = forget.only_theirs(site.engine, folder, whom=whom)
-                told |= {"entities_left_with_nothing": len(orphans), "numbers": _numbers(site, index, orphans)}
+                told |= {
+                    "entities_left_with_nothing": len(orphans),
+                    "numbers": forget_numbers(site, index, entities=orphans),
+                }
                 forget.forget(site.engine, seat.matching, folder=folder, whom=whom)
             somebody.unsaid(site, index, folder=folder)
         return told, None
 
     return work
-
-
-def _numbers(site: LoadingSite, index: str, orphans: list[int]) -> int:
-    return forget_numbers(site, index, entities=orphans)
 
 
 def _table(site: LoadingSite, dataset: str) -> tuple[Facts, None]:
