@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -137,6 +138,55 @@ def test_excel_cells_keep_their_meaning(tmp_path: Path) -> None:
     found, plain = prepared(tmp_path, "x.xlsx", book)
     assert plain == [b'born,sure,pay,note\n1990-02-01,true,12.5,"a\nb"\n,,3,c\n']
     assert found.workbook
+
+
+def calculated(cells: bytes) -> bytes:
+    """A workbook of which these cells, as a spreadsheet program writes them, stand in the second row."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(("id", "pay"), (1, 2)))) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, re.sub(rb'<row r="2">.*?</row>', b'<row r="2">' + cells + b"</row>", data))
+    return made.getvalue()
+
+
+def test_a_formula_gives_the_value_that_was_stored_with_it(tmp_path: Path) -> None:
+    cells = b'<c r="A2"><f>1+1</f><v>2</v></c><c r="B2" t="str"><f>IF(1=2,1,"")</f><v></v></c>'
+    assert prepared(tmp_path, "x.xlsx", calculated(cells))[1] == [b"id,pay\n2,\n"]
+
+
+def test_formulas_that_were_never_calculated_are_refused(tmp_path: Path) -> None:
+    """Their cells would come empty, and nobody would know."""
+    shared = b'<c r="A2"><v>1</v></c><c r="B2"><f t="shared" si="0"/></c>'
+    for number, data in enumerate([workbook(("id", "pay"), (1, "=A2*2")), calculated(shared)]):
+        with pytest.raises(DeliveryRefusal, match="formulas that were never calculated"):
+            prepared(tmp_path / str(number), "x.xlsx", data)
+
+
+def test_what_looks_like_a_formula_in_text_is_text(tmp_path: Path) -> None:
+    csv = b'id,note\n1,"=HYPERLINK(""http://x"")"\n2,+1+1\n'
+    assert prepared(tmp_path, "x.csv", csv)[1] == [csv]
+
+
+def test_names_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name in ("../../up.csv", "/etc/root.csv", "C:\\there.csv", "a/../../b.csv"):
+            archive.writestr(name, CSV)
+        link = zipfile.ZipInfo("link.csv")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "id,name\n/etc/passwd,x\n")
+    _, plain = prepared(tmp_path / "in", "x.zip", data.getvalue())
+    assert plain == [CSV] * 4 + [b"id,name\n/etc/passwd,x\n"], "a link is the text that it holds"
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_archive_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zipped(x_dot_csv=CSV * 1000))
+    at = data.index(b"PK\x01\x02") + 24
+    data[at : at + 4] = (10).to_bytes(4, "little")
+    with pytest.raises(DeliveryRefusal, match="damaged"):
+        prepared(tmp_path, "x.zip", bytes(data))
 
 
 def packed_zip_with_password() -> bytes:

@@ -1,12 +1,14 @@
 """Excel workbooks (.xlsx, .xlsm): one sheet as CSV bytes, cell by cell, in little memory.
 
 A date cell becomes an ISO date and not a serial number, which is why the workbook is read by
-openpyxl and not by the engine; a formula gives the value that was stored with it.
+openpyxl and not by the engine; a formula gives the value that was stored with it. A sheet with formulas that
+have none, as programs write them, is refused: their cells would come empty.
 """
 
 import csv
 import datetime
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -23,6 +25,15 @@ from integrated_data.model.errors import DeliveryRefusal
 #: Rows looked at to find where titles end and the table begins.
 OPENING = 30
 BATCH = 2_000
+
+#: A cell with a formula and no value, in the bytes of a sheet; its attributes are the first group. What was calculated
+#: to an empty text says so (t="str"). A formula has at most 8,192 characters.
+_UNCALCULATED = re.compile(
+    rb"<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_FORMULA = re.compile(rb"[<:]f[\s/>]")
+_LOOKED_AT, _OVERLAP = 1 << 20, 1 << 15
 
 Row = tuple[Any, ...]
 
@@ -44,7 +55,9 @@ def sheet_lines(
     with sealer.read(place) as source:
         try:
             book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
-            table = _table(_sheet(book, sheet).iter_rows(values_only=True))
+            chosen = _sheet(book, sheet)
+            _check_calculated(chosen)
+            table = _table(chosen.iter_rows(values_only=True))
             rows = _noting(table, [] if numbered is None else numbered)
             for batch in iter(lambda: list(islice(rows, BATCH)), []):
                 yield csv_lines(batch)
@@ -72,6 +85,20 @@ def _sheet(book: Any, name: str | None) -> Any:
         )
     sheets[0].reset_dimensions()
     return sheets[0]
+
+
+def _check_calculated(sheet: Any) -> None:
+    """Refuse a sheet that holds formulas without their values."""
+    with sheet._get_source() as source:
+        held = b""
+        for chunk in iter(lambda: source.read(_LOOKED_AT), b""):
+            held = held[-_OVERLAP:] + chunk
+            found = _UNCALCULATED.finditer(held) if _FORMULA.search(held) else ()
+            if any(b't="str"' not in cell[1] for cell in found):
+                raise refused(
+                    "holds formulas that were never calculated",
+                    "Open it in a spreadsheet program, save it and deliver it again, or deliver the values",
+                )
 
 
 def _filled(row: Row) -> int:
