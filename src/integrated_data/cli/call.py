@@ -94,6 +94,18 @@ class Matched:
 
 
 @dataclass(frozen=True)
+class Completing:
+    """Which delivery the files complete, where they are mended rows of it."""
+
+    completes: Annotated[
+        str, typer.Option("--completes", metavar="DELIVERY", help="The delivery whose rejected rows these are, mended.")
+    ] = ""
+    withdraw_rest: Annotated[
+        bool, typer.Option("--withdraw-rest", help="Rejected rows that are not among them are withdrawn.")
+    ] = False
+
+
+@dataclass(frozen=True)
 class HowRun:
     """Where a query runs, as at when, whether it runs again over other sets of links, and what is compared."""
 

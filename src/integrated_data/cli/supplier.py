@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from integrated_data.cli import shown
-from integrated_data.cli.call import Call, Reading, taking
+from integrated_data.cli.call import Call, Completing, Reading, taking
 from integrated_data.cli.files import parquet_to_write
 from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.delivery import Completes
+from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
 from integrated_data.site.databases import file_or_table
 from integrated_data.site.settings import from_environment
 
@@ -58,13 +59,20 @@ def deliver(
     *,
     contract_file: ContractFile = None,
     manifest_file: ManifestFile = None,
+    completing: Completing,
     call: Call,
 ) -> None:
-    """Take one delivery through all stages: acquire, standardise, validate, index, deidentify, publish."""
+    """Take one delivery through all stages: acquire, standardise, validate, index, deidentify, publish.
+
+    Mended rows alone complete an earlier delivery, under its contract: name it with --completes.
+    """
     from integrated_data.site.handing import handed_with
     from integrated_data.site.loads import deliver_and_refresh
 
-    handed = handed_with(contract_file, manifest_file)
+    if completing.withdraw_rest and not completing.completes:
+        raise UsageRefusal("It is not said which delivery's rows are withdrawn", next_step="Add --completes DELIVERY")
+    completes = Completes(completing.completes, completing.withdraw_rest) if completing.completes else None
+    handed = handed_with(contract_file, manifest_file, completes=completes)
     with opened_loading(call.home) as site, steps() as step:
         outcome = deliver_and_refresh(site, dataset, files=files, handed=handed, progress=step)
     outcome["editions"] = editions_after(outcome, call)

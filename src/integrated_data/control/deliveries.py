@@ -8,9 +8,12 @@ import sqlalchemy as sa
 
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
-from integrated_data.model.delivery import LOAD_MOVES, Delivery, LandedFile, LoadState, Tally
+from integrated_data.model.delivery import LOAD_MOVES, Completes, Delivery, LandedFile, LoadState, Tally
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
+
+#: The step of a load's job that tells what its delivery completes; it is written down as it lands.
+LANDED = "land"
 
 
 def find(connection: sa.Connection, delivery: str) -> Delivery | None:
@@ -30,9 +33,11 @@ def get(connection: sa.Connection, delivery: str) -> Delivery:
     return found
 
 
-def register(store: Store, delivery: Delivery, *, actor: str) -> None:
-    """Write down a delivery that has landed."""
-    facts = {"files": len(delivery.files), "bytes": sum(f.size for f in delivery.files)}
+def register(store: Store, delivery: Delivery, *, actor: str, completes: Completes | None = None) -> None:
+    """Write down a delivery that has landed, and which one it completes."""
+    facts: dict[str, Any] = {"files": len(delivery.files), "bytes": sum(f.size for f in delivery.files)}
+    if completes is not None:
+        facts |= asdict(completes) | {"delivery": delivery.id, "completes": completes.delivery}
     subject = f"dataset/{delivery.dataset}"
     with store.change(Event("delivery.landed", actor, subject, {"delivery": delivery.id, **facts})) as change:
         change.connection.execute(
@@ -41,6 +46,24 @@ def register(store: Store, delivery: Delivery, *, actor: str) -> None:
                 files=[asdict(f) for f in delivery.files], received_at=change.at,
             )
         )  # fmt: skip
+        if completes is not None:
+            step = {"job": f"load/{delivery.id}", "step": LANDED, "result": asdict(completes), "seconds": 0.0}
+            change.connection.execute(sa.insert(t.job_step).values(**step, at=change.at))
+
+
+def completes(connection: sa.Connection, delivery: str) -> Completes | None:
+    """The delivery that one completes, if it does."""
+    where = sa.and_(t.job_step.c.job == f"load/{delivery}", t.job_step.c.step == LANDED)
+    found = connection.execute(sa.select(t.job_step.c.result).where(where)).scalar()
+    return Completes(**found) if found else None
+
+
+def completed_by(connection: sa.Connection, first: str) -> list[str]:
+    """Deliveries that complete another one, whatever became of them, oldest first."""
+    query = (
+        sa.select(t.job_step.c.job, t.job_step.c.result).where(t.job_step.c.step == LANDED).order_by(t.job_step.c.at)
+    )
+    return [row.job.removeprefix("load/") for row in connection.execute(query) if row.result["delivery"] == first]
 
 
 def move(change: Change, delivery: str, *, state: LoadState) -> None:

@@ -133,6 +133,14 @@ def step_done(change: Change, job: str, *, step: str, result: dict[str, Any], se
     change.connection.execute(sa.update(t.job).where(t.job.c.id == job).values(lease_until=time.time() + LEASE_SECONDS))
 
 
+def keep_step(change: Change, job: str, *, step: str, result: dict[str, Any]) -> None:
+    """Write down, inside a change of another job, that it did a step of this one, which nobody runs."""
+    change.connection.execute(sa.delete(t.job_step).where(t.job_step.c.job == job, t.job_step.c.step == step))
+    change.connection.execute(
+        sa.insert(t.job_step).values(job=job, step=step, result=result, seconds=0.0, at=change.at)
+    )
+
+
 def forget_steps(change: Change, job: str, *steps: str) -> None:
     """Forget finished steps inside a change, so that they run again."""
     change.connection.execute(sa.delete(t.job_step).where(t.job_step.c.job == job, t.job_step.c.step.in_(steps)))

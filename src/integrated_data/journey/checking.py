@@ -27,10 +27,15 @@ Standing = Mapping[str, Sequence[tuple[Contract, Path]]]
 
 @dataclass(frozen=True)
 class Checked:
-    """What checking found: where the lines went, and the counts."""
+    """What checking found: where the lines went, and the counts.
+
+    `more`: SQL of rows that were rejected beside, for what they would do to other deliveries, as
+    `validate.sql.quarantine_sql` has broken rows.
+    """
 
     account: reconcile.Account
     tally: Tally
+    more: str = ""
 
 
 def view(engine: Engine, contract: Contract, *, delivered: Delivered) -> dict[str, str]:
@@ -72,7 +77,7 @@ def check(
     load_good(engine, contract, place=place)
     repeated = DUPLICATES if sql.duplicates_sql(contract, CHECKED) else None
     counted = judge.tally(engine, contract, checked=CHECKED, duplicates=repeated, account=account)
-    broken = _broken(engine, contract, others=others)
+    broken = _broken(engine, contract, others=others, good=GOOD)
     untested = () if standing is None else tuple(r.name for r in across_rules(contract) if r not in others)
     engine.drop(*others.values())
     return Checked(account, replace(counted, broken=broken, untested=untested))
@@ -94,18 +99,26 @@ def _others(engine: Engine, contract: Contract, *, standing: Standing) -> dict[R
     return made
 
 
-def _broken(engine: Engine, contract: Contract, *, others: Mapping[Rule, str]) -> tuple[str, ...]:
-    """Names of the rules on the whole table that the good rows break."""
+def broken(engine: Engine, contract: Contract, *, standing: Standing, good: str) -> tuple[str, ...]:
+    """Names of the rules on the whole table that a relation of good rows breaks."""
+    others = _others(engine, contract, standing=standing)
+    try:
+        return _broken(engine, contract, others=others, good=good)
+    finally:
+        engine.drop(*others.values())
+
+
+def _broken(engine: Engine, contract: Contract, *, others: Mapping[Rule, str], good: str) -> tuple[str, ...]:
     found = []
     for rule in contract.rules:
         if rule.check is Check.TABLE:
             names = [c.name for c in contract.columns]
             text = table_expression_sql(rule.expression or "", names, rule=rule.name)
-            (row,) = engine.rows(f"SELECT coalesce({text}, false) AS holds FROM {GOOD}").to_pylist()
+            (row,) = engine.rows(f"SELECT coalesce({text}, false) AS holds FROM {name(good)}").to_pylist()
             if not row["holds"]:
                 found.append(rule.name)
         elif rule in others and rule.check is Check.COVERS:
-            (row,) = engine.rows(sql.uncovered_sql(contract, rule, good=GOOD, other=others[rule])).to_pylist()
+            (row,) = engine.rows(sql.uncovered_sql(contract, rule, good=good, other=others[rule])).to_pylist()
             if row["n"]:
                 found.append(rule.name)
     return tuple(found)

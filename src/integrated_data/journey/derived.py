@@ -65,21 +65,36 @@ def observed(
     found: list[Observed] = []
     replaces, following = contract.mode in (Mode.REPLACE, Mode.SNAPSHOT), None
     restated = {name for r in every for name in r.entry.get("without", ())} if contract.mode is not Mode.CHANGES else ()
-    for one in reversed(every):
-        if f"{one.delivery}.parquet" in restated:
+    for group in reversed(_groups(every)):
+        known, first = len(found), received[group[0]]
+        if first == following:
             continue
-        relation = f"{dataset}_of_{release.dataset}_{one.id}"
-        place, first = workshop.lake.place(release.dataset, one.delivery), received[one.delivery]
-        columns = _load(workshop, keys, place=place, relation=relation, made=made)
-        if not {f"{key}_entity" for key in keys} <= columns or first == following:
-            continue
-        when = dated(contract, published=columns)
         last = following - timedelta(days=1) if replaces and following else None
-        found.append(Observed(relation, release.dataset, when, first, last))
-        if contract.mode is Mode.REPLACE and when.own:
+        for delivery in group:
+            if f"{delivery}.parquet" in restated:
+                continue
+            place, relation = (
+                workshop.lake.place(release.dataset, delivery),
+                f"{dataset}_of_{release.dataset}_{delivery}",
+            )
+            columns = _load(workshop, keys, place=place, relation=relation, made=made)
+            if {f"{key}_entity" for key in keys} <= columns:
+                when = dated(contract, published=columns)
+                found.append(Observed(relation, release.dataset, when, first, last))
+        if len(found) == known:
+            continue
+        if contract.mode is Mode.REPLACE and found[-1].dated.own:
             break
         following = first if replaces else None
     return found
+
+
+def _groups(every: Sequence[Release]) -> list[list[str]]:
+    """Deliveries of the releases of a table, oldest first: each with those that completed it, for its day."""
+    groups: dict[str, list[str]] = {}
+    for one in every:
+        groups.setdefault(one.entry.get("completes", one.delivery), []).append(one.delivery)
+    return [[first, *(d for d in group if d != first)] for first, group in groups.items()]
 
 
 def _load(workshop: Workshop, keys: Sequence[str], *, place: Path, relation: str, made: list[str]) -> set[str]:

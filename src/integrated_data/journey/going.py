@@ -16,8 +16,8 @@ from integrated_data.acquire import contracts
 from integrated_data.control import deliveries, holding, jobs
 from integrated_data.control.holding import Held, Work
 from integrated_data.control.store import Change, StoreError
-from integrated_data.journey import room, telling
-from integrated_data.journey.stages import PUBLISH, REFERENCE_STAGES, STAGES
+from integrated_data.journey import completing, room, telling
+from integrated_data.journey.stages import COMPLETING_STAGES, PUBLISH, REFERENCE_STAGES, STAGES, VALIDATE
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal
@@ -45,9 +45,13 @@ class Outcome:
     reason: str = ""
 
 
-def stages_of(feed: Feed | None) -> tuple[Stage, ...]:
-    """The stages of a delivery, in order."""
-    return REFERENCE_STAGES if feed else STAGES
+def stages_of(feed: Feed | None, *, completes: bool = False) -> tuple[Stage, ...]:
+    """The stages of a delivery, in order; `completes`: another one."""
+    return REFERENCE_STAGES if feed else COMPLETING_STAGES if completes else STAGES
+
+
+def _stages(load: Load) -> tuple[Stage, ...]:
+    return stages_of(load.feed, completes=load.completes is not None)
 
 
 def silent(_step: str) -> None:
@@ -65,7 +69,7 @@ def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | N
         )
     with workshop.store.read() as connection:
         done = jobs.done_steps(connection, load.job)
-    under = done["acquire"].get("given", done["acquire"]["contract"]) if done else None
+    under = done["acquire"].get("given", done["acquire"]["contract"]) if "acquire" in done else None
     other = load.given is not None and under is not None and under != contracts.dump(load.given)
     if delivery.state is LoadState.PUBLISHED or (delivery.state is not LoadState.LANDED and not other):
         return Outcome(delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why(delivery.state, done))
@@ -73,7 +77,7 @@ def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | N
         load.job, "load", _subject(load), workshop.actor, workshop.engine.interrupt,
         (partial(room.against, workshop.places.landed),),
     )  # fmt: skip
-    with holding.held(workshop.store, work, write=partial(_begun, load)) as held:
+    with completing.alone(workshop, load), holding.held(workshop.store, work, write=partial(_begun, load)) as held:
         way = Way(workshop, load, held)
         try:
             if way.again(other=other):
@@ -132,15 +136,23 @@ class Way:
             facts = {"job": self.load.job, "reason": "another contract was given"}
             event = Event("job.begun_again", self.workshop.actor, _subject(self.load), facts)
             with self.workshop.store.change(event) as change:
-                jobs.forget_steps(change, self.load.job, *(stage.name for stage in stages_of(self.load.feed)))
+                jobs.forget_steps(change, self.load.job, *(stage.name for stage in _stages(self.load)))
                 deliveries.move(change, self.load.delivery.id, state=LoadState.LANDED)
             self.done = {}
+        elif completing.moved_on(self.workshop, self.load, done=self.done):
+            stages = _stages(self.load)
+            later = [stage.name for stage in stages[stages.index(VALIDATE) :]]
+            facts = {"job": self.load.job, "reason": "what it completes was changed since it was checked"}
+            event = Event("job.begun_again", self.workshop.actor, _subject(self.load), facts)
+            with self.workshop.store.change(event) as change:
+                jobs.forget_steps(change, self.load.job, *later)
+            self.done = {name: left for name, left in self.done.items() if name not in later}
         return True
 
     def go(self, progress: Progress) -> None:
         """Run the stages that are not done, to the end or to where a person must decide."""
         workshop, load = self.workshop, self.load
-        for stage in stages_of(load.feed):
+        for stage in _stages(load):
             if stage.name in self.done:
                 continue
             self.held.check()
@@ -157,7 +169,7 @@ class Way:
 
     def _write_down(self, stage: Stage, left: Done) -> None:
         load, seconds = self.load, self.seconds[stage.name]
-        last = left.ends is not None or stage is stages_of(load.feed)[-1]
+        last = left.ends is not None or stage is _stages(load)[-1]
         told = telling.tables(self.workshop, replace(load, done=self.done), stage=stage.name, left=left)
         facts = {"delivery": load.delivery.id, "stage": stage.name, "seconds": seconds}
         with self.workshop.store.change(Event("stage.done", self.workshop.actor, _subject(load), facts)) as change:

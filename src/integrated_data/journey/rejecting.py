@@ -49,9 +49,12 @@ def save_quarantine(
     """
     repeated = checking.DUPLICATES if sql.duplicates_sql(contract, checking.CHECKED) else None
     unsplit = bool(found.account.rejected) and checking.source_of(delivered).rejects is not None
+    for left in (QUARANTINE, UNSPLIT_FILE):
+        (folder / left).unlink(missing_ok=True)  # of the check before
     if not found.tally.by_rule:
         return True
     broken = sql.quarantine_sql(contract, checking.CHECKED, duplicates=repeated)
+    broken = f"{broken} UNION ALL {found.more}" if found.more else broken
     first = _counted(delivered, found.account)
     if first is not None and not unsplit:
         engine.save(f"SELECT *, 1 AS file, {ROW} + {first} AS line FROM ({broken})", folder / QUARANTINE)

@@ -7,17 +7,17 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from integrated_data.acquire import contracts, manifest
 from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
-from integrated_data.journey import pacing, room
+from integrated_data.journey import completing, pacing, room
 from integrated_data.journey.going import Outcome, Progress, go, silent, stages_of
 from integrated_data.journey.workshop import Feed, Handed, Load, Workshop
 from integrated_data.model.contract import Contract
-from integrated_data.model.delivery import Delivery, LandedFile
+from integrated_data.model.delivery import Completes, Delivery, LandedFile
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import DERIVED
@@ -25,10 +25,12 @@ from integrated_data.model.linkage import DERIVED
 
 @dataclass(frozen=True)
 class Arrived:
-    """A delivery that has landed. `known`: it had landed before, and may be further on its way."""
+    """A delivery that has landed. `known`: it had landed before, and may be further on its way; `completes`: the
+    delivery that it completes, if any."""
 
     delivery: Delivery
     known: bool
+    completes: Completes | None = None
 
 
 def deliver(
@@ -43,7 +45,8 @@ def deliver(
     """Take a delivery through all its stages; one that was delivered before goes on where it stands."""
     (progress or silent)("landing")
     arrived = arrive(workshop, dataset, files=files, handed=handed, feed=feed)
-    load = Load(arrived.delivery, handed.contract if handed else None, feed)
+    given = handed.contract if handed and arrived.completes is None else None
+    load = Load(arrived.delivery, given, feed, completes=arrived.completes)
     return go(workshop, load, repeated=arrived.known, progress=_paced(workshop, arrived.delivery.id, progress=progress))
 
 
@@ -53,23 +56,41 @@ def arrive(
     """Land the files of a delivery and register it; nothing more is done with it."""
     given = handed or Handed()
     _check_names(dataset, given.contract)
+    completes = _completes(workshop, dataset, given=given)
     sweep(workshop)
     room.check_disk(workshop.places.landed, room.sizes(files))
     arriving = workshop.places.landed / f"arriving-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
         landed = land(files, arriving, sealer=workshop.sealer)
         _check_manifest(workshop, dataset, given=given, files=files, landed=landed)
-        purpose = f"{dataset} into {feed.index}" if feed else dataset  # one file may feed several indexes
-        delivery = Delivery(delivery_id(purpose, landed), dataset, landed)
+        delivery = Delivery(delivery_id(_purpose(dataset, feed, completes=completes), landed), dataset, landed)
         with _alone(workshop.places.landed):
             with workshop.store.read() as connection:
                 known = deliveries.find(connection, delivery.id)
+            if known is None and completes is not None:
+                completing.whole_of(workshop, completes.delivery)
             if known is None:
                 _settle(arriving, workshop.places.landed / delivery.id)
-                deliveries.register(workshop.store, delivery, actor=workshop.actor)
+                deliveries.register(workshop.store, delivery, actor=workshop.actor, completes=completes)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
-    return Arrived(known or delivery, known is not None)
+    return Arrived(known or delivery, known is not None, completes)
+
+
+def _purpose(dataset: str, feed: Feed | None, *, completes: Completes | None) -> str:
+    """What files are delivered for: the same ones may feed several indexes, or complete a delivery."""
+    if completes is not None:
+        return f"{dataset} completing {completes.delivery}{' whole' if completes.withdraws else ''}"
+    return f"{dataset} into {feed.index}" if feed else dataset
+
+
+def _completes(workshop: Workshop, dataset: str, *, given: Handed) -> Completes | None:
+    """Which first delivery files complete; refuses one that is not of the dataset, and another contract than its."""
+    if given.completes is None:
+        return None
+    first = completing.first_of(workshop, dataset, named=given.completes.delivery)
+    completing.check_contract(workshop, first, given=given.contract)
+    return replace(given.completes, delivery=first)
 
 
 def _check_manifest(
@@ -116,9 +137,13 @@ def resume(
     with workshop.store.read() as connection:
         known = deliveries.get(connection, delivery)
         started = jobs.done_steps(connection, f"load/{delivery}").get("acquire", {})
+        completes = deliveries.completes(connection, delivery)
     feed = Feed(**started["feed"]) if started.get("feed") else None
     return go(
-        workshop, Load(known, contract, feed), repeated=False, progress=_paced(workshop, delivery, progress=progress)
+        workshop,
+        Load(known, None if completes else contract, feed, completes=completes),
+        repeated=False,
+        progress=_paced(workshop, delivery, progress=progress),
     )
 
 

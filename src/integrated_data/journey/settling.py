@@ -9,7 +9,7 @@ from integrated_data.control.store import Change
 from integrated_data.journey import following
 from integrated_data.journey.going import Outcome, Progress
 from integrated_data.journey.run import resume
-from integrated_data.journey.stages import VALIDATE
+from integrated_data.journey.stages import DEIDENTIFY, INDEX, VALIDATE
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.delivery import Delivery, LoadState
 from integrated_data.model.errors import DeliveryRefusal, UsageRefusal
@@ -30,7 +30,7 @@ def recheck_held(workshop: Workshop, delivery: str, *, reason: str, progress: Pr
     """A steward has a held delivery checked again: what its rules are held against may have come meanwhile."""
     with workshop.store.change(_event(workshop, delivery, word="rechecked", reason=reason)) as change:
         _move(change, delivery, state=LoadState.LANDED)
-        jobs.forget_steps(change, _job(delivery), VALIDATE.name)
+        jobs.forget_steps(change, _job(delivery), VALIDATE.name, INDEX.name, DEIDENTIFY.name)
     return resume(workshop, delivery, progress=progress)
 
 

@@ -1,6 +1,7 @@
 """The stages of a journey, in order: what each reads and leaves. Rooms meet here and nowhere else."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,18 @@ from integrated_data.control.store import Change
 from integrated_data.deidentify import attach
 from integrated_data.deidentify.scan import scan
 from integrated_data.engine import Stored
-from integrated_data.journey import checking, drifting, following, linking, placing, rejecting, watching
+from integrated_data.journey import (
+    adding,
+    checking,
+    completing,
+    drifting,
+    following,
+    linking,
+    placing,
+    rejecting,
+    together,
+    watching,
+)
 from integrated_data.journey.standing import standing_of
 from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
@@ -34,6 +46,9 @@ PUBLISHED = "published"
 
 def _acquire(workshop: Workshop, load: Load) -> Done:
     """Find the contract: given, on record, or inferred from a sample; let it follow the header where it may."""
+    if load.completes is not None:
+        under = completing.contract_of(workshop, load)
+        return completing.acquired(workshop, load, delivered=_delivered(workshop, load, contract=under))
     contract = following.standing(workshop, load.delivery.dataset, given=load.given)
     delivered = _delivered(workshop, load, contract=contract)
     fresh = contract is None
@@ -86,6 +101,8 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     """Save every row with its marks, sealed; send broken rows to quarantine; decide what becomes of it."""
     engine, place = workshop.engine, _checked(workshop, load)
     delivered = _delivered(workshop, load, contract=contract_of(load))
+    if load.completes is not None:
+        return together.validate(workshop, load, delivered=delivered, place=place)
     evolution, found = _settled(workshop, load, delivered=delivered)
     contract, drifted = evolution.contract, evolution.found
     sure = rejecting.save_quarantine(
@@ -182,7 +199,25 @@ def _deidentify(workshop: Workshop, load: Load) -> Done:
     }
     held = {c.name: "withheld until a steward releases it" for c in contract.columns if c.handling is Handling.WITHHELD}
     withheld = {n: r for n, r in (held | found).items() if n not in released}
-    return Done({"withheld": withheld, "released": sorted(released)}, (f"checked/{load.delivery.id}",), ())
+    facts: Facts = {"withheld": withheld, "released": sorted(released)}
+    if load.completes is not None:
+        facts = adding.like_first(workshop, load, facts=facts)
+    return Done(facts, (f"checked/{load.delivery.id}",), ())
+
+
+def _of_first(workshop: Workshop, load: Load, *, stage: Stage) -> Done:
+    """Take a held first delivery through a stage that it has not gone through, for it is published with this one."""
+    first = completing.carried(workshop, load)
+    if first is None:
+        return Done({})
+    left = stage.run(workshop, first)
+
+    def write(change: Change) -> None:
+        if left.write is not None:
+            left.write(change)
+        completing.carried_on(change, first, stage=stage.name, facts=left.facts)
+
+    return Done({}, left.inputs, left.outputs, write)
 
 
 def _with_released(contract: Contract, released: frozenset[str]) -> Contract:
@@ -199,20 +234,27 @@ def _publish(workshop: Workshop, load: Load) -> Done:
     contract = _with_released(contract_of(load), frozenset(load.done["deidentify"]["released"]))
     checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
     withheld: dict[str, str] = load.done["deidentify"]["withheld"]
-    attachments = linking.attachments(workshop, load.done["index"]["links"], folder=_folder(workshop, load))
     with workshop.store.read() as connection:
         base = releases.current(connection, contract.dataset)
-    placed = placing.placed(workshop, contract, delivery=load.delivery.id, base=base)
+    placed = (
+        adding.placed(workshop, load, contract=contract, base=base) if load.completes is not None
+        else placing.placed(workshop, contract, delivery=load.delivery.id, base=base)
+    )  # fmt: skip
+    attachments = linking.attachments(workshop, load.done["index"]["links"], folder=_folder(workshop, load))
     text = attach.published_sql(
         contract, checking.GOOD, good=placed.good, attachments=attachments, withheld=frozenset(withheld),
         constants=placed.constants,
     )  # fmt: skip
-    place = workshop.lake.place(contract.dataset, load.delivery.id)
+    first, place = completing.carried(workshop, load), workshop.lake.place(contract.dataset, load.delivery.id)
     rows = workshop.engine.save(text, place, sealed=False, compression="zstd")
     workshop.engine.load(PUBLISHED, Stored((place,), sealed=False))
+    if load.completes is not None:
+        adding.load_published(workshop, load, step=placed.step, base=base, relation=PUBLISHED)
     made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows)
     snapshot = workshop.lake.commit(contract.dataset, placed.step, base=base.snapshot if base else None)
     made |= placing.told(workshop, contract, placed=placed, before=base.rows if base else 0)
+    if load.completes is not None:
+        made |= adding.told(workshop, load, step=placed.step, base=base, made=made)
 
     def write(change: Change) -> None:
         what = f"Dataset {contract.dataset} is not published"
@@ -222,6 +264,8 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         )
         deliveries.move(change, load.delivery.id, state=LoadState.PUBLISHED)
         change.note(release=release, rows=rows)
+        if first is not None:
+            completing.published_with(change, first, facts={"snapshot": snapshot, "by": load.delivery.id})
 
     return Done(
         {"rows": rows, "snapshot": snapshot, "overtaken": placed.overtaken},
@@ -287,6 +331,14 @@ ACQUIRE, STANDARDISE, VALIDATE, PUBLISH = (
     Stage("publish", _publish),
 )  # fmt: skip
 
-STAGES = (ACQUIRE, STANDARDISE, VALIDATE, Stage("index", _index), Stage("deidentify", _deidentify), PUBLISH)
+INDEX, DEIDENTIFY = Stage("index", _index), Stage("deidentify", _deidentify)
+
+STAGES = (ACQUIRE, STANDARDISE, VALIDATE, INDEX, DEIDENTIFY, PUBLISH)
+
+#: Those of a delivery that completes another one, which goes with it where it was held until now.
+COMPLETING_STAGES = (
+    ACQUIRE, STANDARDISE, VALIDATE, Stage("index_first", partial(_of_first, stage=INDEX)),
+    Stage("deidentify_first", partial(_of_first, stage=DEIDENTIFY)), INDEX, DEIDENTIFY, PUBLISH,
+)  # fmt: skip
 
 REFERENCE_STAGES = (ACQUIRE, STANDARDISE, VALIDATE, Stage("feed", _feed))

@@ -13,7 +13,7 @@ from integrated_data.index.matching.train import Trainer
 from integrated_data.index.registry import Seats
 from integrated_data.lake import Lake
 from integrated_data.model.contract import Contract
-from integrated_data.model.delivery import Delivery, Promised
+from integrated_data.model.delivery import Completes, Delivery, Promised
 
 Facts = dict[str, Any]
 
@@ -76,10 +76,12 @@ class Feed:
 
 @dataclass(frozen=True)
 class Handed:
-    """What came with the files of a delivery: the contract, if any, and what a manifest promises of the files."""
+    """What came with the files of a delivery: the contract, if any, what a manifest promises of the files, and which
+    delivery they complete."""
 
     contract: Contract | None = None
     manifest: tuple[Promised, ...] = ()
+    completes: Completes | None = None
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ class Load:
     """One delivery on its way.
 
     `given`: the contract it came with, if any; `feed`: set for a reference source; `done`: facts of
-    the finished stages, by stage name.
+    the finished stages, by stage name; `completes`: set where it completes an earlier delivery.
     """
 
     delivery: Delivery
     given: Contract | None = None
     feed: Feed | None = None
     done: Mapping[str, Facts] = field(default_factory=dict)
+    completes: Completes | None = None
 
     @property
     def job(self) -> str:

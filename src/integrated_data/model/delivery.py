@@ -62,6 +62,17 @@ class Promised:
 
 
 @dataclass(frozen=True)
+class Completes:
+    """That a delivery completes an earlier one: it holds the mended rows of those that were rejected of it.
+
+    `delivery`: the first one; `withdraws`: what is not among its rows is withdrawn.
+    """
+
+    delivery: str
+    withdraws: bool = False
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One hand-over. `id` is the first 16 hex digits of a hash over dataset and file checksums."""
 

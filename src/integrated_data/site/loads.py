@@ -1,6 +1,6 @@
 """Deliveries on the loading side: through the journey, then the projects that hold the dataset are refreshed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +116,7 @@ def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict
         "repeated": outcome.repeated, "reason": outcome.reason,
         **{k: checked[k] for k in ("read", "good", "quarantined", "by_rule", "unread") if k in checked},
         "unusual": checked.get("unusual", []),
+        **({"completes": _completed(checked["completes"])} if "completes" in checked else {}),
         "drift": checked.get("drift", []),
         "links": {i: f["report"] for i, f in outcome.stages.get("index", {}).get("links", {}).items()},
         "withheld": outcome.stages.get("deidentify", {}).get("withheld", {}),
@@ -132,6 +133,11 @@ def follow(site: LoadingSite, dataset: str, *, deriving: bool = True) -> list[di
     joining.count_all(site, [dataset, *made], by=site.actor)
     twinning.make_all(site, [dataset, *made], by=site.actor)
     return renewed
+
+
+def _completed(completes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of the delivery that one completes: its id, and where its lines are now."""
+    return {"delivery": completes["delivery"], **completes["account"]}
 
 
 def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def step_of(site: LoadingSite, release: Release) -> Step:
         version = deliveries.contract_version(connection, release.delivery)
         body = deliveries.contract_body(connection, release.dataset, version=version)
     whole = body is None or contracts.parse(body).mode is Mode.REPLACE
-    return Step(release.delivery, None if whole else ())
+    return Step(release.delivery, None if whole else (), tuple(release.entry.get("rewritten", ())))
 
 
 def _name(change: Change, known: list[Release], *, snapshots: list[int]) -> None:

@@ -22,6 +22,8 @@ PIECE, VALUE = "\x1e", "\x1f"
 BITS = 62
 #: The mark, in the first `_failed` column, of a row whose values were erased: it is none of any rule's.
 ERASED = 1 << BITS
+#: The mark, there too, of a row that would be published a second time: the sign, which is none of any rule's either.
+DOUBLED = -(1 << 63)
 
 
 def typed(contract: Contract) -> tuple[Column, ...]:
