@@ -69,6 +69,21 @@ def test_days_come_late_twice_wrong_and_again(fed: Fed) -> None:
     assert (row["loaded"], row["refused"], row["last"], row["next_due"]) == (3, 1, "2024-03-02", "2024-03-04 12:00")
 
 
+def test_mended_rows_of_a_day_complete_its_delivery(fed: Fed) -> None:
+    broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")
+    fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
+    assert fed.look("2024-03-02T09:00") == [("2024-03-01", "loaded")]
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    fed.drops(f"od_20240301_m.completes-{first}.csv", b"day,origin,trips\n2024-03-01,A6,7\n", at="2024-03-05T08:00")
+    fed.drops(f"od_20240301_n.completes-{'0' * 16}.csv", b"day,origin,trips\n2024-03-01,A6,8\n", at="2024-03-05T08:00")
+    assert sorted(fed.look("2024-03-05T09:00")) == [("2024-03-01", "loaded"), ("2024-03-01", "refused")]
+    assert ("late", "2024-03-01") not in fed.alerts()
+    assert [r["trips"] for r in fed.table("trips", "trips")] == list(range(1, 200))
+    fed.drops("od_20240301_z.csv", flows("2024-03-01", 1, 2), at="2024-03-06T08:00")  # restated, mended rows and all
+    assert fed.look("2024-03-06T09:00") == [("2024-03-01", "loaded")]
+    assert [r["trips"] for r in fed.table("trips", "trips")] == [1, 2]
+
+
 def test_a_restated_day_waits_for_a_steward_where_the_feed_says_so(fed: Fed) -> None:
     feeds.put(fed.store, changed(fed.definition, restated=Restated.HOLD), by="tester")
     for at, trips in (("08:00", 1), ("09:00", 2), ("10:00", 3)):

@@ -1,6 +1,9 @@
 """A redelivery of the rejected rows alone completes a load: judged over both together, published as one release."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads, tables
 from integrated_data.site.loading import LoadingSite
-from tests.service import Service
+from tests.service import LISTED, PERSON, Service, contract
 
 COLUMNS = (
     Column("ref", "ref", meaning=Meaning.RECORD_ID, handling=Handling.IDENTIFIER, key=True),
@@ -164,8 +167,8 @@ def test_a_held_delivery_is_published_with_the_rows_that_complete_it(service: Se
 @pytest.mark.long
 def test_rules_on_the_whole_table_are_judged_over_both(service: Service, site: LoadingSite) -> None:
     five = Rule("five", Check.TABLE, expression="count(ref) = 5")
-    contract = promised("table_rule", five, mode=Mode.APPEND)
-    first = service.deliver(site, contract, drawn(a=1, b="x", c="y", d=4, e=5))
+    given = promised("table_rule", five, mode=Mode.APPEND)
+    first = service.deliver(site, given, drawn(a=1, b="x", c="y", d=4, e=5))
     assert first["state"] == "held"
     half = mend(service, site, first, drawn(b=2))
     assert half["state"] == "held"
@@ -207,8 +210,8 @@ def test_what_cannot_be_completed_is_refused_with_what_to_do(service: Service, s
 @pytest.mark.long
 def test_a_table_without_a_key_holds_rows_that_look_like_published_ones(service: Service, site: LoadingSite) -> None:
     columns = tuple(Column(c.name, c.source, c.kind, c.meaning, Handling.PAYLOAD) for c in COLUMNS)
-    contract = Contract("keyless", "Department", Layout(Format.CSV), columns, thresholds=LENIENT)
-    first = service.deliver(site, contract, drawn(a=1, b="x", c="y", d=4, e=5))
+    given = Contract("keyless", "Department", Layout(Format.CSV), columns, thresholds=LENIENT)
+    first = service.deliver(site, given, drawn(a=1, b="x", c="y", d=4, e=5))
     held = mend(service, site, first, drawn(a=1, b=2))
     assert (held["state"], "same in every column" in held["reason"]) == ("held", True)
     assert mend(service, site, first, drawn(b=2, c=3))["state"] == "published"
@@ -241,3 +244,61 @@ def test_a_redelivery_that_was_cut_short_goes_on(service: Service, site: Loading
     with site.store.read() as connection:
         landed = [r.facts for r in records(connection) if r.action == "delivery.landed"]
     assert landed[-1]["completes"] == first["delivery"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("at", ["validate", "index_first", "deidentify_first", "index", "deidentify", "publish"])
+def test_wherever_a_redelivery_is_cut_short_it_ends_alike(service: Service, site: LoadingSite, at: str) -> None:
+    dataset = f"cut_{at}"
+    first = service.deliver(site, promised(dataset, thresholds=Thresholds(0.2, 0.9)), drawn(a=1, b="x", c=3))
+    handed = Handed(completes=Completes(first["delivery"]))
+
+    def stop(step: str) -> None:
+        if step.split(maxsplit=1)[0].strip(":,") == at:
+            raise KeyboardInterrupt
+
+    file = service.file(drawn(b=2))
+    with pytest.raises(KeyboardInterrupt):
+        loads.deliver_and_refresh(site, dataset, files=[file], handed=handed, progress=stop)
+    assert loads.deliver_and_refresh(site, dataset, files=[file], handed=handed)["state"] == "published"
+    assert ages(site, dataset) == [1, 2, 3]
+
+
+def test_of_two_redeliveries_at_once_no_row_comes_twice(service: Service, site: LoadingSite) -> None:
+    first = service.deliver(site, promised("at_once"), drawn(a=1, b="x", c="y", d=4, e=5))
+    files = [service.file(drawn(b=2)), service.file([*drawn(b=2), *drawn(c=3)])]
+
+    def one(file: Path) -> dict[str, Any]:
+        with service.open() as own:
+            handed = Handed(completes=Completes(first["delivery"]))
+            return loads.deliver_and_refresh(own, "at_once", files=[file], handed=handed)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(one, files))
+    assert sum(d["good"] for d in done) == 2
+    assert {d["state"] for d in done} <= {"published", "rejected"}
+    assert ages(site, "at_once") == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.long
+def test_mended_rows_are_matched_and_held_ones_with_them(service: Service, site: LoadingSite) -> None:
+    meanings = PERSON | {"pay": Meaning.MEASURE}
+    service.feed(site, "demographic", source="register", rows=LISTED, meanings=PERSON)
+    given = contract("paid", meanings, "demographic")
+    columns = tuple(
+        replace(c, kind=Kind.INTEGER, handling=Handling.PAYLOAD) if c.name == "pay" else c for c in given.columns
+    )
+    given = replace(given, columns=columns, thresholds=Thresholds(0.1, 0.9))
+    rows = [row | {"pay": str(n)} for n, row in enumerate(LISTED[:60])]
+    broken = [row | {"pay": "?"} if n % 4 == 0 else row for n, row in enumerate(rows)]
+    first = service.deliver(site, given, broken)
+    assert first["state"] == "held"
+    again = mend(service, site, first, rows[::4])
+    assert (again["state"], again["good"]) == ("published", 15)
+    with site.store.read() as connection:
+        release = releases.get(connection, "paid")
+    site.engine.load("seen", Stored(site.lake.files("paid", release.snapshot), sealed=False))
+    found = site.engine.rows("SELECT pay, person_entity FROM seen ORDER BY pay").to_pylist()
+    assert [r["pay"] for r in found] == list(range(60))
+    assert len({r["person_entity"] for r in found} - {None}) > 55
+    assert release.entry["links"]["demographic"]["records"] == 60

@@ -1,7 +1,7 @@
 """How the files of a feed are called: a pattern, and what a name says by it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from integrated_data.model.errors import ContractRefusal
@@ -9,16 +9,20 @@ from integrated_data.model.feed import Every
 
 #: Parts of a date that a name may hold, and how they are written.
 _PARTS = {"Y": r"\d{4}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "j": r"\d{3}"}
+#: What stands before the ending of a name whose file completes a delivery: mended rows alone.
+_COMPLETES = re.compile(r"\.completes-([0-9a-f]{16})(?=(\.[^/.]*){0,2}$)")
 _HOLE = re.compile(r"\{(period|number|any)(?::([^{}]*))?\}")
 
 
 @dataclass(frozen=True)
 class Name:
-    """What a file's name says: the first moment of its period, its number, and the name without what varies freely."""
+    """What a file's name says: the first moment of its period, its number, the name without what varies freely, and the
+    delivery that it completes, if any."""
 
     period: str
     number: int | None
     shown: str
+    completes: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Pattern:
 
     def read(self, name: str) -> Name | None:
         """What a name says; None for one that is none of the feed's, or names a day that does not exist."""
+        completes = _COMPLETES.search(name)
+        if completes is not None:
+            told = self.read(_COMPLETES.sub("", name))
+            return replace(told, completes=completes[1]) if told is not None else None
         found = self.expression.fullmatch(name)
         if found is None:
             return None

@@ -9,9 +9,9 @@ from integrated_data.acquire.feeds.names import Name
 from integrated_data.acquire.feeds.schedule import due
 from integrated_data.acquire.feeds.store import Arriving, Store
 from integrated_data.control import deliveries, feeds
-from integrated_data.journey import Arrived
+from integrated_data.journey import Arrived, Handed
 from integrated_data.model.contract import Contract, Mode
-from integrated_data.model.delivery import LoadState
+from integrated_data.model.delivery import Completes, LoadState
 from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.feed import Alert, AlertKind, Every, FeedDefinition, FileState, Found, Restated
@@ -61,12 +61,14 @@ class Taking:
 
     def _taken(self, store: Store) -> dict[str, Any]:
         site, dataset, period = self.site, self.definition.dataset, self.file.name.period
-        arrived = journey.arrive(site.workshop, dataset, files=[Arriving(store, self.file.found)])
+        completes = self.file.name.completes
+        handed = Handed(completes=Completes(completes) if completes else None)
+        arrived = journey.arrive(site.workshop, dataset, files=[Arriving(store, self.file.found)], handed=handed)
         repeated = self._repeated(arrived)
         if repeated is not None:
             return repeated
         contract = contracts.parse(self.definition.contract) if self.definition.contract else None
-        stopped = self._restated(arrived, contract)
+        stopped = None if completes else self._restated(arrived, contract)
         if stopped is not None:
             return stopped
         delivery = arrived.delivery.id
@@ -155,7 +157,7 @@ class Taking:
     def _lateness(self) -> list[Alert]:
         """That the file was put there after it was due."""
         period, plan = self.file.name.period, self.definition.schedule
-        if not period or plan.every is Every.ANY:
+        if not period or plan.every is Every.ANY or self.file.name.completes:
             return []
         late = self.file.found.modified - due(period, plan)
         if late.total_seconds() <= 0:
