@@ -31,7 +31,7 @@ test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k 
 test-long: $(READY) ## whole journeys, by many commands and on large real files (minutes)
 	@$(BIN)/pytest -n 2 --dist loadfile -m 'long and not spark' $(ARGS)
 
-test-kills: $(READY) ## kill -9 at twenty random moments of a load (minutes)
+test-kills: $(READY) ## kill -9 at random moments of loads, and disks that fill up (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)
 
 test-spark: $(READY) ## queries and loads on DuckDB, Sail and Apache Spark, equal results (minutes; needs Java 17)

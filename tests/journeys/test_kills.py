@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from bench import kills
 from integrated_data.control import releases
 from integrated_data.control.store import Store, sqlite
 from integrated_data.lake import Lake
@@ -63,3 +64,10 @@ def test_every_kill_leaves_the_old_or_the_new_version(tmp_path: Path) -> None:
     assert audit.code == 0, audit.err
     assert killed >= KILLS // 2, "most kills must strike a running load"
     assert not list((home / "identified" / "landed").glob("arriving-*"))
+
+
+@pytest.mark.kills
+def test_kills_and_full_disks_while_several_tables_are_loaded_lose_no_row(tmp_path: Path) -> None:
+    world, _ = kills.strike(tmp_path, kills=10, seed=7)
+    assert world.wrong == []
+    assert world.running.total() >= 5, "most must strike a running load"

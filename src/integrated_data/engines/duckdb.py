@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,6 +37,9 @@ SHARED = "PARQUET_VERSION v1, DICTIONARY_SIZE_LIMIT 10000"
 #: Bytes of the longest row of text that is read; buffers hold two, or reading sealed files costs more.
 LONGEST_ROW = 10_000_000
 
+#: Bytes of disk that spilling leaves free.
+RESERVE = 64 << 20
+
 #: Separates nothing: a control character no text file holds, so a whole line is one column.
 NO_DELIMITER = "\x1f"
 
@@ -59,8 +63,10 @@ class DuckDB:
             "threads": limits.threads, "memory_limit": limits.memory, "temp_file_encryption": True,
             "autoinstall_known_extensions": False, "autoload_known_extensions": False,
         }  # fmt: skip
-        if limits.scratch is not None:
-            settings["temp_directory"] = str(limits.scratch)
+        self._spill = _spill(limits.scratch)
+        if self._spill is not None:
+            settings["temp_directory"] = str(self._spill)
+            settings["max_temp_directory_size"] = f"{max(0, shutil.disk_usage(self._spill).free - RESERVE)}B"
         self.connection = duckdb.connect(config=settings)
         self.connection.execute("SET enable_progress_bar = false")
         self._sealer, self._spatial = sealer, False
@@ -219,6 +225,22 @@ class DuckDB:
     def close(self) -> None:
         """Let go of memory and files."""
         self.connection.close()
+        if self._spill is not None:
+            shutil.rmtree(self._spill, ignore_errors=True)
+
+
+def _spill(scratch: Path | None) -> Path | None:
+    """A folder for what one engine spills: two in one folder would write over each other. Those of processes that are
+    gone are removed."""
+    if scratch is None:
+        return None
+    for left in scratch.glob("spill-*"):
+        process = left.name.split("-")[1]
+        if process.isdigit() and Path("/proc/self").exists() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    own = scratch / f"spill-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    own.mkdir(mode=0o700, parents=True)
+    return own
 
 
 @contextmanager

@@ -146,7 +146,11 @@ def feed_index(
     tools = Tools(workshop.engine, workshop.linker)
     if workshop.seats.of(index).definition.provisional:
         addition = provisional.meet(workshop, index, addition=addition, beside=previous)
-    report = workshop.seats.of(index).add(tools, addition, previous=previous, folder=place)
+    try:
+        report = workshop.seats.of(index).add(tools, addition, previous=previous, folder=place)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)  # a full disk needs the room, and no record names it
+        raise
     workshop.engine.drop(RECORDS, DECISIONS, *([addition.met] if addition.met else []))
     facts: Facts = {"index": index, "version": version, "report": report}
 

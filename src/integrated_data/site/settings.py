@@ -27,8 +27,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from integrated_data.model.errors import InstallationRefusal, UsageRefusal
+from integrated_data.model.errors import UsageRefusal
 from integrated_data.model.query import EngineName
+from integrated_data.site import machine
 
 #: Memory of an engine where the system does not tell how much there is, as on Windows; what is more goes to disk.
 MODEST = "2GB"
@@ -149,10 +150,4 @@ def _account() -> str:
 def _share_of_memory() -> str:
     if not hasattr(os, "sysconf"):
         return MODEST
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        raise InstallationRefusal(
-            "The machine's memory cannot be read", next_step="Set IDS_MEMORY, for instance to 4GB"
-        ) from None
-    return f"{int(total * 0.6) // 2**20}MiB"
+    return f"{int(machine.memory() * 0.6) // 2**20}MiB"

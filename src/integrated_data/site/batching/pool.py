@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from integrated_data.site import machine
 from integrated_data.site.batching.plan import Item
 from integrated_data.site.settings import Settings
 
@@ -65,9 +66,5 @@ class Loader:
 
 def memory_has_room() -> bool:
     """Whether the machine has memory left; true where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return True
-    told = [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable")]
-    return not told or told[0] >= FREE_MEMORY
+    left = machine.free_memory()
+    return left is None or left >= FREE_MEMORY
