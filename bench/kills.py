@@ -1,11 +1,13 @@
-"""A hundred random kills while several tables are loaded: SIGKILL of a batch or its loads, and a disk that fills up.
+"""A hundred random kills while several tables are loaded: SIGKILL of one load or all, and a disk that fills up.
 
-Four tables are delivered again and again, each by its own mode: two replaced, one added to, one changed by key. While
-`ids batch` loads a version, something is killed or the disk filled at a random moment; then it goes on, or is struck
-again. After every strike each table must hold, value by value, exactly the version of before or exactly the new one;
-once a version went through, exactly the new one, with nothing left behind.
+Four tables are delivered again and again, each by its own mode: two replaced, one added to, one changed by key. Two
+processes load each version, in an order of their own, so that they also meet; now and then `ids batch` does. At a
+random moment something is killed or the disk filled; then it goes on, or is struck again. After every strike each table
+must hold, value by value, exactly the version of before or exactly the new one; once a version went through, exactly
+the new one, with nothing left behind.
 """
 
+import multiprocessing
 import os
 import random
 import shutil
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,10 +31,16 @@ from bench import report
 from integrated_data.acquire import contracts
 from integrated_data.control import jobs, releases
 from integrated_data.control.store import Store, sqlite
+from integrated_data.journey import Handed
 from integrated_data.lake import Lake
 from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
+from integrated_data.model.errors import BusyRefusal, RoomRefusal, is_disk_full
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site.installation import create
+from integrated_data.site.loading import open_loading
+from integrated_data.site.loads import deliver_alone
+from integrated_data.site.places import Places
+from integrated_data.site.settings import Settings
 
 KILLS, ROWS, SEED = 100, 4_000, 1
 DISK = 700  # MiB of the small disk
@@ -39,8 +48,10 @@ COMMAND = [sys.executable, "-c", "from integrated_data.cli import main; main()"]
 MODES = {"rents": Mode.REPLACE, "wages": Mode.REPLACE, "claims": Mode.APPEND, "stock": Mode.CHANGES}
 #: What no version that went through leaves behind.
 LEFT_OVER = ("identified/landed/arriving-*", "lake/**/*.part", "identified/**/*.part", "scratch/spill-*")
-#: What is struck: the batch alone, all of its processes, one of its loads, the disk, or both at once.
-STRIKES = ("batch", "all", "load", "disk", "disk and all")
+#: What is struck: one load, all of them, the disk, the disk and all loads, or `ids batch` alone.
+STRIKES = (*("load", "all", "disk", "disk and all") * 2, "load", "batch")
+#: How a load ends that met a full disk.
+FULL = 3
 
 Row = tuple[int, int, int]
 Content = Counter[Row]
@@ -58,6 +69,8 @@ class World:
     after: dict[str, Content] = field(default_factory=dict)
     struck: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
+    full: int = 0
+    versions: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def write(self, version: int) -> None:
@@ -123,21 +136,40 @@ def _contract(name: str) -> Contract:
     return Contract(name, "bench", Layout(Format.CSV), columns, mode=MODES[name], changes=how)
 
 
+def load(home: Path, folder: Path, order: list[str]) -> None:
+    """What a loading process does: each table in its turn; one that another process loads is waited for."""
+    with open_loading(Places(home), Settings(None, 1, "512MB", False, "bench")) as site:
+        for name in order:
+            contract = contracts.read(folder / f"{name}.contract.yaml")
+            while True:
+                try:
+                    deliver_alone(site, name, files=[folder / f"{name}.csv"], handed=Handed(contract))
+                except BusyRefusal:
+                    time.sleep(0.3)
+                except Exception as error:
+                    if isinstance(error, RoomRefusal) or is_disk_full(error):
+                        sys.exit(FULL)
+                    raise
+                else:
+                    break
+
+
+def _loads(world: World) -> list[Any]:
+    """Two loading processes at work, forked from one that has imported what they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.kills"])
+    made = []
+    for _ in range(2):
+        order = world.chance.sample(list(MODES), len(MODES))
+        made.append(context.Process(target=load, args=(world.home, world.folder, order)))
+        made[-1].start()
+    return made
+
+
 def _batch(world: World) -> "subprocess.Popen[bytes]":
     order = [*COMMAND, "batch", str(world.folder), "--home", str(world.home), "--workers", "2", "--json"]
     environment = {**os.environ, "IDS_MEMORY": "1GB", "IDS_ACTOR": "bench"}
-    return subprocess.Popen(order, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def _children(process: int) -> list[int]:
-    """Processes that another one started, and that live."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            told = place.read_text(errors="replace").rpartition(")")[2].split()
-            if int(told[1]) == process and told[0] != "Z":
-                found.append(int(place.parent.name))
-    return found
+    return subprocess.Popen(order, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _kill(*processes: int) -> None:
@@ -148,52 +180,64 @@ def _kill(*processes: int) -> None:
 
 def _strike(world: World, kind: str, *, usual: float) -> None:
     """Begin to load, strike at a random moment, and look at what readers see."""
-    ballast = world.home / "ballast"
-    with _batch(world) as process:
-        time.sleep(world.chance.uniform(0.1, 1.1) * usual)
-        running = process.poll() is None
-        children = _children(process.pid)
-        if "disk" in kind:
-            free = shutil.disk_usage(world.home).free
-            with ballast.open("wb") as file, suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, max(1, free - world.chance.randrange(1 << 22)))
-            time.sleep(world.chance.uniform(0, 0.5) * usual if kind != "disk" else 0)
-        if kind == "load":
-            _kill(*world.chance.sample(children, min(1, len(children))))
-        elif kind == "batch":
-            _kill(process.pid)
-        elif kind != "disk":
-            _kill(process.pid, *children)
-        _, said = process.communicate(timeout=300)
-    ballast.unlink(missing_ok=True)
+    if kind == "batch":
+        running = _strike_batch(world, usual=3 * usual)
+        codes: list[int | None] = []
+    else:
+        running, codes = _strike_loads(world, kind, usual=usual)
     world.struck[kind] += 1
     world.running[kind] += running
     when = f"after strike {world.struck.total()} ({kind})"
-    if kind in ("disk", "load") and process.returncode not in (0, 1):
-        world.wrong.append(f"{when}: the batch ended with {process.returncode}")
-    if process.returncode == 1 and b"Failed:" in said and b"disk is full" not in said:
-        world.wrong.append(f"{when}: {said.decode(errors='replace').strip()[:200]}")
+    full = (FULL,) if "disk" in kind else ()
+    if strange := [code for code in codes if code not in (0, -signal.SIGKILL, *full)]:
+        world.wrong.append(f"{when}: a load ended with {strange}")
+    world.full += codes.count(FULL)
     world.look(when, whole=False)
+
+
+def _strike_batch(world: World, *, usual: float) -> bool:
+    with _batch(world) as process:
+        time.sleep(world.chance.uniform(0.3, 1.0) * usual)
+        running = process.poll() is None
+        _kill(process.pid)
+    return running
+
+
+def _strike_loads(world: World, kind: str, *, usual: float) -> tuple[bool, list[int | None]]:
+    """Whether a load ran when it was struck, and how each ended."""
+    ballast, processes = world.home.parent / "ballast", _loads(world)
+    time.sleep(world.chance.uniform(0.05, 1.0) * usual)
+    running = any(process.is_alive() for process in processes)
+    if "disk" in kind:
+        free = shutil.disk_usage(world.home).free
+        with ballast.open("wb") as file, suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, max(1, free - world.chance.randrange(1 << 22)))
+    if kind == "disk and all":
+        time.sleep(world.chance.uniform(0, 0.5) * usual)
+    if kind != "disk":
+        _kill(*(process.pid for process in (processes[:1] if kind == "load" else processes)))
+    for process in processes:
+        process.join(300)
+    ballast.unlink(missing_ok=True)
+    return running, [process.exitcode for process in processes]
 
 
 def _finish(world: World, version: int) -> float:
     """Let a version go through; returns how long that took."""
     began = time.perf_counter()
-    for _ in range(3):  # what was just being loaded by a process that was struck is put off
-        with _batch(world) as process:
-            out, said = process.communicate(timeout=600)
-        if process.returncode == 0:
-            break
-    else:
-        world.wrong.append(f"version {version} does not go through: {(said + out).decode(errors='replace')[:300]}")
+    processes = _loads(world)
+    for process in processes:
+        process.join(600)
+    took = time.perf_counter() - began
+    if codes := [process.exitcode for process in processes if process.exitcode]:
+        world.wrong.append(f"version {version} does not go through: {codes}")
     world.look(f"version {version}", whole=True)
     left = [p.name for left_over in LEFT_OVER for p in world.home.glob(left_over)]
     with Store(sqlite(world.home / "control.sqlite")).read() as connection:
         left += [job["id"] for job in jobs.every(connection) if job["kind"] == "load"]
     if left:
         world.wrong.append(f"version {version}: left behind: {', '.join(left[:5])}")
-    print(f"version {version}: {world.struck.total()} strikes, {time.perf_counter() - began:.1f} s", flush=True)
-    return time.perf_counter() - began
+    return took
 
 
 @contextmanager
@@ -226,7 +270,7 @@ def strike(folder: Path, *, kills: int, seed: int, rows: int = ROWS) -> tuple[Wo
             for _ in range(min(chance.randint(3, 9), kills - world.struck.total())):
                 _strike(world, kinds[world.struck.total() % len(kinds)], usual=usual)
             _finish(world, version)
-            version += 1
+            world.versions, version = version + 1, version + 1
         verified = subprocess.run([*COMMAND, "audit", "verify", "--home", str(home)], capture_output=True, check=False)
         if verified.returncode:
             world.wrong.append("the audit chain does not verify")
@@ -240,7 +284,10 @@ def run() -> bool:
         world, none = strike(Path(name), kills=KILLS, seed=SEED)
     rows = [{"struck": k, "times": n, "while it ran": world.running[k]} for k, n in sorted(world.struck.items())]
     report.table(f"Kills while {len(MODES)} tables are loaded (seed {SEED})", rows)
-    print(f"{time.perf_counter() - began:,.0f} s" + (f"; the disk was never filled: {none}" if none else ""))
+    print(
+        f"{world.versions} versions went through, {world.full} loads met a full disk; "
+        f"{time.perf_counter() - began:,.0f} s" + (f"; the disk was never filled: {none}" if none else "")
+    )
     for line in world.wrong:
         print(f"WRONG   {line}")
     return report.marks(

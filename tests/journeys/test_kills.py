@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-
 from bench import kills
+
 from integrated_data.control import releases
 from integrated_data.control.store import Store, sqlite
 from integrated_data.lake import Lake

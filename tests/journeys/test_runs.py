@@ -31,8 +31,8 @@ COLUMNS = (
     Column("born", "born", Kind.DATE, Meaning.DATE_OF_BIRTH, Handling.IDENTIFIER),
     Column("pay", "pay", Kind.INTEGER, Meaning.COUNT, Handling.PAYLOAD, required=True),
 )
-ROWS = [{"nhs_number": "9434765919", "born": "1980-02-03", "pay": str(7_000 + n)} for n in range(60)]
-VALUES = ("9434765919", "1980-02-03", "7000", "7059")
+ROWS = [{"nhs_number": "9434765919", "born": "1980-02-03", "pay": str(7_310_000 + n)} for n in range(60)]
+VALUES = ("9434765919", "1980-02-03", "7310000", "7310059")
 
 
 def promised(dataset: str, **more: Any) -> Contract:

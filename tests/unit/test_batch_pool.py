@@ -32,6 +32,8 @@ class Told:
     def close(self) -> None:
         pass
 
+    end = close
+
 
 @dataclass(frozen=True)
 class Home:

@@ -14,6 +14,8 @@ from integrated_data.site.settings import Settings
 
 #: Bytes of memory that are left free whatever happens.
 FREE_MEMORY = 256 << 20
+#: Seconds that a process with nothing left to do may take to end.
+PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Loader:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         return dict(json.loads(line)) if line.endswith("\n") else None
+
+    def end(self) -> None:
+        """Let the process end, as nothing is left for it to do."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE)
+        self.close()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

@@ -85,7 +85,7 @@ class Batch:
                 if self._note(item, told or gone, seconds=time.perf_counter() - begun):
                     time.sleep(PAUSE)
         finally:
-            loader.close()
+            loader.end()
 
     def _room(self, item: Item) -> bool:
         """Wait for room on disk and in memory while others run; without any, the disk stops the batch."""
