@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import attr
 from openlineage.client import event_v2 as events
 from openlineage.client.generated import (
     base,
@@ -49,7 +48,7 @@ def event_of(body: Mapping[str, Any]) -> Any:
 
 
 def _made(kind: Any, value: Any) -> Any:
-    if attr.has(kind):
+    if hasattr(kind, "__attrs_attrs__"):
         return _object(kind, value)
     origin, of = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):

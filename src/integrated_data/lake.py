@@ -86,6 +86,11 @@ class Lake:
         """The delivery whose rows a file of the lake holds (see `place` and `rewritten`)."""
         return file.name.split(".")[0]
 
+    def sweep(self, dataset: str, delivery: str) -> None:
+        """Remove what a killed load of a delivery had half written; nobody else may be loading it."""
+        for left in (self.folder / "files" / dataset).glob(f"*{delivery}*.part"):
+            left.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def alone(self, dataset: str) -> Iterator[None]:
         """Nobody else adds a release to the dataset meanwhile: waits for who does, and a process that ends lets go.

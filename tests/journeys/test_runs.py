@@ -191,3 +191,22 @@ def test_ctrl_c_stops_a_load_and_it_goes_on(service: Service) -> None:
 def _running(home: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ids(home, "run", "list", "--json").json
     return [{"kind": job["job"].split("/")[0], **job} for job in found]
+
+
+def test_what_a_killed_load_had_half_written_is_removed(site: LoadingSite, service: Service) -> None:
+    def step(name: str) -> None:
+        if name.startswith("validate"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver(site, service, "rates", step=step)
+    delivery = delivered(site)
+    folder, lake = site.places.deliveries / delivery, site.lake.place("rates", delivery)
+    folder.mkdir(exist_ok=True)
+    half = [folder / "checked.parquet.0a.part", folder / "tmp_checked.parquet.0a.part", Path(f"{lake}.0b.part")]
+    other = lake.with_name("0123456789abcdef.parquet.0c.part")
+    for place in (*half, other):
+        place.write_bytes(b"half")
+    deliver(site, service, "rates")
+    assert [place.exists() for place in (*half, other)] == [False, False, False, True]
+    assert held(site, "rates") == 60

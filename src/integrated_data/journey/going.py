@@ -126,6 +126,7 @@ class Way:
     def again(self, *, other: bool) -> bool:
         """See what stands, now that nobody else changes it; whether anything is left to do. `other`: another contract
         came for a delivery that was not published, so that every stage runs again under it."""
+        self._sweep()
         with self.workshop.store.read() as connection:
             state = deliveries.get(connection, self.load.delivery.id).state
             self.done = jobs.done_steps(connection, self.load.job)
@@ -148,6 +149,14 @@ class Way:
                 jobs.forget_steps(change, self.load.job, *later)
             self.done = {name: left for name, left in self.done.items() if name not in later}
         return True
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed had half written of this delivery: nobody else writes it now."""
+        delivery, places = self.load.delivery, self.workshop.places
+        for folder in (places.landed / delivery.id, places.deliveries / delivery.id):
+            for left in folder.glob("*.part"):
+                left.unlink(missing_ok=True)
+        self.workshop.lake.sweep(delivery.dataset, delivery.id)
 
     def go(self, progress: Progress) -> None:
         """Run the stages that are not done, to the end or to where a person must decide."""
