@@ -54,6 +54,14 @@ class Step:
         return (*kept, *self.files)
 
 
+@dataclass(frozen=True)
+class Located:
+    """Where another engine finds an Iceberg table: its folder, and the newest metadata file in it."""
+
+    folder: str
+    metadata: str
+
+
 class Lake:
     """Published tables under one folder. A dataset is one table, `<dataset>.records`."""
 
@@ -166,6 +174,11 @@ class Lake:
             base = place - 1 if on is None else on[place]
             made.append(self.commit(dataset, step, base=made[base] if place and base is not None else None))
         return made
+
+    def located(self, dataset: str) -> Located:
+        """Where a dataset's table lies."""
+        table = self._catalog.load_table((dataset, TABLE))
+        return Located(table.location(), table.metadata_location)
 
     def rows(self, dataset: str, names: Collection[str]) -> int:
         """How many rows files hold, by their names; one that is not there holds none."""

@@ -56,6 +56,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "freeze person": Action.FREEZE,
     "kit build": None,
     "kit needs": None,
+    "lake tables": Action.OPERATE,
     "ledger change-key": Action.OPERATE,
     "ledger expire": Action.OPERATE,
     "ledger keep": Action.OPERATE,
