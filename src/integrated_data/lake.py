@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.table import Table
+from pyiceberg.exceptions import NoSuchTableError, ValidationError
+from pyiceberg.table import Table, Transaction
 
-from integrated_data.model.errors import InstallationRefusal
+from integrated_data.model.errors import DeliveryRefusal, InstallationRefusal
 
 TABLE = "records"
 #: The property that tells the columns of the newest delivery, by a digest.
@@ -131,8 +132,7 @@ class Lake:
             told = hashlib.sha256(columns.remove_metadata().to_string().encode()).hexdigest()
             if table.properties.get(COLUMNS) != told:
                 change.set_properties(KEPT | {COLUMNS: told})
-                with change.update_schema() as schema:
-                    schema.union_by_name(columns)
+                _follow(change, dataset, columns=columns, whole=step.without is None)
             properties = {"delivery": delivery, "base": str(base)}
             if step.without is None and base is not None:
                 change.delete("true", snapshot_properties=properties | {"delivery": ""})
@@ -222,3 +222,27 @@ class Lake:
             if (kept.get("delivery"), kept.get("base")) == wanted:
                 return int(snapshot.snapshot_id)
         return None
+
+
+def _follow(change: Transaction, dataset: str, *, columns: pa.Schema, whole: bool) -> None:
+    """Let a table have the columns of a new file. `whole`: it is all of the table, so a column may change its type."""
+    before = {f.name: _plain(f.type) for f in change.table_metadata.schema().as_arrow()}
+    retyped = [f.name for f in columns if before.get(f.name, _plain(f.type)) != _plain(f.type)]
+    if retyped and whole:
+        with change.update_schema(allow_incompatible_changes=True) as schema:
+            for name in retyped:
+                schema.delete_column(name)
+    try:
+        with change.update_schema() as schema:
+            schema.union_by_name(columns)
+    except ValidationError:
+        raise DeliveryRefusal(
+            f"Column {', '.join(retyped)} of dataset {dataset} has another type than the rows that are published",
+            why="Deliveries are added to its table, and what is there stays",
+            next_step="Keep the type, or deliver the whole table again under a contract with mode: replace",
+        ) from None
+
+
+def _plain(kind: pa.DataType) -> str:
+    """A type as it is compared: text is text, however long its offsets are."""
+    return "string" if kind in (pa.string(), pa.large_string()) else str(kind)

@@ -98,6 +98,7 @@ def test_a_contract_is_inferred_from_a_table_with_its_comments(served: Served) -
     assert inferred(served, "traps").column("long").kind is Kind.STRING
 
 
+@pytest.mark.long
 def test_the_same_table_is_the_same_delivery(served: Served, tmp_path: Path) -> None:
     service = Service(tmp_path)
     given = replace(inferred(served, "staff"), inferred=False)

@@ -14,7 +14,7 @@ from integrated_data.control.store import records
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Column, Contract, Format, Layout, Mode
 from integrated_data.model.drift import DriftKind, Policy
-from integrated_data.model.errors import ContractRefusal
+from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads
 from integrated_data.site.loading import LoadingSite
@@ -165,6 +165,16 @@ def test_what_is_refused_names_columns_and_the_table_stays(service: Service, sit
     assert versions(site, "refused")[0].version == "1.0.0"
 
 
+def test_a_new_contract_of_a_person_may_drift_too(service: Service, site: LoadingSite) -> None:
+    service.deliver(site, promised("renewed"), month(1))
+    given = promised("renewed", version="2.0.0")
+    held = service.deliver(site, given, called(month(2), gross_pay="gross_pay_gbp"))
+    assert loads.accept(site, held["delivery"], reason="agreed")["state"] == "published"
+    contract, events = versions(site, "renewed")
+    assert ((contract.version, contract.follows), events[-1]["from"]) == (("2.1.0", "2.0.0"), "2.0.0")
+
+
+@pytest.mark.long
 def test_a_missing_column_may_evolve_and_is_empty_from_then_on(service: Service, site: LoadingSite) -> None:
     given = promised("missing", (DriftKind.MISSING, Policy.EVOLVE))
     service.deliver(site, given, month(1))
@@ -175,6 +185,7 @@ def test_a_missing_column_may_evolve_and_is_empty_from_then_on(service: Service,
         service.deliver(site, given, without(month(4), "ref"))
 
 
+@pytest.mark.long
 def test_a_shift_that_was_accepted_is_usual_from_then_on(service: Service, site: LoadingSite) -> None:
     given = promised("usual", (DriftKind.SHIFTED, Policy.EVOLVE))
     service.deliver(site, given, month(1))
@@ -186,6 +197,32 @@ def test_a_shift_that_was_accepted_is_usual_from_then_on(service: Service, site:
     assert (first["state"], versions(site, "usual")[0].version) == ("published", "1.0.0")
 
 
+@pytest.mark.long
+def test_a_type_that_changed_is_published_once_it_is_accepted(service: Service, site: LoadingSite) -> None:
+    pay = replace(COLUMNS[4], kind=Kind.INTEGER)
+    given = replace(promised("types"), columns=(*COLUMNS[:4], pay))
+    service.deliver(site, given, changed(month(1), "gross_pay", lambda v: v.split(".")[0]))
+    held = service.deliver(site, given, month(2))
+    assert held["reason"].endswith("column gross_pay came as number and not as integer")
+    assert loads.accept(site, held["delivery"], reason="pence from now on")["state"] == "published"
+    assert (versions(site, "types")[0].version, rows_of(site, "types")) == ("2.0.0", 120)
+
+
+@pytest.mark.long
+def test_of_two_held_deliveries_the_second_is_checked_again(service: Service, site: LoadingSite) -> None:
+    given = promised("two_held")
+    service.deliver(site, given, month(1))
+    first = service.deliver(site, given, called(month(2), gross_pay="gross_pay_gbp"))["delivery"]
+    second = service.deliver(site, given, changed(month(3), "started", iso))["delivery"]
+    loads.accept(site, first, reason="renamed")
+    with pytest.raises(DeliveryRefusal, match="ids quarantine recheck"):
+        loads.accept(site, second, reason="written anew")
+    third = service.deliver(site, given, called(changed(month(4), "started", iso), gross_pay="pay_gross"))["delivery"]
+    again = loads.recheck(site, third, reason="the contract has changed")
+    assert [(d["kind"], d["column"]) for d in again["drift"]] == [("renamed", "gross_pay_gbp"), ("retyped", "started")]
+
+
+@pytest.mark.long
 def test_parts_of_a_table_differ_by_nature_and_are_told_alone(service: Service, site: LoadingSite) -> None:
     given = promised("parts", mode=Mode.APPEND)
     service.deliver(site, given, [r for r in month(1, 240) if r["region"] in "NS"])
@@ -193,6 +230,7 @@ def test_parts_of_a_table_differ_by_nature_and_are_told_alone(service: Service, 
     assert (told["state"], [(d["kind"], d["policy"]) for d in told["drift"]]) == ("published", [("codes", "evolve")])
 
 
+@pytest.mark.long
 def test_a_listed_code_that_is_new_joins_the_list(service: Service, site: LoadingSite) -> None:
     listed = replace(COLUMNS[2], codes=tuple((code, code) for code in "NSEW"))
     given = replace(promised("listed", (DriftKind.CODES, Policy.EVOLVE)), columns=(*COLUMNS[:2], listed, *COLUMNS[3:]))

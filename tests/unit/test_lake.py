@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from integrated_data.lake import Lake, Step
+from integrated_data.model.errors import DeliveryRefusal
 
 
 def _file(lake: Lake, delivery: str, **columns: list[object]) -> Path:
@@ -64,3 +66,15 @@ def test_an_orphan_of_a_killed_load_does_not_ride_along(tmp_path: Path) -> None:
     lake.commit("pay", Step("orphan1", ("d1.parquet",)), base=base)
     after = lake.commit("pay", Step("d2", ()), base=base)
     assert names(lake, after) == ["d1", "d2"]
+
+
+def test_a_column_changes_its_type_with_the_whole_table_alone(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for delivery, values in (("d1", [1]), ("d2", [2.5]), ("d3", ["many"])):
+        _file(lake, delivery, a=[1], pay=values)
+    first = lake.commit("pay", Step("d1"), base=None)
+    with pytest.raises(DeliveryRefusal, match="Column pay of dataset pay has another type"):
+        lake.commit("pay", Step("d2", ()), base=first)
+    second = lake.commit("pay", Step("d2"), base=first)
+    assert [names(lake, s) for s in (first, second)] == [["d1"], ["d2"]]
+    assert [names(lake, s) for s in lake.rebuild("pay", [Step("d1"), Step("d3")])] == [["d1"], ["d3"]]

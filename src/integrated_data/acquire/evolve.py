@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from integrated_data.acquire.drift import Drift
-from integrated_data.model.contract import Check, Column, Contract
+from integrated_data.model.contract import AS_AT, Check, Column, Contract
 from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.meanings import Handling, Kind
 from integrated_data.vocabulary.headings import column_name
@@ -57,7 +57,7 @@ def followed(contract: Contract, drift: Drift, *, seen: Mapping[str, Column]) ->
         for c in contract.columns
     ]  # fmt: skip
     absent = {c.name for c in contract.columns if c.source in missing}
-    taken = {c.name for c in contract.columns}
+    taken = {c.name.lower() for c in contract.columns} | {AS_AT}
     columns += [_new(seen[name], taken=taken) for name in drift.new if name in seen]
     rules = tuple(r for r in contract.rules if not (r.check is Check.REQUIRED and r.column in absent))
     return replace(contract, columns=tuple(columns), rules=rules)

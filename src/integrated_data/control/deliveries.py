@@ -157,6 +157,11 @@ def versions(connection: sa.Connection, dataset: str) -> frozenset[str]:
     return frozenset(rows.scalars())
 
 
+def current_version(connection: sa.Connection, dataset: str) -> str:
+    """The version of a dataset's contract that is its own; empty where there is none."""
+    return connection.execute(sa.select(t.dataset.c.contract_version).where(t.dataset.c.id == dataset)).scalar() or ""
+
+
 def published_before(connection: sa.Connection, dataset: str, *, delivery: str, most: int) -> list[str]:
     """The newest published deliveries of a dataset but one, the newest first."""
     d = t.delivery.c

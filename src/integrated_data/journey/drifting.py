@@ -15,7 +15,7 @@ from integrated_data.acquire.layout import Delivered
 from integrated_data.acquire.sample import sample_of
 from integrated_data.engine import Engine, Sealer
 from integrated_data.journey import checking
-from integrated_data.model.contract import Column, Contract
+from integrated_data.model.contract import Column, Contract, Mode
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.meanings import Handling, Kind
@@ -27,6 +27,8 @@ from integrated_data.vocabulary.sql import name
 
 #: Share of a column's values that are not read as its type, from which it may be another type and not slips.
 MOST_UNREAD = 0.5
+#: Share of all rows from which such values are counted at all.
+FEW_UNREAD = 0.001
 #: States that a check may end in, the gravest last.
 GRAVER = (LoadState.PUBLISHED, LoadState.HELD, LoadState.REJECTED)
 
@@ -84,8 +86,6 @@ def header(bench: Bench, contract: Contract, *, past: Past) -> Followed:
     drift = drift_of(contract, bench.delivered.columns)
     if drift == Drift():
         return Followed(contract)
-    if not contract.layout.header:
-        check_known(contract, drift)
     try:
         if drift.missing and drift.new:
             drift = drift.with_renamed(_renamed(bench, contract, drift=drift, past=past))
@@ -155,8 +155,7 @@ def retyped(bench: Bench, contract: Contract, *, found: checking.Checked, past: 
     type, or written in another way. So it has where an inferred type proves too narrow (see `widen`). `first`: the
     contract before anything of this delivery was followed.
     """
-    counts = dict(found.tally.unread)
-    suspects = [c for c in typed(contract) if _mostly_unread(bench.engine, c, unread=counts.get(c.name, 0))]
+    suspects = _mostly_unread(bench.engine, contract, found=found)
     wider = widened(bench.engine, contract, checked=checking.CHECKED, counted=found.tally) or contract
     changed = {c.name: c for c, was in zip(wider.columns, contract.columns, strict=True) if c != was}
     try:
@@ -170,13 +169,19 @@ def retyped(bench: Bench, contract: Contract, *, found: checking.Checked, past: 
         bench.close()
     if not changed:
         return Followed(contract)
-    policy = contract.policy(DriftKind.RETYPED)
     told = tuple(
-        Drifted(DriftKind.RETYPED, c.source, f"column {c.source} {_how(c, changed[c.name])}", policy)
+        Drifted(DriftKind.RETYPED, c.source, f"column {c.source} {_how(c, changed[c.name])}",
+                _policy(contract, c, now=changed[c.name]))
         for c in contract.columns if c.name in changed
     )  # fmt: skip
     columns = tuple(changed.get(c.name, c) for c in contract.columns)
     return Followed(versioned(replace(contract, columns=columns), first, past=past, breaking=True), told)
+
+
+def _policy(contract: Contract, column: Column, *, now: Column) -> Policy:
+    """What becomes of a column of another type: rows that stay in the table keep theirs, so it is refused there."""
+    stays = contract.mode is not Mode.REPLACE and column.handling is not Handling.IDENTIFIER
+    return Policy.REFUSE if stays and now.kind is not column.kind else contract.policy(DriftKind.RETYPED)
 
 
 def _way(column: Column) -> tuple[Kind, tuple[str, ...], str]:
@@ -189,12 +194,16 @@ def _how(column: Column, now: Column) -> str:
     return f"came as {now.kind.value} and not as {column.kind.value}"
 
 
-def _mostly_unread(engine: Engine, column: Column, *, unread: int) -> bool:
-    """Whether most of a column's values cannot be read; counts those that can only where some cannot."""
-    if not unread:
-        return False
-    (row,) = engine.rows(f"SELECT count({name(column.name)}) AS n FROM {checking.CHECKED}").to_pylist()
-    return unread > MOST_UNREAD * (unread + int(row["n"]))
+def _mostly_unread(engine: Engine, contract: Contract, *, found: checking.Checked) -> list[Column]:
+    """Columns of which most values cannot be read; one of few such values is not looked at."""
+    least = FEW_UNREAD * found.tally.read
+    counts = {column: n for column, n in found.tally.unread if n > least}
+    if not counts:
+        return []
+    filled = ", ".join(f"count({name(column)}) AS n{k}" for k, column in enumerate(counts))
+    (row,) = engine.rows(f"SELECT {filled} FROM {checking.CHECKED}").to_pylist()
+    most = {c for k, (c, n) in enumerate(counts.items()) if n > MOST_UNREAD * (n + int(row[f"n{k}"]))}
+    return [c for c in typed(contract) if c.name in most]
 
 
 def verdict(found: Sequence[Drifted]) -> tuple[LoadState, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from integrated_data.acquire import contracts
-from integrated_data.control import deliveries, feeds
+from integrated_data.control import deliveries, feeds, jobs
 from integrated_data.control.store import Change
 from integrated_data.engine import Engine, Stored
 from integrated_data.journey import checking
@@ -17,6 +17,7 @@ from integrated_data.journey.workshop import Load, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.drift import Drifted, DriftKind
+from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.validate import shape
 from integrated_data.vocabulary.sql import text
@@ -24,6 +25,8 @@ from integrated_data.vocabulary.sql import text
 #: Published deliveries that one is compared with; what one of them explains is no drift.
 BEFORE = 8
 SHAPE = "shape.parquet"
+#: Names of the stages that hold a delivery against its contract's columns.
+ACQUIRE, STANDARDISE = "acquire", "standardise"
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,12 @@ def _read(engine: Engine, places: Sequence[Path], *, contract: Contract) -> list
     ]
 
 
+def stands(workshop: Workshop, dataset: str) -> str:
+    """The version of a dataset's contract that is on record as its own; empty where there is none."""
+    with workshop.store.read() as connection:
+        return deliveries.current_version(connection, dataset)
+
+
 def standing(workshop: Workshop, dataset: str, *, given: Contract | None) -> Contract | None:
     """The contract a delivery is loaded under: what it came with, or the one on record.
 
@@ -140,10 +149,31 @@ def keep(change: Change, workshop: Workshop, *, evolution: Evolution, state: Loa
 
 def accepted(change: Change, workshop: Workshop, *, checked: Mapping[str, Any]) -> None:
     """Make the contract of an accepted delivery the dataset's own where it followed drift. `checked`: its facts."""
-    if "base" in checked:
-        contract, base = contracts.parse(checked["contract"]), contracts.parse(checked["base"])
-        _save(change, contract, current=True)
-        change.also(_event(workshop, Evolution(contract, base, from_facts(checked["drift"]))))
+    if "base" not in checked:
+        return
+    contract, base = contracts.parse(checked["contract"]), contracts.parse(checked["base"])
+    stands = deliveries.current_version(change.connection, contract.dataset)
+    if stands not in (checked["stood"], contract.version):
+        raise DeliveryRefusal(
+            f"The contract of dataset {contract.dataset} has changed since the delivery was checked",
+            why="What it would follow from is no longer what stands",
+            next_step="Have it checked again: ids quarantine recheck",
+        )
+    _save(change, contract, current=True)
+    change.also(_event(workshop, Evolution(contract, base, from_facts(checked["drift"]))))
+
+
+def begin_again(change: Change, job: str) -> Contract | None:
+    """Forget, inside a change, what was found of a delivery that has drifted, so that it is held against the contract
+    that stands now; returns the one it came with, or None where there is nothing to forget but its checking.
+
+    A reference source, whose index stands in what was found, is checked again as it is.
+    """
+    acquired = jobs.done_steps(change.connection, job).get(ACQUIRE, {})
+    if "drift" not in acquired or acquired.get("feed"):
+        return None
+    jobs.forget_steps(change, job, ACQUIRE, STANDARDISE)
+    return contracts.parse(acquired.get("given") or acquired["base"])
 
 
 def _save(change: Change, contract: Contract, *, current: bool) -> None:

@@ -31,7 +31,8 @@ def recheck_held(workshop: Workshop, delivery: str, *, reason: str, progress: Pr
     with workshop.store.change(_event(workshop, delivery, word="rechecked", reason=reason)) as change:
         _move(change, delivery, state=LoadState.LANDED)
         jobs.forget_steps(change, _job(delivery), VALIDATE.name, INDEX.name, DEIDENTIFY.name)
-    return resume(workshop, delivery, progress=progress)
+        given = following.begin_again(change, _job(delivery))
+    return resume(workshop, delivery, contract=given, progress=progress)
 
 
 def reject_held(workshop: Workshop, delivery: str, *, reason: str) -> None:

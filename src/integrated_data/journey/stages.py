@@ -122,7 +122,7 @@ def _validate(workshop: Workshop, load: Load) -> Done:
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
              "unusual": [s.told for s in unusual], "drift": drifting.facts(drifted)}  # fmt: skip
     if evolution.evolved:
-        facts["base"] = contracts.dump(evolution.base)
+        facts |= {"base": contracts.dump(evolution.base), "stood": following.stands(workshop, contract.dataset)}
 
     def write(change: Change) -> None:
         following.keep(change, workshop, evolution=evolution, state=state)
