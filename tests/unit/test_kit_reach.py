@@ -70,6 +70,12 @@ def test_words_leave_a_span(engine: DuckDB) -> None:
     assert (one.low, one.high) == (0.0, 0.5)
 
 
+def test_how_much_a_name_tells() -> None:
+    assert (points_to_one("demographic", ["family", "born"]) or 0) < 0.05
+    assert (points_to_one("demographic", ["given", "family", "born"]) or 0) > 0.9
+    assert (points_to_one("demographic", ["given", "family"]) or 0) == pytest.approx(0)
+
+
 def test_more_fields_never_tell_less() -> None:
     fields = [f for f in FIELDS["demographic"] if f not in ("year", "address")]
     for n in range(len(fields)):

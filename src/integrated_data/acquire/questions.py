@@ -81,7 +81,9 @@ def _of_columns(contract: Contract) -> list[Question]:
             choices = tuple((meaning.value, words) for meaning, words in MEANINGS)
             found.append(Question(f"{number}.meaning", f"What is in {heading}?", choices, column.meaning.value))
         if contract.inferred and column.missing:
-            asks = f"{len(column.missing)} values in {heading} were taken to mean “no value”; the contract lists them"
+            count = len(column.missing)
+            words = f"{count} values in {heading} were" if count > 1 else f"One value in {heading} was"
+            asks = f"{words} taken to mean “no value”; the contract lists {'them' if count > 1 else 'it'}"
             found.append(Question(f"{number}.missing", f"{asks}. Is that right?", YES_OR_NO, "yes"))
     return found
 

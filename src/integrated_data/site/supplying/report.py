@@ -15,7 +15,7 @@ from integrated_data.index.samples.likeness import points_to_one
 from integrated_data.journey import drifting
 from integrated_data.model.contract import Check, Contract, Rule
 from integrated_data.model.drift import Policy
-from integrated_data.model.meanings import Handling
+from integrated_data.model.meanings import Handling, Meaning
 from integrated_data.site.kit import Looked, shown_drift
 from integrated_data.validate.judge import UNSPLIT, broken_rules
 from integrated_data.validate.rules import row_rules, unique_rules
@@ -24,6 +24,9 @@ from integrated_data.validate.rules import row_rules, unique_rules
 WELL_FILLED, WELL_MATCHED = 0.9, 0.9
 #: Share of rows that point to one entity by which another field must add to be worth asking for.
 WORTH = 0.05
+
+#: What names a person, and is not enough to find one.
+PEOPLE = (Meaning.FULL_NAME, Meaning.GIVEN_NAME, Meaning.FAMILY_NAME)
 
 #: What a rule asks, in words that hold no value.
 ASKS = {
@@ -131,6 +134,11 @@ def _first(looked: Looked, breaks: list[dict[str, Any]]) -> list[dict[str, Any]]
             )
     for reached in looked.reach:
         steps += _for_matching(reached)
+    if looked.contract.meaning(*PEOPLE) and "demographic" not in {use.index for use in looked.contract.indexes}:
+        how = "Add the date of birth (or its year), or an NHS or National Insurance number, if you hold it"
+        steps.append(
+            _step("People would not be matched", why="Names alone do not tell one person from others", how=how)
+        )
     withheld = sum(c.handling is Handling.WITHHELD for c in looked.contract.columns)
     if withheld:
         why = "It is not sure what they hold, or they hold words that may name people"
