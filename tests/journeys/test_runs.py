@@ -14,6 +14,7 @@ import pytest
 
 from integrated_data import journey
 from integrated_data.control import jobs, releases
+from integrated_data.control.store import Store, sqlite
 from integrated_data.engine import Stored
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Column, Contract, Format, Layout, Thresholds
@@ -176,21 +177,24 @@ def test_ctrl_c_stops_a_load_and_it_goes_on(service: Service) -> None:
     order = [*COMMAND, "deliver", "long", str(place)]
     home = service.places.home
     with subprocess.Popen(order, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
-        while "load" not in {job["kind"] for job in _running(home)} and process.poll() is None:
-            time.sleep(0.1)
+        while "load" not in _running(home) and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(1.0)  # until a statement runs
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "Stopped. What was finished is kept" in said
     assert _running(home) == []
+    assert ids(home, "run", "list", "--all", "--json").json[0]["state"] == "cancelled"
     assert ids(home, "deliver", "long", place).code == 0
     exported = ids(home, "lineage", "export").out.splitlines()
     assert len({uuid.UUID(json.loads(line)["run"]["runId"]) for line in exported}) > 7
 
 
-def _running(home: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ids(home, "run", "list", "--json").json
-    return [{"kind": job["job"].split("/")[0], **job} for job in found]
+def _running(home: Path) -> list[str]:
+    """Kinds of the jobs that run."""
+    with Store(sqlite(home / "control.sqlite")).read() as connection:
+        return [job["kind"] for job in jobs.every(connection)]
 
 
 def test_what_a_killed_load_had_half_written_is_removed(site: LoadingSite, service: Service) -> None:

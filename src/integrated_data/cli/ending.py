@@ -10,6 +10,9 @@ from pathlib import Path
 from integrated_data.cli.shown import ERRORS
 from integrated_data.model.errors import Refusal, is_disk_full
 
+#: How a command ends that Ctrl-C stopped, as a shell tells it.
+STOPPED = 130
+
 
 def run(app: Callable[[], object]) -> None:
     """Run a command line to its exit code. Answers are UTF-8 whatever the console's own code page is."""
@@ -26,8 +29,16 @@ def run(app: Callable[[], object]) -> None:
         ERRORS.print(f"Failed: {failure(error)}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        ERRORS.print("Stopped. What was finished is kept; run the same command again to go on.")
-        sys.exit(1)
+        _stopped()
+        sys.exit(STOPPED)
+    except SystemExit as ended:
+        if ended.code == STOPPED:  # typer's word for it
+            _stopped()
+        raise
+
+
+def _stopped() -> None:
+    ERRORS.print("Stopped. What was finished is kept; run the same command again to go on.")
 
 
 def failure(error: Exception) -> str:
