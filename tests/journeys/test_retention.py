@@ -6,20 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from integrated_data.approve import agree
+from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import freezes, grants, projects, releases
 from integrated_data.control.store import records
+from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.errors import AbsentRefusal, AgreementRefusal, AuditRefusal, DeliveryRefusal
 from integrated_data.model.freezing import Frozen
+from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import agreeing, earlier, rolling
+from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.places import signing_key
+from integrated_data.site.projects import decide_and_provision
 from integrated_data.site.retention import due, running
-from tests.journeys.test_keys_follow import AGREEMENT, BLANK, write
+from tests.journeys.test_keys_follow import AGREEMENT, BLANK, PERSON, PROJECT, write
 from tests.journeys.test_rights import killed_after
 from tests.journeys.test_rolled_back import DESK
-from tests.marks import MARKED
+from tests.marks import MARKED, searched
 from tests.rights_house import CROWD, House, house
+from tests.service import Service
 
 UNKNOWN = MARKED[2]
 SOMEBODY = BLANK | {
@@ -29,12 +34,12 @@ SOMEBODY = BLANK | {
 ENDED = {"starts: 2020-01-01": "starts: 2019-01-01", "ends: 2099-12-31": "ends: 2020-06-30\nretention_days: 30"}
 
 
-def ended(h: House, dataset: str) -> None:
+def ended(site: LoadingSite, dataset: str) -> None:
     """The agreement on a dataset ended, and so did the time for which its data may be held."""
     text = AGREEMENT.replace("A-pay", f"A-{dataset}").replace("dataset: pay", f"dataset: {dataset}")
     for now, then in ENDED.items():
         text = text.replace(now, then)
-    projects.add_agreement(h.site.store, agree.read_agreement(text, agree.united_kingdom()), by="owner")
+    projects.add_agreement(site.store, agree.read_agreement(text, agree.united_kingdom()), by="owner")
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_every_dataset_goes_with_all_that_was_made_of_it(h: House) -> None:
         first = releases.get(connection, "pay").id
     assert h.found()
     for dataset in ("claims", "tax", "pay", "register"):
-        ended(h, dataset)
+        ended(site, dataset)
         assert [d["dataset"] for d in due.due(site.store)] == [dataset]
         told = running.run(site, dataset, by="system:desk")
         place = Path(told["proof"])
@@ -104,7 +109,7 @@ def test_what_may_be_held_or_is_frozen_stays_and_a_dry_run_changes_nothing(h: Ho
     site = h.site
     with pytest.raises(AgreementRefusal, match="No agreement says how long dataset pay may be held"):
         running.run(site, "pay", by="system:desk")
-    ended(h, "pay")
+    ended(site, "pay")
     freezes.put(site.store, Frozen.DATASET, subjects=["pay"], by="desk", reason="A case", affected=lambda _: {})
     assert "Dataset pay is frozen since" in due.due(site.store)[0]["stopped_by"]
     with pytest.raises(AgreementRefusal, match=r"Nothing of dataset pay is removed.*frozen since"):
@@ -120,10 +125,40 @@ def test_what_may_be_held_or_is_frozen_stays_and_a_dry_run_changes_nothing(h: Ho
         running.prove(site.places, site.store, dataset="pay")
 
 
+def test_a_published_value_is_nowhere_in_the_home_any_more(tmp_path: Path) -> None:
+    service, day = Service(tmp_path), agree.united_kingdom()
+    columns = (
+        Column("id", "id", Kind.STRING, Meaning.RECORD_ID, Handling.IDENTIFIER),
+        Column("code", "code", Kind.STRING, Meaning.CODE, Handling.PAYLOAD),
+    )
+    rows = [{"id": f"R{i}", "code": UNKNOWN.family.replace(" ", "")} for i in range(400)]
+    with service.open() as site:
+        notes = Contract("notes", "Department", Layout(Format.CSV), columns)
+        for length in (400, 399):
+            service.deliver(site, notes, rows[:length])
+        agreed = AGREEMENT.replace("A-pay", "A-notes").replace("dataset: pay", "dataset: notes")
+        projects.add_agreement(site.store, agree.read_agreement(agreed, day), by="owner")
+        projects.add_person(site.store, accredit.read_person(PERSON), by="desk")
+        wanted = PROJECT.format(id="P-1", keys="", more="").replace(
+            "dataset: pay, columns: [income]", "dataset: notes, columns: [code]"
+        )
+        projects.add_project(site.store, apply.read_project(wanted), by="ada")
+        assert decide_and_provision(site, "P-1", by="panel")[0].allowed
+    before, _ = searched(service.places.home)
+    shown = {Path(name).name.removesuffix("-wal") for name in before}
+    assert {"control.sqlite", "notes.counts.json"} <= shown, "its profile and the counts of its twin show it"
+    for source in tmp_path.glob("*.csv"):
+        source.unlink()
+    with service.open() as site:
+        ended(site, "notes")
+        running.run(site, "notes", by="system:desk")
+    assert searched(service.places.home)[0] == {}
+
+
 @pytest.mark.long
 def test_a_killed_removal_goes_on(whole: Path) -> None:
     with house(whole) as opened:
-        ended(opened, "pay")
+        ended(opened.site, "pay")
         steps = running._steps(opened.site.store, "pay", by="x")
     killed_after(whole / "home", ("retention", "run", "pay"), job=steps.job, steps=3)
     with house(whole) as opened:

@@ -97,6 +97,17 @@ class Store:
         with self.change(event):
             pass
 
+    def rewrite(self) -> None:
+        """Write a SQLite store anew, so that what rows once held is in none of its pages; waits for who reads it.
+
+        Any other database sees to its own pages.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self.engine.connect() as connection:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.exec_driver_sql(statement).close()
+
     def _lock(self, connection: sa.Connection) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")

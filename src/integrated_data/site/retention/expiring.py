@@ -232,6 +232,7 @@ def _sweep(site: LoadingSite, dataset: str, *, planned: Facts) -> tuple[Facts, N
     for stray in [p for p in site.places.identified.rglob("*") if p.suffix in (".part", ".anew") and p.is_file()]:
         stray.unlink()
     provision.sweep(site.store, site.places.projects)
+    site.store.rewrite()
     left = [p for p in planning.holding(site, dataset, planned=planned) if p.exists()]
     if left or any(any(planning.said(site, dataset, index=i, version=v).values()) for i, v in planned["versions"]):
         raise InstallationRefusal(

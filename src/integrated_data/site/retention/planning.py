@@ -100,7 +100,7 @@ def holding(site: LoadingSite, dataset: str, *, planned: Facts) -> list[Path]:
 
 def remove_made(places: Places, dataset: str) -> int:
     """Remove the twin of a dataset, what it is joinable with, and what its variables map to; how many files."""
-    made = [*places.twins.glob(f"{dataset}.json"), *places.twins.glob(f"{dataset}-*.parquet"),
+    made = [*places.twins.glob(f"{dataset}.*"), *places.twins.glob(f"{dataset}-*.parquet"),
             *places.joinable.glob(f"{dataset}.json"), *places.concepts.glob(f"{dataset}.json")]  # fmt: skip
     for place in made:
         place.unlink()

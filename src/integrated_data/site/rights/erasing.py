@@ -250,6 +250,7 @@ def _sweep(site: LoadingSite, *, one: kept.Entry) -> tuple[Facts, None]:
     for stray in strays:
         stray.unlink()
     provision.sweep(site.store, site.places.projects)
+    site.store.rewrite()
     whom = kept.whom(site.places, one)
     left = sum(sum(forget.count(site.engine, f, whom=whom).values()) for f in somebody.folders(site, one.index))
     if left:
