@@ -17,7 +17,7 @@ def names() -> list[str]:
             why="They belong to a checkout of the source",
             next_step="Clone the repository and run: make bench",
         )
-    hidden = {"report", "linking", "__init__"}
+    hidden = {"report", "linking", "scale_page", "__init__"}
     return sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in hidden)
 
 
