@@ -1,5 +1,6 @@
 """Deliveries with something wrong in them: what is quarantined, counted, held, rejected or refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,16 @@ def test_rows_that_a_quotation_mark_swallowed_are_quarantined(engine: DuckDB, tm
     found = checked(engine, tmp_path, data=data, contract=three)
     assert [row["a"] for row in found.good] == ["1", "5"]
     assert found.quarantine == [(1, LINE_ENDS, None)]
+
+
+def test_rows_swallowed_by_a_value_that_a_guess_lets_pass_are_quarantined(engine: DuckDB, tmp_path: Path) -> None:
+    """The first row opens a quotation mark in a value that is no integer: so much an inferred contract forgives."""
+    unsure = Column("c", "c", kind=Kind.INTEGER, confidence=0.5)
+    guessed = replace(contract_of(Column("a", "a"), Column("b", "b"), unsure), inferred=True)
+    data = b'a,b,c\n1,ann,"5\n2,bob,6\n3,cy,7"\n4,dee,"8"\n5,eve,"nine\n(or ten)"\n'
+    found = checked(engine, tmp_path, data=data, contract=guessed)
+    assert [row["a"] for row in found.good] == ["4", "5"]
+    assert found.quarantine == [(0, LINE_ENDS, None)]
 
 
 def test_an_unterminated_quote_is_told_in_one_sentence(engine: DuckDB, tmp_path: Path) -> None:

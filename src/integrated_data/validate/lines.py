@@ -67,9 +67,12 @@ def places(runs: Iterable[Run], *, header: bool, wanted: Numbers, rejected: Numb
     """
     lines, numbers = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
     broken = [np.zeros((0, 3), np.int64)]
-    row = number = done = 0
+    row, number, done, never = 0, int(header), 0, 1 << 62
+    next_rejected, next_wanted = int(rejected[0]) if len(rejected) else never, int(wanted[0]) if len(wanted) else never
     for run in _without_header(runs) if header else runs:
-        number = number or int(header)
+        if next_rejected >= run.mark + run.count and next_wanted >= row + run.count:  # nothing here, most often
+            row, number = row + run.count, number + run.count
+            continue
         first, last = np.searchsorted(rejected, [run.mark, run.mark + run.count])
         out = rejected[first:last] - run.mark
         rows = run.count - len(out)
@@ -80,6 +83,8 @@ def places(runs: Iterable[Run], *, header: bool, wanted: Numbers, rejected: Numb
         if len(out):
             broken.append(np.stack([run.line + out, number + 1 + out, np.full(len(out), run.lines)], axis=1))
         done, row, number = upto, row + rows, number + run.count
+        next_rejected = int(rejected[last]) if last < len(rejected) else never
+        next_wanted = int(wanted[done]) if done < len(wanted) else never
     found = np.concatenate(broken)
     return Places((lines, numbers), (found[:, 0], found[:, 1], found[:, 2]), row)
 
@@ -95,6 +100,7 @@ def _without_header(runs: Iterable[Run]) -> Iterator[Run]:
 def runs_of(file: BinaryIO, written: Written, *, chunk: int = CHUNK) -> Iterator[Run]:
     """The records of a text whose lines end in one way only, in one pass and memory of one `chunk`."""
     end = _end_of(file)
+    simple = _simple(written, end) if written.quote else None
     line, mark, first = 1, 1, written.header  # which is a record also where it is blank
     begun, held = 1, 0  # of a record whose value goes on over a line end: its line, and how many it has had
     for block in _blocks(file, end, chunk=chunk):
@@ -103,7 +109,16 @@ def runs_of(file: BinaryIO, written: Written, *, chunk: int = CHUNK) -> Iterator
             yield Run(line, mark, count)
             line, mark, first = line + count, mark + count, False
             continue
-        for text in _lines(block, end):
+        at = 0
+        while at < len(block):
+            run = simple.match(block, at) if simple is not None and not held else None
+            if run is not None and run.end() > at:
+                count, at = block.count(end, at, run.end()), run.end()
+                yield Run(line, mark, count)
+                line, mark, first = line + count, mark + count, False
+                continue
+            to = block.find(end, at) + 1 or len(block)
+            text, at = block[at:to], to
             begun = begun if held else line
             line += 1
             if not held and not first and written.blanks is not None and written.blanks.fullmatch(text):
@@ -144,11 +159,15 @@ def _blocks(file: BinaryIO, end: bytes, *, chunk: int) -> Iterator[bytes]:
         yield b"".join(rest)
 
 
-def _lines(block: bytes, end: bytes) -> Iterator[bytes]:
-    texts = block.split(end)
-    yield from (text + end for text in texts[:-1])
-    if texts[-1]:
-        yield texts[-1]
+def _simple(written: Written, end: bytes) -> re.Pattern[bytes]:
+    """Lines after one another that are a record each, as most are: values without quotation marks, or closed ones."""
+    quote, delimiter = re.escape(written.quote), re.escape(written.delimiter)
+    others = b"[^" + quote + end + b"]*+"
+    quoted = b" *+" + quote + others + b"(?:" + quote * 2 + others + b")*+" + quote + b" *+"
+    value = b"(?:" + quoted + b"|[^" + quote + delimiter + end + b"]*+)"
+    blank = b"" if written.blanks is None else b"(?!\r?" + end + b")"
+    ends = b"\r?\n" if end == b"\n" else end
+    return re.compile(b"(?:" + blank + value + b"(?:" + delimiter + value + b")*+" + ends + b")*+")
 
 
 def _plain(block: bytes, written: Written, *, first: bool, end: bytes) -> bool:

@@ -8,7 +8,7 @@ from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.validate.expression import expression_sql
 from integrated_data.vocabulary.identifiers import national_insurance_valid_sql, nhs_number_valid_sql
-from integrated_data.vocabulary.marks import typed
+from integrated_data.vocabulary.marks import RAW, typed
 from integrated_data.vocabulary.postcodes import is_postcode_sql
 from integrated_data.vocabulary.sql import name, text, texts
 
@@ -192,14 +192,15 @@ def _check_number(rule: Rule, bound: str | None) -> None:
 
 
 def _swallowed_sql(contract: Contract) -> str:
-    """Whether some text holds line ends and as many delimiters as whole rows between them would."""
+    """Whether some text holds line ends and as many delimiters as whole rows between them would.
+
+    So may what could not be read as its column's type, which is let pass where the contract is a guess.
+    """
     between = len(contract.columns) - 1
     delimiter = text(contract.layout.delimiter)
     tests = []
-    for column in contract.columns:
-        if column.kind is not Kind.STRING:
-            continue
-        value = name(column.name)
+    texts_of = [c.name for c in contract.columns if c.kind is Kind.STRING] + ([RAW] if typed(contract) else [])
+    for value in map(name, texts_of):
         ends = f"(length({value}) - length(replace({value}, chr(10), '')))"
         marks = f"(length({value}) - length(replace({value}, {delimiter}, '')))"
         tests.append(f"(contains({value}, chr(10)) AND {marks} >= {between} * {ends})")
