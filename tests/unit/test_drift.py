@@ -144,3 +144,14 @@ def test_a_contract_says_what_becomes_of_drift() -> None:
     assert contract_of(REGION, mode=Mode.APPEND).policy(DriftKind.SHIFTED) is Policy.EVOLVE
     with pytest.raises(ContractRefusal, match=r"drift.retyped is wrong.*Write hold"):
         parse(dump(said).replace("codes: evolve", "retyped: holt"))
+
+
+def test_a_sample_of_a_sorted_file_misses_no_code(engine: DuckDB) -> None:
+    sorted_rows = "SELECT range AS _row, chr((65 + range // 40000)::INTEGER) AS region FROM range(1000000)"
+    for row in ("_row", ""):
+        engine.view("good", sorted_rows)
+        contract = contract_of(REGION)
+        found = read(engine.rows(shape_sql(shaped(contract), "good", rows=1_000_000, row=row)), contract)
+        counts = found.spreads["region"].counts
+        assert (len(counts), sum(counts.values())) == (25, pytest.approx(50_000, rel=0.05))
+        assert min(counts.values()) > 1_700

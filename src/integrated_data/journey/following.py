@@ -20,6 +20,7 @@ from integrated_data.model.drift import Drifted, DriftKind
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.validate import shape
+from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import text
 
 #: Published deliveries that one is compared with; what one of them explains is no drift.
@@ -53,7 +54,7 @@ def contents(workshop: Workshop, load: Load, *, contract: Contract, rows: int, p
     if not columns or not rows or load.feed is not None or _watched(workshop, load):
         return Followed(contract)
     place = workshop.places.deliveries / load.delivery.id / SHAPE
-    counted = shape.shape_sql(columns, checking.GOOD, rows=rows)
+    counted = shape.shape_sql(columns, checking.GOOD, rows=rows, row=ROW)
     workshop.engine.save(f"SELECT {text(load.delivery.id)} AS delivery, * FROM ({counted})", place)
     (now,) = _read(workshop.engine, [place], contract=contract)
     return _compared(contract, now, past=past, first=first)

@@ -19,7 +19,7 @@ from integrated_data.model.contract import Column, Contract
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.vocabulary.sql import name, names, text
 
-#: Rows that are counted; of more, a sample of about so many.
+#: Rows that are counted; of twice as many or more, a sample of about so many.
 SAMPLE = 50_000
 #: Different codes up to which a column of text is a code list, and the fewest rows behind one on average.
 MOST_CODES, LEAST_REPEATED = 200, 5
@@ -86,12 +86,16 @@ def shaped(contract: Contract) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-def shape_sql(columns: Sequence[Column], relation: str, *, rows: int) -> str:
+def shape_sql(columns: Sequence[Column], relation: str, *, rows: int, row: str = "") -> str:
     """Counts of a relation with `rows` rows: `column_name`, `value` (NULL where empty) and `n`, at most a few more
-    values of a column than a code list has."""
+    values of a column than a code list has. `row`: its column of row numbers, where it has one.
+
+    Rows are drawn one by one, never in runs: in a file that is in some order, runs would miss whole codes.
+    """
     sampled = f"SELECT {names(c.name for c in columns)} FROM {name(relation)}"
-    if rows > SAMPLE:
-        sampled += f" USING SAMPLE {100 * SAMPLE / rows:.6f} PERCENT (system)"
+    if rows > 2 * SAMPLE:
+        drawn = f" WHERE hash({name(row)}) % {rows // SAMPLE} = 0"
+        sampled += drawn if row else f" USING SAMPLE {100 * SAMPLE / rows:.6f} PERCENT (bernoulli)"
     parts = [
         f"(SELECT {text(c.name)} AS column_name, {_bucket_sql(c)} AS value, count(*) AS n FROM s GROUP BY 2 "
         f"ORDER BY 2 NULLS FIRST LIMIT {_most(c)})"
