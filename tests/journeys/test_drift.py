@@ -18,6 +18,7 @@ from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads
 from integrated_data.site.loading import LoadingSite
+from tests.feeding import Fed, contract, flows
 from tests.journeys.installation import ids
 from tests.service import Service, written
 
@@ -264,3 +265,28 @@ def test_an_inferred_contract_has_its_policies_and_the_commands_tell_them(servic
     assert (held.code, held.json["state"], held.json["drift"][0]["column"]) == (1, "held", "gross_pay")
     accepted = ids(home, "quarantine", "accept", held.json["delivery"], "--reason", "a new payroll system", "--json")
     assert (accepted.code, accepted.json["state"]) == (0, "published")
+
+
+DAILY = """
+id: daily
+dataset: flows
+drop: {kind: folder, place: DROP, quiet: 0}
+files: "od_{period:%Y%m%d}.csv"
+schedule: {every: day, first: 2024-03-01}
+"""
+
+
+@pytest.mark.long
+def test_a_feed_tells_drift_and_waits_where_its_contract_says_so(tmp_path: Path) -> None:
+    fed = Fed(tmp_path, DAILY, contract(mode=Mode.SNAPSHOT))
+    plain = flows("2024-03-01", *range(10, 20))
+    days = (
+        ("01", plain, "loaded", []),
+        ("02", b"".join(line + b",new\n" for line in plain.splitlines()), "loaded", [("unusual", "2024-03-02")]),
+        ("03", plain.replace(b"trips", b"trips made"), "refused", [("rejected", "2024-03-03")]),
+        ("04", plain.replace(b"trips", b"nr_trips"), "held", [("held", "2024-03-04"), ("unusual", "2024-03-04")]),
+    )  # fmt: skip
+    for day, data, state, alerts in days:
+        fed.drops(f"od_202403{day}.csv", data, at=f"2024-03-{day}T23:00")
+        assert fed.look(f"2024-03-{day}T23:30") == [(f"2024-03-{day}", state)], day
+        assert [a for a in fed.alerts() if a[1].endswith(day)] == alerts

@@ -124,7 +124,7 @@ def test_a_contract_that_follows_publishes_nothing_more() -> None:
     made = followed(contract, drift, seen={"pay": Column("pay", "pay", handling=Handling.PAYLOAD)})
     assert [(c.name, c.source, c.optional, c.required, c.handling) for c in made.columns] == [
         ("nhs", "nhs no", False, False, Handling.WITHHELD), ("pay", "Pay", True, False, Handling.WITHHELD),
-        ("pay_2", "pay", False, False, Handling.WITHHELD),
+        ("pay_2", "pay", True, False, Handling.WITHHELD),
     ]  # fmt: skip
     assert [r.name for r in made.rules] == ["nhs"]
 

@@ -46,8 +46,8 @@ def _by_change(contract: Contract) -> set[str]:
 def followed(contract: Contract, drift: Drift, *, seen: Mapping[str, Column]) -> Contract:
     """The contract's columns as the header has them. `seen`: what new columns seem to be, by delivered name.
 
-    A new column is never published by itself: it is withheld until a steward releases it, or is an identifier. A
-    missing one is optional from now on, and its values are empty.
+    A new column is never published by itself: it is withheld until a steward releases it, or is an identifier; and
+    nobody promised it, so that it may stay away again. A missing one is optional from now on, and its values are empty.
     """
     moved = dict((*drift.respelled, *drift.renamed))
     missing = set(drift.missing)
@@ -65,7 +65,7 @@ def followed(contract: Contract, drift: Drift, *, seen: Mapping[str, Column]) ->
 
 def _new(column: Column, *, taken: set[str]) -> Column:
     held = column.handling if column.handling is Handling.IDENTIFIER else Handling.WITHHELD
-    return replace(column, name=column_name(column.source, taken), handling=held, key=False)
+    return replace(column, name=column_name(column.source, taken), handling=held, key=False, optional=True)
 
 
 def retyped(column: Column, seen: Column) -> Column:

@@ -150,7 +150,7 @@ def _promised(lines: Sequence[str], contract: Contract | None) -> tuple[Layout, 
     if contract is None or contract.layout.format is not Format.CSV or not contract.layout.header:
         return None
     _, rows = _rows(lines, contract.layout.delimiter)
-    if not rows or not {c.source for c in contract.columns} <= set(_unique(rows[0])):
+    if not rows or not {c.source for c in contract.columns if not c.optional} <= set(_unique(rows[0])):
         return None
     return Layout(Format.CSV, contract.layout.delimiter, contract.layout.quote), rows
 
