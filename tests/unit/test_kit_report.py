@@ -15,6 +15,7 @@ from integrated_data.cli.kit import app
 from integrated_data.model.contract import Mode
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Meaning
+from integrated_data.vocabulary.headings import showable
 
 HEAD = "ref,forename,surname,dob,postcode,grade,<script>alert(1)</script>"
 #: Planted in values of every kind: a name, a code, a place, a reference, a date that few share, a word in a number.
@@ -90,6 +91,37 @@ def test_a_first_row_is_not_told_for_a_header(tmp_path: Path) -> None:
     mended = contracts.read(tmp_path / "c.yaml")
     assert ([c.name for c in mended.columns], mended.layout.header) == (["column_1", "column_2", "column_3"], False)
     assert kit("contract", "check", tmp_path / "c.yaml", tmp_path / "pay.csv", "--json").exit_code == 0
+
+
+def test_a_refusal_tells_no_value(tmp_path: Path, made: Path) -> None:
+    """A file of values alone under a contract with a header, and the other way round."""
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join([*rows(50), ""]), "utf-8")
+    said = kit("contract", "check", made, bare)
+    assert isinstance(said.exception, ContractRefusal)
+    inferred(tmp_path, ["Zquagga,Yxplatypus,Quonsetville", *(f"Ann{'abc'[i % 3] * 3},Bo,Ham" for i in range(30))])
+    bare.write_text("one,two,three\nx,y,z\n", "utf-8")
+    other = kit("contract", "check", tmp_path / "c.yaml", bare)
+    assert isinstance(other.exception, ContractRefusal)
+    assert marks_in(said.output, str(said.exception), other.output, str(other.exception)) == []
+    assert "column 1" in str(other.exception)
+
+
+@pytest.mark.parametrize(
+    ("headings", "shown"),
+    [
+        ("Zebulon|Quibble|Bristol", "column 1|column 2|column 3"),
+        ("surname|Town|Mark|Mark Young|total", "surname|Town|column 3|column 4|total"),
+        ("q14|ward_2|LSOA11CD|homeTown", "q14|ward_2|LSOA11CD|homeTown"),
+        (
+            "dob|12/03/1980|AB1 2DE|a@b.uk|4501234567|JG103759A|£12",
+            "dob|" + "|".join(f"column {i}" for i in range(2, 8)),
+        ),
+        ("postcode|" + "long " * 20, "postcode|column 2"),
+    ],
+)
+def test_headings_that_may_be_values_are_told_by_their_place(headings: str, shown: str) -> None:
+    assert "|".join(showable(headings.split("|"))) == shown
 
 
 def test_the_page_is_valid_and_hostile_headings_are_text(tmp_path: Path) -> None:
