@@ -108,7 +108,7 @@ def test_a_delivery_gives_the_same_tables_on_both_engines(tmp_path: Path, url: s
     with on_spark(there, url, rows=200) as site:
         theirs = service.deliver(site, CENSUS, rows)
         found = left(site, theirs["delivery"])
-        spread = {done.base for done in site.loads._spreading.log}
+        spread = {done.base for done in site.loads.spreading.log}
         assert list(there.scratch.glob("spread-*")) == []
     assert (ours["state"], ours["quarantined"]) == ("published", 4)
     assert {k: v for k, v in theirs.items() if "seconds" not in k} | {"links": None} == {

@@ -78,7 +78,7 @@ def cluster(engine: DuckDB, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def log(cluster: Cluster) -> list[str]:
-    return [done.base for done in cluster._spreading.log]
+    return [done.base for done in cluster.spreading.log]
 
 
 @pytest.mark.parametrize("sql", DRAWN)

@@ -67,7 +67,7 @@ class Cluster:
     name = "spark"
 
     def __init__(self, local: DuckDB, spreading: Spreading) -> None:
-        self._local, self._spreading = local, spreading
+        self._local, self.spreading = local, spreading
         self._binder = Binder()
         self._known: dict[str, _Known] = {}
         self._sweep()
@@ -128,11 +128,11 @@ class Cluster:
     def interrupt(self) -> None:
         """See `engine.Engine.interrupt`; shares at work are given up too."""
         self._local.interrupt()
-        self._spreading.tasks.interrupt()
+        self.spreading.tasks.interrupt()
 
     def close(self) -> None:
         """Let go of the tasks; the DuckDB belongs to whoever opened it."""
-        self._spreading.tasks.close()
+        self.spreading.tasks.close()
         self._binder.close()
 
     def _count(self, table: str) -> int:
@@ -150,12 +150,12 @@ class Cluster:
         if found is None:
             yield None
             return
-        folder = self._spreading.folder / f"spread-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        folder = self.spreading.folder / f"spread-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         folder.mkdir(mode=0o700, parents=True)
         try:
             splitting = _Splitting(self._local, self._known, self._read, folder)
-            parts = splitting.shares(sql, found, of=self._spreading.tasks.at_once)
-            done = self._spreading.tasks.run(parts)
+            parts = splitting.shares(sql, found, of=self.spreading.tasks.at_once)
+            done = self.spreading.tasks.run(parts)
             failed = next((d for d in done if d.failure), None)
             if failed is not None or len(done) != len(parts):
                 raise InstallationRefusal(
@@ -164,7 +164,7 @@ class Cluster:
                     next_step="Check that tasks see the installation's folder and have this package; deliver again",
                 )
             seconds = round(sum(d.seconds for d in done), 3)
-            self._spreading.log.append(Done(found.spread.base, len(done), sum(d.rows for d in done), seconds))
+            self.spreading.log.append(Done(found.spread.base, len(done), sum(d.rows for d in done), seconds))
             self._local.load(folder.name, Stored(tuple(p.place for p in parts)))
             yield f"SELECT * FROM {name(folder.name)}"
         finally:
@@ -173,7 +173,7 @@ class Cluster:
 
     def _chosen(self, sql: str) -> "_Chosen | None":
         """The largest relation over which a statement may be spread; None where it is small, or may not be."""
-        if not any(known.rows >= self._spreading.rows for known in self._named(sql).values()):
+        if not any(known.rows >= self.spreading.rows for known in self._named(sql).values()):
             return None
         read = self._read(sql)
         best = self._largest(read.spreads) if read is not None else None
@@ -192,7 +192,7 @@ class Cluster:
 
     def _largest(self, ways: Iterable[Spread]) -> Spread | None:
         best = max(ways, key=lambda s: self._known[s.base].rows, default=None)
-        return best if best is not None and self._known[best.base].rows >= self._spreading.rows else None
+        return best if best is not None and self._known[best.base].rows >= self.spreading.rows else None
 
     def _read(self, sql: str) -> "_Read | None":
         """What a SELECT reads; None where it reads what is not known here, or cannot be told."""
@@ -210,7 +210,7 @@ class Cluster:
 
     def _sweep(self) -> None:
         """Remove what processes that are gone left behind."""
-        for folder in self._spreading.folder.glob("spread-*"):
+        for folder in self.spreading.folder.glob("spread-*"):
             process = folder.name.split("-")[1]
             if process.isdigit() and not Path(f"/proc/{process}").exists():
                 shutil.rmtree(folder, ignore_errors=True)
