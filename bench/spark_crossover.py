@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from _pytest.outcomes import Failed, Skipped
 from tests import sparks
@@ -35,7 +36,7 @@ from integrated_data.site.settings import Settings
 SIZES = (10_000, 100_000, 1_000_000)
 
 #: Tasks at once here; cores of the clusters that are extrapolated to; rows from which on a statement is shared out.
-TASKS, CLUSTERS, SPREAD = 2, (16, 64), 5_000
+TASKS, CLUSTERS, SPREAD = 2, (16, 64), 2_000
 
 SETTINGS = Settings(None, TASKS, "6GB", False, "bench")
 
@@ -86,8 +87,7 @@ def measured(sizes: Sequence[int]) -> list[Took]:
 def _deliver(folder: Path, files: Path, *, people: int, engine: str) -> tuple[list[object], Took]:
     home = folder / engine
     shutil.copytree(folder / "home", home)
-    server = {"duckdb": contextlib.nullcontext, "sail": sparks.sail, "spark": lambda: sparks.spark(folder)}[engine]()
-    with server as url:
+    with _server(engine, folder) as url:
         settings = SETTINGS
         if url is not None:
             settings = replace(SETTINGS, spark=url, loading=EngineName.SPARK, tasks=TASKS, spread=SPREAD)
@@ -106,7 +106,17 @@ def _deliver(folder: Path, files: Path, *, people: int, engine: str) -> tuple[li
     return list(_content(table)), Took(engine, people, table.num_rows, seconds, shared, len(log))
 
 
-def _content(table: "pq.Table") -> Iterator[object]:
+@contextlib.contextmanager
+def _server(engine: str, folder: Path) -> Iterator[str | None]:
+    """The address of a server of that engine; None for DuckDB."""
+    if engine == "duckdb":
+        yield None
+    else:
+        with sparks.sail() if engine == "sail" else sparks.spark(folder) as url:
+            yield url
+
+
+def _content(table: pa.Table) -> Iterator[object]:
     """Columns of a published table; ids that a delivery drew anew are told by the first row that has them."""
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
