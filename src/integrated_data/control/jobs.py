@@ -5,6 +5,7 @@ event; a job that was killed is taken over once its process is gone or its lease
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -157,9 +158,11 @@ def finish(change: Change, job: str, *, state: str = "done", reason: str | None 
     )
 
 
-def lineage(change: Change, job: str, *, body: dict[str, Any]) -> None:
-    """Keep an OpenLineage run event inside a change."""
-    change.connection.execute(sa.insert(t.lineage).values(job=job, body=body, at=change.at))
+def lineage(change: Change, job: str, *, bodies: Sequence[dict[str, Any]]) -> None:
+    """Keep OpenLineage run events inside a change, in order."""
+    rows = [{"job": job, "body": body, "at": change.at} for body in bodies]
+    if rows:
+        change.connection.execute(sa.insert(t.lineage), rows)
 
 
 def lineage_of(connection: sa.Connection, delivery: str | None) -> list[dict[str, Any]]:

@@ -185,6 +185,5 @@ def _tell(change: Change, run: lineage.Run, *, made: dict[str, Any]) -> None:
     read = [lineage.Table(f"dataset/{source}") for source in made["derived_from"]]
     out = [lineage.Table(f"dataset/{made['dataset']}", facets, did)]
     start, end = lineage.of_step(run, "derive", times=(change.at, change.at), tables=(read, out))
-    for event in (lineage.of_run(run, lineage.Kind.START, at=change.at), start, end,
-                  lineage.of_run(run, lineage.Kind.COMPLETE, at=change.at)):  # fmt: skip
-        jobs.lineage(change, run.job, body=event)
+    began, ended = (lineage.of_run(run, kind, at=change.at) for kind in (lineage.Kind.START, lineage.Kind.COMPLETE))
+    jobs.lineage(change, run.job, bodies=[began, start, end, ended])

@@ -91,11 +91,11 @@ def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | N
 
 def _begun(load: Load, change: Change, *, attempt: int, cut_short: bool) -> None:
     """Tell lineage that an attempt begins, and of one before it that its process is gone."""
+    events = [lineage.of_run(telling.run_of(load, attempt), Kind.START, at=change.at)]
     if cut_short:
         gone = "The process that ran it ended without a word"
-        before = lineage.of_run(telling.run_of(load, attempt - 1), Kind.ABORT, at=change.at, error=gone)
-        jobs.lineage(change, load.job, body=before)
-    jobs.lineage(change, load.job, body=lineage.of_run(telling.run_of(load, attempt), Kind.START, at=change.at))
+        events.insert(0, lineage.of_run(telling.run_of(load, attempt - 1), Kind.ABORT, at=change.at, error=gone))
+    jobs.lineage(change, load.job, bodies=events)
 
 
 def _subject(load: Load) -> str:
@@ -185,19 +185,22 @@ class Way:
             if left.write is not None:
                 left.write(change)
             jobs.step_done(change, load.job, step=stage.name, result=left.facts, seconds=seconds)
-            self._tell(change, Kind.COMPLETE, tables=told)
+            self._tell(change, Kind.COMPLETE, tables=told, run=last)
             if last:
-                jobs.lineage(change, load.job, body=lineage.of_run(self.run, Kind.COMPLETE, at=change.at))
                 jobs.finish(change, load.job, state="held" if left.ends else "done", reason=left.ends)
 
-    def _tell(self, change: Change, kind: Kind, *, tables: telling.Tables = ((), ()), error: str = "") -> None:
-        """Tell lineage how the stage in hand ended."""
+    def _tell(
+        self, change: Change, kind: Kind, *, tables: telling.Tables = ((), ()), error: str = "", run: bool = True
+    ) -> None:
+        """Tell lineage how the stage in hand ended, and with `run` the whole attempt."""
+        events: list[lineage.Body] = []
         if self.now is not None:
             stage, began = self.now
-            events = lineage.of_step(self.run, stage, times=(began, change.at), ended=kind, error=error, tables=tables)
-            for event in events:
-                jobs.lineage(change, self.load.job, body=event)
+            events += lineage.of_step(self.run, stage, times=(began, change.at), ended=kind, error=error, tables=tables)
             self.now = None
+        if run:
+            events.append(lineage.of_run(self.run, kind, at=change.at, error=error))
+        jobs.lineage(change, self.load.job, bodies=events)
 
     def ended(self, error: BaseException) -> BaseException:
         """Write down what ended the load early; returns what is to be raised."""
@@ -221,7 +224,6 @@ class Way:
             if not jobs.asked(change.connection, self.load.job)[0]:
                 return
             self._tell(change, kind, error=reason)
-            jobs.lineage(change, self.load.job, body=lineage.of_run(self.run, kind, at=change.at, error=reason))
             jobs.finish(change, self.load.job, state=state, reason=reason or None)
 
 
