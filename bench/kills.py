@@ -31,6 +31,7 @@ from bench import report
 from integrated_data.acquire import contracts
 from integrated_data.control import jobs, releases
 from integrated_data.control.store import Store, sqlite
+from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.journey import Handed
 from integrated_data.lake import Lake
 from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
@@ -206,14 +207,14 @@ def _strike_batch(world: World, *, usual: float) -> bool:
 def _strike_loads(world: World, kind: str, *, usual: float) -> tuple[bool, list[int | None]]:
     """Whether a load ran when it was struck, and how each ended."""
     ballast, processes = world.home.parent / "ballast", _loads(world)
-    time.sleep(world.chance.uniform(0.05, 1.0) * usual)
+    time.sleep(world.chance.uniform(0.02, 0.5) * usual)
     running = any(process.is_alive() for process in processes)
     if "disk" in kind:
         free = shutil.disk_usage(world.home).free
         with ballast.open("wb") as file, suppress(OSError):
             os.posix_fallocate(file.fileno(), 0, max(1, free - world.chance.randrange(1 << 22)))
     if kind == "disk and all":
-        time.sleep(world.chance.uniform(0, 0.5) * usual)
+        time.sleep(world.chance.uniform(0, 0.3) * usual)
     if kind != "disk":
         _kill(*(process.pid for process in (processes[:1] if kind == "load" else processes)))
     for process in processes:
@@ -232,6 +233,7 @@ def _finish(world: World, version: int) -> float:
     if codes := [process.exitcode for process in processes if process.exitcode]:
         world.wrong.append(f"version {version} does not go through: {codes}")
     world.look(f"version {version}", whole=True)
+    DuckDB(Limits(scratch=world.home / "scratch")).close()  # removes what processes that are gone now had spilled
     left = [p.name for left_over in LEFT_OVER for p in world.home.glob(left_over)]
     with Store(sqlite(world.home / "control.sqlite")).read() as connection:
         left += [job["id"] for job in jobs.every(connection) if job["kind"] == "load"]
@@ -267,9 +269,9 @@ def strike(folder: Path, *, kills: int, seed: int, rows: int = ROWS) -> tuple[Wo
         kinds = [k for k in STRIKES if not (none and "disk" in k)]
         while world.struck.total() < kills and not world.wrong:
             world.write(version)
-            for _ in range(min(chance.randint(3, 9), kills - world.struck.total())):
+            for _ in range(min(chance.randint(2, 5), kills - world.struck.total())):
                 _strike(world, kinds[world.struck.total() % len(kinds)], usual=usual)
-            _finish(world, version)
+            usual = min(usual, max(1.0, _finish(world, version)))
             world.versions, version = version + 1, version + 1
         verified = subprocess.run([*COMMAND, "audit", "verify", "--home", str(home)], capture_output=True, check=False)
         if verified.returncode:
