@@ -40,6 +40,10 @@ LONGEST_ROW = 10_000_000
 #: Bytes of disk that spilling leaves free.
 RESERVE = 64 << 20
 
+#: Least bytes a write may take beyond what is held when it begins, and the share of all memory where that is more: rows
+#: written in order wait for those before them, and would otherwise wait in all the memory there is.
+WRITING, WRITING_SHARE = 1 << 30, 16
+
 #: Separates nothing: a control character no text file holds, so a whole line is one column.
 NO_DELIMITER = "\x1f"
 
@@ -69,12 +73,28 @@ class DuckDB:
             settings["max_temp_directory_size"] = f"{max(0, shutil.disk_usage(self._spill).free - RESERVE)}B"
         self.connection = duckdb.connect(config=settings)
         self.connection.execute("SET enable_progress_bar = false")
+        self._memory = _bytes(str(self.connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]))
         self._sealer, self._spatial = sealer, False
         if sealer is not None:
             self.connection.register_filesystem(SealedFileSystem(sealer))
         self._load_extension("httpfs")  # carries the cipher that Parquet encryption needs
         if parquet_key is not None:
             self.connection.execute(f"PRAGMA add_parquet_key({text(PARQUET_KEY)}, {text(parquet_key)})")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let what is written take a little memory more than is held, however much there is, and spill the rest."""
+        asked = "SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT FROM duckdb_memory()"
+        (held,) = self.connection.execute(asked).fetchall()[0]
+        limit = int(held) + max(WRITING, self._memory // WRITING_SHARE)
+        if limit >= self._memory or self._spill is None:
+            yield
+            return
+        self.connection.execute(f"SET memory_limit = '{limit} bytes'")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"SET memory_limit = '{self._memory} bytes'")
 
     def _load_extension(self, extension: str) -> None:
         spec = importlib.util.find_spec(f"duckdb_extension_{extension}")
@@ -156,7 +176,7 @@ class DuckDB:
         key = f", ENCRYPTION_CONFIG {{footer_key: {text(PARQUET_KEY)}}}, {encoding}" if sealed else f", {SHARED}"
         part.touch(0o600, exist_ok=True)
         try:
-            with _reading():
+            with _reading(), self._writing():
                 done = self.connection.execute(
                     f"COPY ({self._ready(sql)}) TO {text(str(part))} "
                     f"(FORMAT parquet, COMPRESSION {compression}{level}{key})"
@@ -268,6 +288,12 @@ def _literal(value: object) -> str:
             return f"[{', '.join(map(_literal, value))}]"
         case _:
             return text(str(value))
+
+
+def _bytes(written: str) -> int:
+    """Bytes of an amount of memory as the engine writes it, e.g. `7.4 GiB`."""
+    number, unit = written.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
 
 def _flush(place: Path) -> None:
