@@ -11,6 +11,7 @@ from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.linkage import IndexDefinition
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.vocabulary.marks import spread_sql
 
 PERSON = IndexDefinition("demographic", "Demographic Index", "person", (Meaning.FAMILY_NAME,))
 
@@ -88,3 +89,9 @@ def test_a_long_relation_is_looked_at_in_runs_spread_over_it(engine: DuckDB) -> 
         "FROM range(1000000) t(i)",
     )
     assert [f.column for f in scan(engine, "long", columns=["late"], rows=1_000_000)] == ["late"]
+
+
+def test_rows_are_drawn_in_runs_from_the_first_to_the_last() -> None:
+    assert (
+        spread_sql(100, places=3, run=10) == "_row BETWEEN 0 AND 9 OR _row BETWEEN 45 AND 54 OR _row BETWEEN 90 AND 99"
+    )

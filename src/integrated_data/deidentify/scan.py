@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from integrated_data.engine import Engine
 from integrated_data.vocabulary import sql
-from integrated_data.vocabulary.marks import ROW
+from integrated_data.vocabulary.marks import spread_sql
 
 #: Runs of rows drawn from a long relation, and the rows of each.
 PLACES, RUN = 10, 10_000
@@ -55,15 +55,11 @@ def scan(engine: Engine, relation: str, *, columns: Sequence[str], rows: int) ->
 
 
 def drawn_sql(relation: str, columns: Sequence[str], *, rows: int) -> str:
-    """Rows from places spread evenly over a long relation, by its row number; a short one whole.
-
-    Reading runs of rows costs a reader little: it passes over what lies between them.
-    """
+    """Rows from places spread evenly over a long relation, by its row number; a short one whole."""
     taken = f"SELECT {sql.names(columns)} FROM {sql.name(relation)}"
     if rows <= PLACES * RUN:
         return taken
-    starts = [place * (rows - RUN) // (PLACES - 1) for place in range(PLACES)]
-    return taken + " WHERE " + " OR ".join(f"{ROW} BETWEEN {start} AND {start + RUN - 1}" for start in starts)
+    return f"{taken} WHERE {spread_sql(rows, places=PLACES, run=RUN)}"
 
 
 def scan_sql(relation: str, column: str) -> str:

@@ -20,12 +20,14 @@ from integrated_data.model.drift import Drifted, DriftKind
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.validate import shape
-from integrated_data.vocabulary.marks import ROW
+from integrated_data.vocabulary.marks import ROW, spread_sql
 from integrated_data.vocabulary.sql import text
 
 #: Published deliveries that one is compared with; what one of them explains is no drift.
 BEFORE = 8
 SHAPE = "shape.parquet"
+#: Places that the rows whose shape is kept are drawn from, and their relation.
+PLACES, DRAWN = 25, "drawn_to_follow"
 #: Names of the stages that hold a delivery against its contract's columns.
 ACQUIRE, STANDARDISE = "acquire", "standardise"
 
@@ -58,6 +60,15 @@ def contents(workshop: Workshop, load: Load, *, contract: Contract, rows: int, p
     workshop.engine.save(f"SELECT {text(load.delivery.id)} AS delivery, * FROM ({counted})", place)
     (now,) = _read(workshop.engine, [place], contract=contract)
     return _compared(contract, now, past=past, first=first)
+
+
+def _drawn(engine: Engine, *, rows: int) -> str:
+    """The relation GOOD, or one of the rows drawn from it where it is long: drawn alike for every delivery."""
+    if rows <= shape.SAMPLE:
+        return checking.GOOD
+    drawn = spread_sql(rows, places=PLACES, run=shape.SAMPLE // PLACES)
+    engine.view(DRAWN, f"SELECT * FROM {checking.GOOD} WHERE {drawn}")
+    return DRAWN
 
 
 def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contract) -> Followed:

@@ -62,3 +62,12 @@ def bit_sql(base: str, bit: int) -> str:
     """Whether a bit is set in the masks called `base`."""
     column = mask_names(base, bit + 1)[-1]
     return f'(("{column}" >> {bit % BITS}) & 1) = 1'
+
+
+def spread_sql(rows: int, *, places: int, run: int) -> str:
+    """Whether a row is in one of `places` runs of `run` rows spread evenly over `rows` rows, by its row number.
+
+    Reading runs of rows costs a reader little: it passes over what lies between them.
+    """
+    starts = [place * (rows - run) // (places - 1) for place in range(places)]
+    return " OR ".join(f"{ROW} BETWEEN {start} AND {start + run - 1}" for start in starts)
