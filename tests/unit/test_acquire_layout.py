@@ -131,6 +131,7 @@ def test_several_files_of_one_layout(engine: DuckDB, tmp_path: Path) -> None:
     [
         ([b"id,name\n"], "no rows"),
         ([b"\n\n \n"], "blank lines"),
+        ([b"\n\nid,name\n1,ann\n2,bob\n"], "begins with a blank line"),
         ([b"<html><body>sign in</body></html>\n"], "web page"),
         ([b'[{"a": 1}]\n'], "JSON array"),
         ([b"{broken\n"], "not one object per line"),

@@ -102,7 +102,10 @@ def _sniff_one(
         reading, rows = given, [cut(line, given.widths) for line in lines[:LOOKED_AT]]
     else:
         reading, rows = _promised(lines, contract) or _text_layout(lines, given)
-    return _headed(reading, rows, contract=contract)
+    reading, columns = _headed(reading, rows, contract=contract)
+    if reading.header and not lines[0].strip():  # the engine would take it for the header, and the header for a row
+        raise refused("begins with a blank line", "Take out the lines above the header and deliver it again")
+    return reading, columns
 
 
 def _head(place: Path, sealer: Sealer) -> list[str]:

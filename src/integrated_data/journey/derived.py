@@ -115,10 +115,13 @@ def _load(workshop: Workshop, keys: Sequence[str], *, place: Path, relation: str
     return columns
 
 
-def profiles_of(workshop: Workshop, dataset: str, *, place: Path) -> dict[str, dict[str, Any]]:
-    """The profile of every column of a published file, as a catalogue entry tells it."""
+def profiles_of(workshop: Workshop, dataset: str, *, places: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """The profile of every column of published files, as a catalogue entry tells it."""
     relation = "profiled_file"
-    workshop.engine.load(relation, Stored((place,), sealed=False))
+    files = [f"{relation}_{number}" for number in range(len(places))]
+    for file, place in zip(files, places, strict=True):
+        workshop.engine.load(file, Stored((place,), sealed=False))
+    workshop.engine.view(relation, " UNION ALL BY NAME ".join(f"SELECT * FROM {file}" for file in files))
     try:
         contract, columns = contract_of(workshop, dataset), workshop.engine.columns(relation)
         shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
@@ -127,7 +130,7 @@ def profiles_of(workshop: Workshop, dataset: str, *, place: Path) -> dict[str, d
             for p in profile(workshop.engine, shown, relation=relation)
         }
     finally:
-        workshop.engine.drop(relation)
+        workshop.engine.drop(relation, *files)
 
 
 def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from integrated_data.approve import provision
 from integrated_data.control import decisions, deliveries, grants, projects, queries, releases
+from integrated_data.control.releases import Release
 from integrated_data.control.store import Change
 from integrated_data.deidentify.keys import project_tokens
 from integrated_data.index import forget
@@ -152,8 +153,7 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
         names: list[tuple[str, ...]] = []
         for release, step, base in zip(every, steps, built, strict=True):
             names.append(step.after(names[base] if base is not None else ()))
-            place = site.lake.place(dataset, release.delivery)
-            entry = _told(site, release.entry, place=place, rows=site.lake.rows(dataset, names[-1]))
+            entry = _told(site, release, files=names[-1], every=every)
             written.append(_Written(release.id, entry))
         for stray in set((site.places.lake / "files" / dataset).glob("*")) - set(places):
             stray.unlink()  # what a killed load left: it is written again
@@ -178,9 +178,16 @@ def _table(site: LoadingSite, dataset: str, *, one: kept.Entry) -> Work:
     return work
 
 
-def _told(site: LoadingSite, entry: dict[str, Any], *, place: Path, rows: int) -> dict[str, Any]:
-    """A catalogue entry with the counts and ranges of the file as it is now."""
-    profiles = derived.profiles_of(site.workshop, entry["dataset"], place=place)
+def _told(site: LoadingSite, release: Release, *, files: Sequence[str], every: Sequence[Release]) -> dict[str, Any]:
+    """The catalogue entry of a release with the counts and ranges of its file as it is now, and of what it completes.
+
+    `files`: names of those that make up its table.
+    """
+    entry, dataset, first = release.entry, release.dataset, release.entry.get("completes", release.delivery)
+    whole = {first, *(r.delivery for r in every if r.entry.get("completes") == first and r.id <= release.id)}
+    there = [site.lake.named(dataset, n) for n in files if site.lake.delivery_of(Path(n)) in whole]
+    rows = site.lake.rows(dataset, files)
+    profiles = derived.profiles_of(site.workshop, dataset, places=there or [site.lake.place(dataset, release.delivery)])
     variables = [v | {"profile": profiles[v["name"]]} if v["name"] in profiles else v for v in entry["variables"]]
     return entry | {"rows": rows, "variables": variables}
 
