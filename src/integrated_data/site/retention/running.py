@@ -82,7 +82,7 @@ def _stated(site: LoadingSite, steps: Steps, *, dataset: str, planned: Facts) ->
         "not_removed": {
             "backups": planned["backups"],
             "outputs": "statistics that left, and who is behind them: by the release ledger's own time",
-            "records": "the audit chain, agreements, contracts, texts of queries: no value of the data",
+            "records": "the audit chain, agreements, contracts with the codes that they list, texts of queries: no row",
         },
         "done": {"by": steps.actor, "at": site.store.now().isoformat(timespec="seconds")},
     }  # fmt: skip
