@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import linking, report
 from bench.scale_page import PAGE, page, power
 from integrated_data import journey
+from integrated_data.acquire import contracts
 from integrated_data.approve.provision import Order, provision
 from integrated_data.control import projects, releases, tables
 from integrated_data.control.store import Store, sqlite
@@ -40,12 +41,14 @@ from integrated_data.site.installation import create
 from integrated_data.site.kit import infer_contract, open_kit
 from integrated_data.site.loading import open_loading
 from integrated_data.site.places import Places
-from integrated_data.site.references import SourceOrder, load_reference
+from integrated_data.site.references import MatchOrder, SourceOrder, load_reference, match_file
 from integrated_data.site.settings import Settings
 from integrated_data.specimen import write, write_small_tables
 
 #: People of the country, rows of events, small tables.
 PEOPLE, EVENTS, SMALL = (30_000, 100_000, 300_000), (300_000, 1_000_000, 3_000_000), 30
+#: Records that are matched to an index of each size, the same number.
+COMPARED = 20_000
 KEPT = Path(__file__).with_suffix(".json")
 QUERY = "SELECT ethnic_group, count(*) AS n, count(DISTINCT {key}) AS people FROM t GROUP BY 1"
 
@@ -68,6 +71,7 @@ def run() -> bool:
         report.table(f"{what}: microseconds of CPU a row, by stage",
                      [{"rows": one["rows"]} | {s: 1e6 * c / one["rows"] for s, c in one["stages"].items()}
                       for one in told[what]])  # fmt: skip
+    report.table("The same number of records, matched to indexes of more people", told["compared"])
     report.table("A table by itself", [told["small"]])
     grown = {what: [power(a, b) for a, b in pairwise(told[what])] for what in ("census", "events")}
     report.table(
@@ -82,10 +86,11 @@ def measure() -> dict[str, Any]:
         folder = Path(name)
         census = [_one(_census, folder / f"census-{n}", n) for n in PEOPLE]
         events = [_one(_events, folder / f"events-{n}", n) for n in EVENTS]
+        compared = [_one(_compared, folder / f"compared-{n}", n) for n in PEOPLE]
         small = linking.repeated(_small, folder / "small", runs=1).result
     machine = {"processor": platform.processor() or platform.machine(), "threads": linking.THREADS,
                "day": datetime.now(UTC).date().isoformat()}  # fmt: skip
-    return {"machine": machine, "census": census, "events": events, "small": small}
+    return {"machine": machine, "census": census, "events": events, "compared": compared, "small": small}
 
 
 def _one(work: Any, folder: Path, size: int) -> dict[str, Any]:
@@ -118,6 +123,24 @@ def _census(folder: Path, people: int) -> dict[str, Any]:
         files = site.lake.files("census", release.snapshot)
         told["grant"] = _granted(site.engine, folder, files=files, release=release, rows=told["rows"])
     return told
+
+
+def _compared(folder: Path, people: int) -> dict[str, Any]:
+    """Match the same number of records to indexes of different sizes, the model trained before: CPU-seconds."""
+    made = write(folder / "country", people=people, seed=5, departments=["health_register", "census"])
+    register, census = made.of("health_register")[0].path, made.of("census")[0].path
+    file, place = folder / "census.csv", folder / "census.yaml"
+    with census.open(encoding="utf-8") as lines:
+        file.write_text("".join(islice(lines, COMPARED + 1)), encoding="utf-8")
+    with open_kit(_settings()) as kit:
+        contracts.write(infer_contract(kit, [file], dataset="census", owner="bench"), place)
+    order = MatchOrder("demographic", file, folder / "links.parquet", "resident_id", place)
+    with open_loading(create(folder / "home", actor="system:bench"), _settings()) as site:
+        load_reference(site, SourceOrder("demographic", (register,), "health", "register_id"))
+        match_file(site, order)
+        began = time.process_time()
+        match_file(site, order)
+        return {"people": people, "rows": COMPARED, "cpu": round(time.process_time() - began, 3)}
 
 
 def _events(folder: Path, rows: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ BIGGEST, BIGGEST_SECONDS = 2.2e12, 17 * 60 + 16
 #: Assumed on 23 November 2026, not measured: (what, value, unit).
 ASSUMED: Mapping[str, tuple[str, float, str]] = {
     "people": ("people of the country, each in the index once", 68e6, "people"),
-    "index": ("power of the index's size that comparing a record with it follows", 0.5, ""),
+    "index": ("least power of the index's size that a record's comparison follows", 0.5, ""),
     "matched": ("share of rows that are about people and are matched", 0.5, ""),
     "cores": ("cores of one machine of a cluster", 64, "cores"),
     "memory": ("memory of one machine", 512, "GiB"),
@@ -48,6 +48,23 @@ def power(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
     """The power of the rows that CPU followed from one size to the next: 1 where a row costs the same."""
     grown = sum(after["stages"].values()) / sum(before["stages"].values())
     return math.log(grown) / math.log(after["rows"] / before["rows"])
+
+
+def measured_power(told: Mapping[str, Any]) -> float:
+    """The power of the index's size that CPU of matching followed between the last two sizes, to a tenth."""
+    before, after = told["compared"][-2:]
+    followed = math.log(after["cpu"] / before["cpu"]) / math.log(after["people"] / before["people"])
+    return max(0.0, round(followed, 1))
+
+
+def index_power(told: Mapping[str, Any]) -> float:
+    """The power that is reckoned with: the measured one, or the assumed where that is larger."""
+    return max(measured_power(told), assumed("index"))
+
+
+def _compared(told: Mapping[str, Any]) -> str:
+    rows = [[f"{o['people']:,}", f"{o['rows']:,}", _number(1e6 * o["cpu"] / o["rows"])] for o in told["compared"]]
+    return _table(["people in the index", "records matched", "µs a record, model trained before"], rows)
 
 
 def assumed(name: str) -> float:
@@ -128,14 +145,14 @@ def _bytes(told: Mapping[str, Any]) -> str:
 
 def _all(told: Mapping[str, Any]) -> str:
     share, each, fixed = assumed("matched"), ROWS / TABLES, TABLES * told["small"]["cpu"] / 3600
-    powers = (0.0, assumed("index"), 1.0)
+    powers = tuple(dict.fromkeys((measured_power(told), index_power(told), 1.0)))
     hours = [fixed + ROWS * loading(told, rows=each, matched=share, power=p) / 3600 for p in powers]
     time = assumed("spread") * 24 * assumed("days")
     cost = [h / assumed("spread") * assumed("core_hour") for h in hours]
     spent = _table(
         ["83 billion rows in 6,867 tables; comparing a record follows the index's size to the power", *powers],
         [["CPU to load everything once, core-hours", *(f"{h:,.0f}" for h in hours)],
-         ["of these, what tables cost beside their rows", *[f"{fixed:,.1f}"] * 3],
+         ["of these, what tables cost beside their rows", *[f"{fixed:,.1f}"] * len(powers)],
          [f"cores that do it in {assumed('days'):.0f} days", *(f"{math.ceil(h / time):,}" for h in hours)],
          ["cost of that CPU", *(f"£{c:,.0f}" for c in cost)]],
     )  # fmt: skip
@@ -156,7 +173,8 @@ def _all(told: Mapping[str, Any]) -> str:
 
 def _biggest(told: Mapping[str, Any]) -> str:
     rows = []
-    for what, power in (("events", 0.0), ("census", 0.0), ("census", assumed("index")), ("census", 1.0)):
+    powers = dict.fromkeys((measured_power(told), index_power(told), 1.0))
+    for what, power in (("events", 0.0), *(("census", p) for p in powers)):
         one = told[what][-1]
         many = BIGGEST / (one["delivered"] / one["rows"])
         each = (
@@ -175,7 +193,7 @@ def _biggest(told: Mapping[str, Any]) -> str:
 
 def _week(told: Mapping[str, Any]) -> str:
     each = ROWS / TABLES
-    row = loading(told, rows=each, matched=assumed("matched"), power=assumed("index"))
+    row = loading(told, rows=each, matched=assumed("matched"), power=index_power(told))
     seconds = WEEK * (each * row + told["small"]["cpu"])
     cores = seconds / (7 * 24 * 3600) / assumed("spread")
     events, control = WEEK * told["small"]["events"], WEEK * told["small"]["control"] / 2**20
@@ -197,7 +215,7 @@ def _first(told: Mapping[str, Any]) -> str:
     disk = many * (events["landed"] + events["checked"] + events["lake"]) / events["rows"] / 1e12
     seconds = many * per_row(told["events"], rows=events["rows"]) / assumed("cores") / assumed("spread")
     about = BIGGEST / (census[-1]["delivered"] / census[-1]["rows"])
-    each = matched_row(told, rows=census[-1]["rows"], power=assumed("index"))
+    each = matched_row(told, rows=census[-1]["rows"], power=index_power(told))
     people_seconds = about * each / assumed("cores") / assumed("spread")
     scanned = many * census[-1]["grant"]["query_cpu"] / census[-1]["rows"] / assumed("cores") / assumed("spread")
     store = WEEK * told["small"]["events"] / (7 * 24 * 3600)
@@ -226,6 +244,7 @@ def _assumptions(_told: Mapping[str, Any]) -> str:
 
 
 _TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "measured": _measured, "queried": _queried, "bytes": _bytes, "assumptions": _assumptions, "everything": _all,
-    "largest load": _biggest, "busiest week": _week, "what breaks first": _first,
+    "measured": _measured, "compared": _compared, "queried": _queried, "bytes": _bytes,
+    "assumptions": _assumptions, "everything": _all, "largest load": _biggest, "busiest week": _week,
+    "what breaks first": _first,
 }  # fmt: skip
