@@ -16,10 +16,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from integrated_data.control.store import recorded
-from integrated_data.model.errors import UsageRefusal
+from integrated_data.model.errors import StoreRefusal, UsageRefusal
 from integrated_data.site.certificates import Certificate, certificate
 from integrated_data.site.feeding.channels import Mailed, Posted, channels
-from integrated_data.site.feeding.telling import Teller
+from integrated_data.site.feeding.telling import TRIAL, Teller
 from integrated_data.site.settings import from_environment
 from tests.feeding import Fed, contract
 from tests.journeys.installation import COMMAND, environment
@@ -204,3 +204,9 @@ def test_by_command_over_tls(fed: Fed, tmp_path: Path) -> None:
 def test_settings_that_cannot_be_meant_or_would_send_in_plain(name: str, value: str) -> None:
     with pytest.raises(UsageRefusal, match=name):
         channels(from_environment({name: value}))
+
+
+def test_a_secret_that_no_header_can_hold_is_told_without_it() -> None:
+    with pytest.raises(StoreRefusal, match="UnicodeEncodeError") as refusal:
+        Posted("http://127.0.0.1:9/", "g\N{LATIN SMALL LETTER E WITH ACUTE}heim").send(TRIAL)
+    assert "heim" not in str(refusal.value)

@@ -99,6 +99,7 @@ def test_a_table_is_read_as_it_was_once_its_copy_is_made(then: Then) -> None:
         ("2099-01-01", "That day has not come"),
         ("999", "Dataset pay has no release 999"),
         ("yesterday", "Give a day as 2026-01-31"),
+        pytest.param("9" * 5000, "Give a day as 2026-01-31", id="of more digits than a number may have"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(then: Then, as_at: str, why: str) -> None:

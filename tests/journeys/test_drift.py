@@ -16,7 +16,8 @@ from integrated_data.model.contract import Column, Contract, Format, Layout, Mod
 from integrated_data.model.drift import DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
-from integrated_data.site import loads
+from integrated_data.site import loads, rolling
+from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
 from tests.feeding import Fed, contract, flows
 from tests.journeys.installation import ids
@@ -265,6 +266,34 @@ def test_an_inferred_contract_has_its_policies_and_the_commands_tell_them(servic
     assert (held.code, held.json["state"], held.json["drift"][0]["column"]) == (1, "held", "gross_pay")
     accepted = ids(home, "quarantine", "accept", held.json["delivery"], "--reason", "a new payroll system", "--json")
     assert (accepted.code, accepted.json["state"]) == (0, "published")
+
+
+def test_what_a_steward_released_is_withheld_again_when_it_becomes_text(service: Service, site: LoadingSite) -> None:
+    held = Column("level", "level", kind=Kind.NUMBER, handling=Handling.WITHHELD)
+    given = replace(promised("released", (DriftKind.RETYPED, Policy.EVOLVE)), columns=(*COLUMNS, held))
+    deliveries.release_column(site.store, "released", name="level", by="steward", reason="a measure")
+    numbers = [row | {"level": f"{k / 3:.2f}"} for k, row in enumerate(month(1))]
+    assert service.deliver(site, given, numbers)["withheld"] == {}
+    words = [row | {"level": f"A. Marked of {k} Shore Road"} for k, row in enumerate(month(2))]
+    told = service.deliver(site, given, words)
+    assert (told["state"], [d["kind"] for d in told["drift"]]) == ("published", ["retyped"])
+    assert "level" in told["withheld"]
+    with site.store.read() as connection:
+        assert "level" not in {v["name"] for v in releases.get(connection, "released").entry["variables"]}
+
+
+def test_what_was_taken_back_does_not_explain_the_next_delivery(service: Service, site: LoadingSite) -> None:
+    def pence(n: int) -> list[Row]:
+        return changed(month(n), "gross_pay", lambda v: f"{100 * float(v):.0f}")
+
+    service.deliver(site, promised("taken_back"), month(1))
+    held = service.deliver(site, promised("taken_back"), pence(2))
+    loads.accept(site, held["delivery"], reason="it looks right")
+    rolling.roll(site, "taken_back", to=None, back=True, reason="pence", acting=Acting("desk", None, production=False))
+    again = service.deliver(site, promised("taken_back"), pence(3))
+    assert (again["state"], again["drift"][0]["kind"]) == ("held", "shifted")
+    same = loads.go_on(site, held["delivery"], contract=None)
+    assert "the table was taken back" in same["reason"]
 
 
 DAILY = """

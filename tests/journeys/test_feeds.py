@@ -11,8 +11,9 @@ import pytest
 from integrated_data.acquire import contracts
 from integrated_data.acquire.feeds.names import pattern
 from integrated_data.control import deliveries, feeds, freezes
+from integrated_data.journey import Handed
 from integrated_data.model.contract import Mode
-from integrated_data.model.delivery import LoadState
+from integrated_data.model.delivery import Completes, LoadState
 from integrated_data.model.errors import InstallationRefusal, StoreRefusal
 from integrated_data.model.feed import Found, Restated, Watch
 from integrated_data.model.freezing import Frozen
@@ -80,6 +81,21 @@ def test_mended_rows_of_a_day_complete_its_delivery(fed: Fed) -> None:
     assert ("late", "2024-03-01") not in fed.alerts()
     assert [r["trips"] for r in fed.table("trips", "trips")] == list(range(1, 200))
     fed.drops("od_20240301_z.csv", flows("2024-03-01", 1, 2), at="2024-03-06T08:00")  # restated, mended rows and all
+    assert fed.look("2024-03-06T09:00") == [("2024-03-01", "loaded")]
+    assert [r["trips"] for r in fed.table("trips", "trips")] == [1, 2]
+
+
+@pytest.mark.long
+def test_a_restated_day_takes_the_place_of_rows_that_were_mended_by_hand(fed: Fed) -> None:
+    broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")
+    fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
+    fed.look("2024-03-02T09:00")
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    mended = fed.places.home / "mended.csv"
+    mended.write_bytes(b"day,origin,trips\n2024-03-01,A6,7\n")
+    with fed.opened() as site:
+        loads.deliver_and_refresh(site, "flows", files=[mended], handed=Handed(completes=Completes(first)))
+    fed.drops("od_20240301_z.csv", flows("2024-03-01", 1, 2), at="2024-03-06T08:00")
     assert fed.look("2024-03-06T09:00") == [("2024-03-01", "loaded")]
     assert [r["trips"] for r in fed.table("trips", "trips")] == [1, 2]
 

@@ -1,6 +1,7 @@
 """What the store knows of datasets, contracts and deliveries."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
-from integrated_data.model.delivery import LOAD_MOVES, Completes, Delivery, LandedFile, LoadState, Tally
+from integrated_data.model.delivery import LOAD_MOVES, Completes, Delivery, LandedFile, LoadState, ReleaseState, Tally
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 
@@ -163,11 +164,17 @@ def current_version(connection: sa.Connection, dataset: str) -> str:
 
 
 def published_before(connection: sa.Connection, dataset: str, *, delivery: str, most: int) -> list[str]:
-    """The newest published deliveries of a dataset but one, the newest first."""
+    """The newest published deliveries of a dataset but one, without those that were withdrawn, the newest first."""
     d = t.delivery.c
-    published = (d.dataset == dataset, d.state == LoadState.PUBLISHED.value, d.id != delivery)
+    published = (d.dataset == dataset, d.state == LoadState.PUBLISHED.value, d.id != delivery, stands(d.id))
     asked = sa.select(d.id).where(*published).order_by(d.received_at.desc(), d.id).limit(most)
     return list(connection.execute(asked).scalars())
+
+
+def stands(delivery: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """The condition that the table was not taken back from the release that a delivery became."""
+    r = t.release.c
+    return ~sa.exists().where(r.delivery == delivery, r.state == ReleaseState.WITHDRAWN.value)
 
 
 def contract_version(connection: sa.Connection, delivery: str) -> str | None:
@@ -236,3 +243,12 @@ def release_column(store: Store, dataset: str, *, name: str, by: str, reason: st
         change.connection.execute(
             sa.insert(t.column_release).values(dataset=dataset, name=name, by=by, reason=reason, at=change.at)
         )
+
+
+def withhold_again(change: Change, dataset: str, *, names: Collection[str]) -> None:
+    """Undo, inside a change, releases of columns that are not what a steward saw any more; notes which."""
+    c = t.column_release.c
+    theirs = sa.and_(c.dataset == dataset, c.name.in_(sorted(names)))
+    undone = sorted(change.connection.execute(sa.delete(t.column_release).where(theirs).returning(c.name)).scalars())
+    if undone:
+        change.note(withheld_again=undone)

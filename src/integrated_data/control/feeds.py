@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from integrated_data.control import bodies
 from integrated_data.control import tables as t
+from integrated_data.control.deliveries import stands
 from integrated_data.control.store import Change, Store
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import AbsentRefusal
@@ -170,12 +171,11 @@ def keep_measures(change: Change, delivery: str, *, measures: Any) -> None:
 
 
 def measured(connection: sa.Connection, feed: str, *, before: str, most: int) -> list[tuple[str, Any]]:
-    """Periods before one, the newest first, with what was measured of their newest published delivery.
-
-    Without periods: every published delivery, the newest first.
+    """Periods before one, the newest first, with what was measured of their newest published delivery
+    that was not withdrawn. Without periods: every such delivery, the newest first.
     """
     f, d = t.feed_file.c, t.delivery.c
-    published = [f.feed == feed, f.measures.is_not(None), d.state == LoadState.PUBLISHED.value]
+    published = [f.feed == feed, f.measures.is_not(None), d.state == LoadState.PUBLISHED.value, stands(d.id)]
     published += [f.period < before] if before else []
     rows = connection.execute(
         sa.select(f.period, f.measures).select_from(sa.join(t.feed_file, t.delivery, f.delivery == d.id))

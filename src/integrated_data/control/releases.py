@@ -1,5 +1,6 @@
 """Published versions of datasets: only what is named here exists for readers."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from integrated_data.model.errors import AgreementRefusal, UsageRefusal
 #: Actions of the audit chain by which an earlier, or a withdrawn, release became what is read.
 ROLLED_BACK, ROLLED_FORWARD = "release.rolled_back", "release.rolled_forward"
 
+_NUMBER = re.compile("[0-9]{1,18}")
 _STANDING = t.release.c.state == ReleaseState.STANDING.value
 
 
@@ -168,7 +170,7 @@ def as_at(connection: sa.Connection, dataset: str, *, when: str, today: date) ->
     `when`: an ISO day, or digits. Refuses a day that has not come, one before anything was published, and a release
     that was withdrawn or whose data are gone.
     """
-    if when.isdecimal():
+    if _NUMBER.fullmatch(when):
         found = next((r for r in history(connection, dataset) if r.id == int(when)), None)
         missing = f"Dataset {dataset} has no release {when}", "A number is of one dataset's release"
     else:

@@ -19,6 +19,7 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.drift import Drifted, DriftKind
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
+from integrated_data.model.meanings import Kind
 from integrated_data.validate import shape
 from integrated_data.vocabulary.marks import ROW, spread_sql
 from integrated_data.vocabulary.sql import text
@@ -30,6 +31,8 @@ SHAPE = "shape.parquet"
 PLACES, DRAWN = 25, "drawn_to_follow"
 #: Names of the stages that hold a delivery against its contract's columns.
 ACQUIRE, STANDARDISE = "acquire", "standardise"
+#: Kinds of which one may become the other, and a column stay what it is.
+NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def keep(change: Change, workshop: Workshop, *, evolution: Evolution, state: Loa
     waits = evolution.evolved and state is not LoadState.PUBLISHED
     _save(change, evolution.contract, current=state is not LoadState.REJECTED and not waits)
     if evolution.evolved and not waits:
+        _withhold(change, evolution)
         change.also(_event(workshop, evolution))
 
 
@@ -172,7 +176,19 @@ def accepted(change: Change, workshop: Workshop, *, checked: Mapping[str, Any]) 
             next_step="Have it checked again: ids quarantine recheck",
         )
     _save(change, contract, current=True)
-    change.also(_event(workshop, Evolution(contract, base, from_facts(checked["drift"]))))
+    evolution = Evolution(contract, base, from_facts(checked["drift"]))
+    _withhold(change, evolution)
+    change.also(_event(workshop, evolution))
+
+
+def _withhold(change: Change, evolution: Evolution) -> None:
+    """Withhold again what a steward released and is another column now: new, or of another type than a number's."""
+    before = {c.name: c.kind for c in evolution.base.columns}
+    other = {
+        c.name for c in evolution.contract.columns
+        if before.get(c.name) is not c.kind and not {before.get(c.name), c.kind} <= NUMBERS
+    }  # fmt: skip
+    deliveries.withhold_again(change, evolution.contract.dataset, names=other)
 
 
 def begin_again(change: Change, job: str) -> Contract | None:

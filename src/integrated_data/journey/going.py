@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from integrated_data.acquire import contracts
-from integrated_data.control import deliveries, holding, jobs
+from integrated_data.control import deliveries, holding, jobs, releases
 from integrated_data.control.holding import Held, Work
 from integrated_data.control.store import Change, StoreError
 from integrated_data.journey import completing, room, telling
 from integrated_data.journey.stages import COMPLETING_STAGES, PUBLISH, REFERENCE_STAGES, STAGES, VALIDATE
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
-from integrated_data.model.delivery import LoadState
+from integrated_data.model.delivery import Delivery, LoadState, ReleaseState
 from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal
 from integrated_data.model.event import Event
 from integrated_data.publish import lineage
@@ -33,7 +33,7 @@ class Outcome:
     """What became of a delivery.
 
     `repeated`: it had been delivered before and was not loaded again. `reason`: why it is held or
-    rejected. `stages`: facts of each stage; `seconds`: how long those that ran now took.
+    rejected, or published and not read. `stages`: facts of each stage; `seconds`: how long those that ran now took.
     """
 
     delivery: str
@@ -72,7 +72,9 @@ def go(workshop: Workshop, load: Load, *, repeated: bool, progress: Progress | N
     under = done["acquire"].get("given", done["acquire"]["contract"]) if "acquire" in done else None
     other = load.given is not None and under is not None and under != contracts.dump(load.given)
     if delivery.state is LoadState.PUBLISHED or (delivery.state is not LoadState.LANDED and not other):
-        return Outcome(delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why(delivery.state, done))
+        return Outcome(
+            delivery.id, delivery.dataset, delivery.state, repeated, done, {}, _why_there(workshop, delivery, done=done)
+        )
     work = Work(
         load.job, "load", _subject(load), workshop.actor, workshop.engine.interrupt,
         (partial(room.against, workshop.places.landed),),
@@ -100,6 +102,18 @@ def _begun(load: Load, change: Change, *, attempt: int, cut_short: bool) -> None
 
 def _subject(load: Load) -> str:
     return f"dataset/{load.delivery.dataset}"
+
+
+def _why_there(workshop: Workshop, delivery: Delivery, *, done: Mapping[str, Facts]) -> str:
+    """Why a delivery that came before is not read: it waits, was rejected, or the table was taken back from it."""
+    with workshop.store.read() as connection:
+        release = releases.of_delivery(connection, delivery.id)
+    if release is None or release.state is not ReleaseState.WITHDRAWN:
+        return _why(delivery.state, done)
+    return (
+        f"It was published as release {release.id}, and the table was taken back from that: its rows are not read "
+        f"(ids release forward {delivery.dataset} --to {release.id})"
+    )
 
 
 def _why(state: LoadState, done: Mapping[str, Facts]) -> str:

@@ -47,14 +47,16 @@ def placed(workshop: Workshop, contract: Contract, *, delivery: str, base: Relea
 
 
 def _of_feed(workshop: Workshop, delivery: str) -> tuple[date | None, list[str]]:
-    """The first day of the period of a delivery that came by a feed, and the published ones of the same period."""
+    """The first day of the period of a delivery that came by a feed, and the published ones of the same period, with
+    what completed them on whatever way."""
     with workshop.store.read() as connection:
         came = feeds.of_delivery(connection, delivery)
         if came is None:
             return None, []
         definition, file = came
-        earlier = feeds.of_period(connection, definition.id, period=file.period)
-    return (date.fromisoformat(file.period[:10]) if file.period else None), [e for e in earlier if e != delivery]
+        whole = [d for d in feeds.of_period(connection, definition.id, period=file.period) if d != delivery]
+        earlier = list(dict.fromkeys(p for d in whole for p in (d, *deliveries.completed_by(connection, d))))
+    return (date.fromisoformat(file.period[:10]) if file.period else None), earlier
 
 
 def _received(workshop: Workshop, dataset: str, *, delivery: str) -> date:

@@ -119,7 +119,7 @@ class Mailed:
 def _sending(what: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, smtplib.SMTPException, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (OSError, UnicodeError, smtplib.SMTPException, httpx.HTTPError, httpx.InvalidURL) as error:
         code = getattr(error, "smtp_code", "")
         raise _not_taken(what, f"{type(error).__name__} {code}".strip()) from None
 
