@@ -15,6 +15,7 @@ from integrated_data.journey import Handed
 from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Mode, Rule, Thresholds
 from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
+from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads, tables
 from integrated_data.site.loading import LoadingSite
@@ -205,6 +206,14 @@ def test_what_cannot_be_completed_is_refused_with_what_to_do(service: Service, s
         mend(service, site, bad, drawn(b=2))
     with site.store.read() as connection:
         assert len(deliveries.of_dataset(connection, "refused")) == 2  # nothing of what was refused is kept
+
+
+def test_what_has_expired_is_not_waited_for(service: Service, site: LoadingSite) -> None:
+    first = service.deliver(site, promised("expired"), drawn(a=1, b="x"))
+    with site.store.change(Event("retention.done", "tester", "dataset/expired")) as change:
+        deliveries.expire(change, first["delivery"])
+    with pytest.raises(DeliveryRefusal, match="has expired and cannot be completed"):
+        mend(service, site, first, drawn(b=2))
 
 
 @pytest.mark.long

@@ -106,6 +106,8 @@ def whole_of(workshop: Workshop, first: str) -> Whole:
 
 
 def _check_goes_on(known: Delivery, done: dict[str, Facts]) -> None:
+    if known.state is LoadState.EXPIRED:
+        raise _refused(known, "has expired", next_step="Under a new agreement, deliver the whole file as a new one")
     if done.get("acquire", {}).get("feed"):
         raise _refused(known, "is a reference source", next_step="Load the whole source again: ids reference load")
     if known.state is LoadState.REJECTED:
