@@ -282,6 +282,18 @@ def test_what_a_steward_released_is_withheld_again_when_it_becomes_text(service:
         assert "level" not in {v["name"] for v in releases.get(connection, "released").entry["variables"]}
 
 
+def test_a_list_that_a_steward_released_waits_when_it_becomes_text(service: Service, site: LoadingSite) -> None:
+    grade = Column("level", "level", meaning=Meaning.CODE, handling=Handling.WITHHELD)
+    given = replace(promised("listed", (DriftKind.CODES, Policy.EVOLVE)), columns=(*COLUMNS, grade))
+    deliveries.release_column(site.store, "listed", name="level", by="steward", reason="a list of grades")
+    grades = [row | {"level": f"G{k % 7}"} for k, row in enumerate(month(1))]
+    assert service.deliver(site, given, grades)["withheld"] == {}
+    words = [row | {"level": f"Grade {k * 7919 % 1009} Marked"} for k, row in enumerate(month(2))]
+    told = service.deliver(site, given, words)
+    assert (told["state"], [(d["kind"], d["column"]) for d in told["drift"]]) == ("held", [("codes", "level")])
+    assert ("is free text" in told["reason"], "Marked" in str(told)) == (True, False)
+
+
 def test_what_was_taken_back_does_not_explain_the_next_delivery(service: Service, site: LoadingSite) -> None:
     def pence(n: int) -> list[Row]:
         return changed(month(n), "gross_pay", lambda v: f"{100 * float(v):.0f}")

@@ -25,6 +25,7 @@ from integrated_data.validate.shape import (
     shaped,
     shifted,
     stability_index,
+    unlisted,
 )
 from tests.delivering import contract_of
 from tests.drawn import drawn
@@ -113,6 +114,22 @@ def test_code_lists(column: Column, before: dict[str, int], now: dict[str, int],
     got = recoded(column, [Spread(True, before)] if before else [], now=Spread(True, now))
     assert (got and (got.new, got.gone)) == found
     assert "codes" not in repr(Recoded(1, 0, ("value",)))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [
+        ({"N": 50, "S": 50}, {"Ann": 1, "Tom": 1, "Mary": 1}, True),
+        ({"N": 50, "S": 50}, {"N": 1, "S": 1}, False),  # few rows of the same list
+        ({"N": 50, "S": 50}, {"N": 3, "Ann": 1}, False),
+        ({"N": 5, "S": 5}, {"Ann": 1, "Tom": 1}, False),  # too few before to say
+        ({}, {"Ann": 1, "Tom": 1}, False),
+    ],
+)
+def test_a_list_of_codes_that_is_text_now(before: dict[str, int], now: dict[str, int], found: bool) -> None:
+    assert unlisted(REGION, [Spread(True, before)] if before else [], now=Spread(True, now)) is found
+    assert not unlisted(REGION, [Spread(True, before)], now=None)
+    assert unlisted(Column("c", "c", codes=(("N", ""),)), [], now=Spread(True, {"Ann": 1}))
 
 
 def test_a_contract_that_follows_publishes_nothing_more() -> None:

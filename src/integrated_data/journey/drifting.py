@@ -44,6 +44,10 @@ class Past:
         """How a column was spread in the deliveries that have it."""
         return [s.spreads[column] for s in self.shapes if column in s.spreads]
 
+    def has_free(self, column: str) -> bool:
+        """Whether a column was free text in one of them."""
+        return any(column in s.free for s in self.shapes)
+
 
 @dataclass(frozen=True)
 class Followed:

@@ -1,6 +1,6 @@
 """Following drift: contents held against the deliveries before, and contracts that follow, on record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,19 @@ from integrated_data.engine import Engine, Stored
 from integrated_data.journey import checking
 from integrated_data.journey.drifting import Followed, Past, from_facts, versioned
 from integrated_data.journey.workshop import Load, Workshop
-from integrated_data.model.contract import Contract
+from integrated_data.model.contract import Column, Contract
 from integrated_data.model.delivery import LoadState
-from integrated_data.model.drift import Drifted, DriftKind
+from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.meanings import Kind
+from integrated_data.model.meanings import Handling, Kind
 from integrated_data.validate import shape
-from integrated_data.vocabulary.marks import ROW, spread_sql
+from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import text
 
 #: Published deliveries that one is compared with; what one of them explains is no drift.
 BEFORE = 8
 SHAPE = "shape.parquet"
-#: Places that the rows whose shape is kept are drawn from, and their relation.
-PLACES, DRAWN = 25, "drawn_to_follow"
 #: Names of the stages that hold a delivery against its contract's columns.
 ACQUIRE, STANDARDISE = "acquire", "standardise"
 #: Kinds of which one may become the other, and a column stay what it is.
@@ -55,23 +53,15 @@ def contents(workshop: Workshop, load: Load, *, contract: Contract, rows: int, p
     A delivery that came by a watched feed is compared by that, and a reference source by its index. `first`: as in
     `retyped`.
     """
-    columns = shape.shaped(contract)
+    shown = _as_shown(workshop, contract)
+    columns = shape.shaped(shown)
     if not columns or not rows or load.feed is not None or _watched(workshop, load):
         return Followed(contract)
     place = workshop.places.deliveries / load.delivery.id / SHAPE
     counted = shape.shape_sql(columns, checking.GOOD, rows=rows, row=ROW)
     workshop.engine.save(f"SELECT {text(load.delivery.id)} AS delivery, * FROM ({counted})", place)
-    (now,) = _read(workshop.engine, [place], contract=contract)
+    (now,) = _read(workshop.engine, [place], contract=shown)
     return _compared(contract, now, past=past, first=first)
-
-
-def _drawn(engine: Engine, *, rows: int) -> str:
-    """The relation GOOD, or one of the rows drawn from it where it is long: drawn alike for every delivery."""
-    if rows <= shape.SAMPLE:
-        return checking.GOOD
-    drawn = spread_sql(rows, places=PLACES, run=shape.SAMPLE // PLACES)
-    engine.view(DRAWN, f"SELECT * FROM {checking.GOOD} WHERE {drawn}")
-    return DRAWN
 
 
 def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contract) -> Followed:
@@ -84,7 +74,10 @@ def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contra
             spread = None  # it did not come, which is told by itself
         recoded = shape.recoded(column, before, now=spread) if spread is not None else None
         index = shape.shifted(before, spread) if spread is not None else None
-        if recoded is not None:
+        if shape.unlisted(column, before, now=now.free.get(column.name)) and not past.has_free(column.name):
+            told = f"column {column.source} was a list of codes and is free text"
+            found.append(Drifted(DriftKind.CODES, column.source, told, _graver(contract, column)))
+        elif recoded is not None:
             told = f"of column {column.source}, {recoded.new:,} codes are new and {recoded.gone:,} are gone"
             found.append(Drifted(DriftKind.CODES, column.source, told, contract.policy(DriftKind.CODES)))
         elif index is not None:
@@ -94,6 +87,26 @@ def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contra
         columns.append(replace(column, codes=(*column.codes, *more)))
     changed = replace(contract, columns=tuple(columns))
     return Followed(versioned(changed, first, past=past) if changed != contract else contract, tuple(found))
+
+
+def _graver(contract: Contract, column: Column) -> Policy:
+    """What becomes of a list of codes that is free text now; where a steward released it, one looks again."""
+    policy = contract.policy(DriftKind.CODES)
+    return Policy.HOLD if policy is Policy.EVOLVE and column.handling is Handling.WITHHELD else policy
+
+
+def with_released(contract: Contract, released: Collection[str]) -> Contract:
+    """The contract with columns that a steward released as payload; identifiers stay identifiers."""
+    columns = tuple(
+        replace(c, handling=Handling.PAYLOAD) if c.name in released and c.handling is Handling.WITHHELD else c
+        for c in contract.columns
+    )
+    return replace(contract, columns=columns)
+
+
+def _as_shown(workshop: Workshop, contract: Contract) -> Contract:
+    with workshop.store.read() as connection:
+        return with_released(contract, deliveries.released_columns(connection, contract.dataset))
 
 
 def _watched(workshop: Workshop, load: Load) -> bool:
@@ -109,7 +122,8 @@ def past_of(workshop: Workshop, load: Load, *, contract: Contract) -> Past:
         before = deliveries.published_before(connection, dataset, delivery=load.delivery.id, most=BEFORE)
         versions = deliveries.versions(connection, dataset)
     places = [workshop.places.deliveries / d / SHAPE for d in before]
-    return Past(_read(workshop.engine, [p for p in places if p.exists()], contract=contract), versions)
+    shown = _as_shown(workshop, contract)
+    return Past(_read(workshop.engine, [p for p in places if p.exists()], contract=shown), versions)
 
 
 def _read(engine: Engine, places: Sequence[Path], *, contract: Contract) -> list[shape.Shape]:

@@ -190,7 +190,7 @@ def _deidentify(workshop: Workshop, load: Load) -> Done:
     with workshop.store.read() as connection:
         released = deliveries.released_columns(connection, contract.dataset)
     strings = [
-        c.name for c in attach.published_columns(_with_released(contract, released), frozenset())
+        c.name for c in attach.published_columns(following.with_released(contract, released), frozenset())
         if c.kind is Kind.STRING and c.name not in released
     ]  # fmt: skip
     found = {
@@ -220,18 +220,9 @@ def _of_first(workshop: Workshop, load: Load, *, stage: Stage) -> Done:
     return Done({}, left.inputs, left.outputs, write)
 
 
-def _with_released(contract: Contract, released: frozenset[str]) -> Contract:
-    """The contract with columns that a steward released as payload; identifiers stay identifiers."""
-    columns = tuple(
-        replace(c, handling=Handling.PAYLOAD) if c.name in released and c.handling is Handling.WITHHELD else c
-        for c in contract.columns
-    )
-    return replace(contract, columns=columns)
-
-
 def _publish(workshop: Workshop, load: Load) -> Done:
     """Write the table once, commit its snapshot, and name it: from then on it exists for readers."""
-    contract = _with_released(contract_of(load), frozenset(load.done["deidentify"]["released"]))
+    contract = following.with_released(contract_of(load), load.done["deidentify"]["released"])
     checking.load_good(workshop.engine, contract, place=_checked(workshop, load))
     withheld: dict[str, str] = load.done["deidentify"]["withheld"]
     with workshop.store.read() as connection:

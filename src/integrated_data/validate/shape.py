@@ -63,9 +63,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Shape:
-    """How the published columns of a delivery are spread, by name."""
+    """How the published columns of a delivery are spread, by name. `free`: text that is no code list, as counted."""
 
     spreads: Mapping[str, Spread]
+    free: Mapping[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,20 +118,19 @@ def _bucket_sql(column: Column) -> str:
 
 
 def read(table: pa.Table, contract: Contract) -> Shape:
-    """A shape from the rows of `shape_sql`; text that is no code list is left out."""
+    """A shape from the rows of `shape_sql`."""
     kinds = {c.name: c.kind for c in shaped(contract)}
     counts: dict[str, dict[str | None, int]] = {}
     for row in table.select(["column_name", "value", "n"]).to_pylist():
         counts.setdefault(row["column_name"], {})[row["value"]] = int(row["n"])
-    spreads = {}
+    spreads, free = {}, {}
     for column, found in counts.items():
         if column not in kinds:
             continue
         empty = found.pop(None, 0)
         spread = Spread(kinds[column] not in _NUMBERS, {str(k): n for k, n in found.items()}, empty)
-        if not spread.coded or _is_list(spread):
-            spreads[column] = spread
-    return Shape(spreads)
+        (free if spread.coded and not _is_list(spread) else spreads)[column] = spread
+    return Shape(spreads, free)
 
 
 def _is_list(spread: Spread) -> bool:
@@ -222,3 +222,16 @@ def recoded(column: Column, before: Sequence[Spread], *, now: Spread) -> Recoded
     shares = {c: min(b.counts.get(c, 0) / b.filled if b.filled else 0.0 for b in coded) for c in seen}
     gone = [c for c, share in shares.items() if c not in now.counts and share * now.filled >= expected]
     return Recoded(len(new), len(gone), tuple(new)) if new or gone else None
+
+
+def unlisted(column: Column, before: Sequence[Spread], *, now: Spread | None) -> bool:
+    """Whether a list of codes is free text now: most of it was never in the list, and would have been but by chance.
+
+    `now`: the text, where it is no code list.
+    """
+    listed = {code for code, _ in column.codes}
+    seen = listed.union(*(b.counts for b in before if b.coded))
+    if now is None or not now.filled or not seen:
+        return False
+    new = sum(n for value, n in now.counts.items() if value not in seen) / now.filled
+    return new > 0.5 and (bool(listed) or new * sum(b.filled for b in before if b.coded) >= -log(CHANCE))
