@@ -4,6 +4,7 @@ Files that people bring are looked at instead, and kept as evidence where they a
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,22 +39,25 @@ def runner(site: AnalysisSite, project: str, *, person: str, asked: Sequence[str
 
     As at the day that the queries `asked` were asked as at; refuses those of several days together.
     """
-    with site.store.read() as connection:
-        days = {str(queries.get(connection, query)["body"].get("as_at", "")) for query in asked}
-    if len(days) > 1:
-        raise OutputRefusal("Queries as at several days do not leave together", next_step="Ask for each by itself")
-    as_at = next(iter(days), "")
+
+    @cache
+    def as_at() -> str:  # asked when something is run: by then it is checked that the queries may be asked for
+        with site.store.read() as connection:
+            days = {str(queries.get(connection, query)["body"].get("as_at", "")) for query in asked}
+        if len(days) > 1:
+            raise OutputRefusal("Queries as at several days do not leave together", next_step="Ask for each by itself")
+        return next(iter(days), "")
 
     def run(sql: str, fit: Fit | None = None, /) -> pa.Table:
-        return site.gateway.query(Question(person, project, sql, fit, as_at))
+        return site.gateway.query(Question(person, project, sql, fit, as_at()))
 
     return run
 
 
 def ask(site: AnalysisSite, asked: Ask) -> OutputRequest:
     """Ask for the results of queries to leave, or for files made from them; what is refused is kept on record."""
+    run = runner(site, asked.project, person=asked.person, asked=asked.queries)
     try:
-        run = runner(site, asked.project, person=asked.person, asked=asked.queries)
         if asked.brought:
             site.gateway.tables(asked.person, asked.project)  # refuses who may not work in the project now
             return bringing.bring(site.store, ask=asked, folder=site.places.outputs)
