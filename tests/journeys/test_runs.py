@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -13,13 +14,18 @@ from urllib.parse import urlparse
 import pytest
 
 from integrated_data import journey
-from integrated_data.control import jobs, releases
+from integrated_data.control import jobs, projects, releases
 from integrated_data.control.store import Store, sqlite
 from integrated_data.engine import Stored
 from integrated_data.journey import Handed
+from integrated_data.model.access import Person
 from integrated_data.model.contract import Column, Contract, Format, Layout, Thresholds
-from integrated_data.model.errors import CancelledRefusal, ContractRefusal, RoomRefusal
+from integrated_data.model.errors import CancelledRefusal, ContractRefusal, RoleRefusal, RoomRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.model.people import Role
+from integrated_data.model.signing_in import SignedIn, SignInMethod
+from integrated_data.site import progressing
+from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.progressing import rows as progress_rows
 from tests.journeys.installation import COMMAND, environment, ids
@@ -122,15 +128,24 @@ def test_a_refused_load_fails_and_a_held_one_is_complete(site: LoadingSite, serv
     assert told(site, outcome["delivery"]) == ended("taxes", *["COMPLETE"] * 3)
 
 
+def supplier(site: LoadingSite, organisation: str) -> Acting:
+    projects.add_person(site.store, Person("sam", "Sam", organisation), by="office")
+    signed_in = SignedIn("sam", (Role.SUPPLIER,), SignInMethod.PASSWORD, datetime(2030, 1, 1, tzinfo=UTC))
+    return Acting("sam", signed_in, production=False)
+
+
 def test_a_load_that_somebody_stops_goes_on_from_its_last_finished_step(site: LoadingSite, service: Service) -> None:
     def step(name: str) -> None:
         if name.startswith("validate"):
-            jobs.cancel(site.store, f"load/{delivered(site)}", by="ann")
+            load = f"load/{delivered(site)}"
+            with pytest.raises(RoleRefusal, match="A supplier stops loads of data that their own organisation owns"):
+                progressing.cancel(site.store, load, acting=supplier(site, "Another"))
+            progressing.cancel(site.store, load, acting=supplier(site, "Department"))
             (row,) = progress_rows(site.store, running=True)
             assert (row["state"], row["step"], row["steps"], row["lines"]) == ("stopping", "validate", "3 of 6", 61)
             time.sleep(1.5)  # until the load has seen it
 
-    with pytest.raises(CancelledRefusal, match="stopped by ann"):
+    with pytest.raises(CancelledRefusal, match="stopped by sam"):
         deliver(site, service, "fees", step=step)
     first = ended("fees", "COMPLETE", "COMPLETE", "ABORT")
     assert told(site, delivered(site)) == first

@@ -24,6 +24,8 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.MATCH: frozenset({_E, _W}),
     Action.REVIEW_LINKS: frozenset({_E, _W}),
     Action.SEE_REJECTS: frozenset({_S, _E, _W}),  # a supplier of their own organisation's data
+    Action.CANCEL: frozenset({_S, _E, _W}),  # a supplier loads of their own organisation's data
+    Action.SEE_LINEAGE: frozenset({_E, _W, _R}),
     Action.SEE_QUARANTINE: frozenset({_E, _W}),
     Action.ROLL: frozenset({_W}),  # whose, `approve/freezing.py` says
     Action.SETTLE_LOADS: frozenset({_W}),
@@ -121,4 +123,14 @@ def check_sees_rejects(who: SignedIn, organisation: str, *, owner: str) -> None:
             f"{who.person} may not see what was rejected of this dataset",
             why="A supplier sees it of data that their own organisation owns",
             next_step="Ask a steward",
+        )
+
+
+def check_may_cancel(who: SignedIn, organisation: str, *, owner: str | None) -> None:
+    """Refuse a supplier who is not of the organisation whose data a job loads; `owner`: None where it loads none."""
+    if not may(who, Action.SEE_QUARANTINE) and organisation != owner:
+        raise RoleRefusal(
+            f"{who.person} may not stop this job",
+            why="A supplier stops loads of data that their own organisation owns",
+            next_step="Ask an engineer or a steward",
         )

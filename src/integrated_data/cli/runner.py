@@ -47,8 +47,10 @@ def run_cancel(
 ) -> None:
     """Stop a load at its next safe point; nothing half-done stays, and delivering again goes on from there."""
     named = job if "/" in job else f"load/{job}"
+    from integrated_data.site.progressing import cancel
+
     with opened_store(call.home) as (_, store):
-        state = jobs.cancel(store, named, by=call.actor)
+        state = cancel(store, named, acting=call.acting)
     shown.facts({"job": named, "state": state}, json_out=call.json)
 
 

@@ -26,6 +26,8 @@ class Action(StrEnum):
     MATCH = "match a file"
     REVIEW_LINKS = "review links"
     SEE_REJECTS = "see where rows were rejected"
+    CANCEL = "stop a load or another job"
+    SEE_LINEAGE = "see what every step read and made"
     SEE_QUARANTINE = "see quarantined rows"
     ROLL = "take a table to another release"
     SETTLE_LOADS = "settle held loads and withheld columns"

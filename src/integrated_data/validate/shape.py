@@ -123,7 +123,8 @@ def read(table: pa.Table, contract: Contract) -> Shape:
     counts: dict[str, dict[str | None, int]] = {}
     for row in table.select(["column_name", "value", "n"]).to_pylist():
         counts.setdefault(row["column_name"], {})[row["value"]] = int(row["n"])
-    spreads, free = {}, {}
+    spreads: dict[str, Spread] = {}
+    free: dict[str, Spread] = {}
     for column, found in counts.items():
         if column not in kinds:
             continue
