@@ -353,7 +353,7 @@ def training_spill(run: Run, *, folder: Path) -> set[str]:
         try:
             engine.load("records", Held(rows))
             engine.create("many", "SELECT r.*, md5(n.range::VARCHAR) AS more FROM records r, range(4000) n")
-            written = [p.read_bytes()[:LOOKED_AT] for p in folder.glob("*.tmp")]
+            written = [p.read_bytes()[:LOOKED_AT] for p in folder.glob("spill-*/*.tmp")]
         finally:
             engine.close()
     if not any(written):

@@ -45,7 +45,9 @@ def w(engine: DuckDB, store: Store, tmp_path: Path) -> Iterator[World]:
     (tmp_path / "service-keys" / "ledger.key").write_bytes(LEDGER_KEY)
     release: dict[str, Any] = {c.name: 1 if c.type.python_type is int else "x" for c in tables.release.c}
     with store.engine.begin() as connection:
-        connection.execute(sa.insert(tables.release).values(release | {"dataset": "pay", "entry": {}}))
+        connection.execute(
+            sa.insert(tables.release).values(release | {"dataset": "pay", "entry": {}, "state": "standing"})
+        )
     yield made
     parser.close()
 

@@ -70,7 +70,7 @@ class DuckDB:
         self._spill = _spill(limits.scratch)
         if self._spill is not None:
             settings["temp_directory"] = str(self._spill)
-            settings["max_temp_directory_size"] = f"{max(0, shutil.disk_usage(self._spill).free - RESERVE)}B"
+            settings["max_temp_directory_size"] = f"{max(0, shutil.disk_usage(self._spill.parent).free - RESERVE)}B"
         self.connection = duckdb.connect(config=settings)
         self.connection.execute("SET enable_progress_bar = false")
         self._memory = _bytes(str(self.connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]))
@@ -258,9 +258,8 @@ def _spill(scratch: Path | None) -> Path | None:
         process = left.name.split("-")[1]
         if process.isdigit() and Path("/proc/self").exists() and not Path(f"/proc/{process}").exists():
             shutil.rmtree(left, ignore_errors=True)
-    own = scratch / f"spill-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    own.mkdir(mode=0o700, parents=True)
-    return own
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return scratch / f"spill-{os.getpid()}-{uuid.uuid4().hex[:8]}"  # made when something is spilled
 
 
 @contextmanager
