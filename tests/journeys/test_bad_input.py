@@ -95,6 +95,7 @@ def test_a_header_that_drifted_is_named_and_the_old_version_stays(home: Path, tm
     assert shown["lineage"][-1]["made"] == ["dataset/drifting"]
 
 
+@pytest.mark.long
 def test_a_contract_that_lies_holds_or_rejects_and_the_rows_can_be_seen(home: Path, tmp_path: Path) -> None:
     file, contract = tmp_path / "lies.csv", tmp_path / "contract.yaml"
     file.write_text(HEADER + rows(270) + "R90000,Ann,Lee,1980-01-01,AB1 1CD,twelve\n" * 30)

@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.long
 def test_a_killed_batch_goes_on_and_publishes_every_good_table_once(home: Path, folder: Path) -> None:
     truth = pq.read_table(folder / "truth" / "small_tables.parquet").to_pylist()
     good = {t["dataset"]: t["rows"] for t in truth if t["broken"] is None}

@@ -48,6 +48,7 @@ def test_legal_units_belong_to_enterprises_quarter_by_quarter(country: specimen.
     assert "Write it as 2024 Q3" in refused.err
 
 
+@pytest.mark.long
 def test_one_business_is_answered_from_python_with_reasons(country: specimen.Manifest, tmp_path: Path) -> None:
     home, register = made(tmp_path), country.file("business_register.csv")
     args = ("business", register.path, "--source", "register", "--id", register.record_id)

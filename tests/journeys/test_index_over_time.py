@@ -90,6 +90,7 @@ def entity(home: Path, version: int, change: str) -> str:
     return str(only)
 
 
+@pytest.mark.long
 def test_an_index_over_time(home: Path) -> None:
     load(home, "companies", REGISTER, "company_number")
     load(home, "pay", PAY, "employer_reference")

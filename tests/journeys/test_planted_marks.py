@@ -8,6 +8,8 @@ from tests.marked_deliveries import MORE, population
 from tests.marked_run import Run, in_a_process_of_its_own, spill, training_spill, unsealed
 from tests.marks import found, searched
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:

@@ -29,6 +29,8 @@ from integrated_data.site.settings import Settings
 from tests.journeys.installation import ids
 from tests.people import Row, noisy, people
 
+pytestmark = pytest.mark.long
+
 HEADINGS = {
     "record_id": "resident_id", "given_name": "first_name", "family_name": "last_name", "date_of_birth": "dob",
     "sex": "sex", "address": "full_address", "postcode": "postcode",
