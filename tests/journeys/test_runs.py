@@ -188,7 +188,7 @@ def test_a_disk_that_has_no_room_refuses_before_a_byte_is_landed(site: LoadingSi
 @pytest.mark.long
 def test_ctrl_c_stops_a_load_and_it_goes_on(service: Service) -> None:
     place = service.folder / "long.csv"
-    place.write_text("id,amount\n" + "".join(f"{n},{n * 7 % 1000}\n" for n in range(2_000_000)))
+    place.write_text("id,amount\n" + "".join(f"{n},{n * 7 % 1000}\n" for n in range(6_000_000)))
     order = [*COMMAND, "deliver", "long", str(place)]
     home = service.places.home
     with subprocess.Popen(order, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
@@ -197,7 +197,7 @@ def test_ctrl_c_stops_a_load_and_it_goes_on(service: Service) -> None:
         time.sleep(1.0)  # until a statement runs
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Stopped. What was finished is kept" in said
     assert _running(home) == []
     assert ids(home, "run", "list", "--all", "--json").json[0]["state"] == "cancelled"

@@ -25,6 +25,7 @@ from integrated_data.validate.shape import (
     shaped,
     shifted,
     stability_index,
+    stamped,
     unlisted,
 )
 from tests.delivering import contract_of
@@ -130,6 +131,22 @@ def test_a_list_of_codes_that_is_text_now(before: dict[str, int], now: dict[str,
     assert unlisted(REGION, [Spread(True, before)] if before else [], now=Spread(True, now)) is found
     assert not unlisted(REGION, [Spread(True, before)], now=None)
     assert unlisted(Column("c", "c", codes=(("N", ""),)), [], now=Spread(True, {"Ann": 1}))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [
+        (["2025-Q1"], "2025-Q2", True),
+        (["2025-Q1", "2025-Q1"], "2025-Q2", True),
+        (["spring", "summer"], "autumn", True),
+        (["GBP"], "EUR", True),  # one delivery before does not say that it stays
+        (["GBP", "GBP"], "EUR", False),
+    ],
+)
+def test_a_value_that_is_of_the_delivery_is_no_code(before: list[str], now: str, found: bool) -> None:
+    spreads = [Spread(True, {value: 90}) for value in before]
+    assert stamped(REGION, spreads, now=Spread(True, {now: 90})) is found
+    assert not stamped(REGION, spreads, now=Spread(True, {now: 90, "N": 9}))
 
 
 def test_a_contract_that_follows_publishes_nothing_more() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from integrated_data.cli.shown import ERRORS
-from integrated_data.model.errors import Refusal, is_disk_full
+from integrated_data.model.errors import Refusal, is_disk_full, is_interrupt
 
 #: How a command ends that Ctrl-C stopped, as a shell tells it.
 STOPPED = 130
@@ -26,6 +26,9 @@ def run(app: Callable[[], object]) -> None:
         ERRORS.print(f"Refused: {refusal}", style="red", markup=False, soft_wrap=True)
         sys.exit(refusal.exit_code)
     except Exception as error:
+        if is_interrupt(error):
+            _stopped()
+            sys.exit(STOPPED)
         ERRORS.print(f"Failed: {failure(error)}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

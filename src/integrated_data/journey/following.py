@@ -72,6 +72,8 @@ def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contra
         spread, before = now.spreads.get(column.name), past.spreads(column.name)
         if column.optional and spread is not None and not spread.filled:
             spread = None  # it did not come, which is told by itself
+        if spread is not None and shape.stamped(column, before, now=spread):
+            spread = None
         recoded = shape.recoded(column, before, now=spread) if spread is not None else None
         index = shape.shifted(before, spread) if spread is not None else None
         if shape.unlisted(column, before, now=now.free.get(column.name)) and not past.has_free(column.name):

@@ -20,7 +20,7 @@ from integrated_data.journey import completing, room, telling
 from integrated_data.journey.stages import COMPLETING_STAGES, PUBLISH, REFERENCE_STAGES, STAGES, VALIDATE
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
 from integrated_data.model.delivery import Delivery, LoadState, ReleaseState
-from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal
+from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal, is_interrupt
 from integrated_data.model.event import Event
 from integrated_data.publish import lineage
 from integrated_data.publish.lineage import Kind
@@ -220,7 +220,7 @@ class Way:
         """Write down what ended the load early; returns what is to be raised."""
         if self.held.lost and self.held.stopped is not None:
             return self.held.stopped  # it is another process's now
-        against = self.held.stopped or room.lacking(error) or error
+        against = self.held.stopped or room.lacking(error) or (KeyboardInterrupt() if is_interrupt(error) else error)
         if isinstance(against, (CancelledRefusal, KeyboardInterrupt)):
             state, kind = "cancelled", Kind.ABORT
         elif isinstance(against, RoomRefusal):

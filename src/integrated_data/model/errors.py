@@ -122,6 +122,11 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error is Ctrl-C, or what DuckDB raises where that ends a statement."""
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
+
+
 def is_memory_gone(error: BaseException | None) -> bool:
     """Whether an error, or what it arose from, says that memory is used up."""
     while error is not None:

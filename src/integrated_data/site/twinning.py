@@ -13,7 +13,7 @@ import structlog
 from integrated_data.access.twins import Twins
 from integrated_data.control import freezes, releases
 from integrated_data.engine import Stored
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.errors import DeliveryRefusal, is_interrupt
 from integrated_data.model.event import Event
 from integrated_data.output.limits import held_to
 from integrated_data.publish import safe_counts, twin
@@ -58,6 +58,8 @@ def make_all(site: LoadingSite, datasets: list[str], *, by: str) -> None:
         try:
             make(site, dataset, by=by)
         except Exception as error:  # the table is published: its twin can be made later
+            if is_interrupt(error):
+                raise KeyboardInterrupt from error
             kind = type(error).__name__
             structlog.get_logger().error("no synthetic twin was made", dataset=dataset, kind=kind)
             site.store.record(Event("twin.failed", by, f"dataset/{dataset}", {"kind": kind}))

@@ -236,3 +236,15 @@ def unlisted(column: Column, before: Sequence[Spread], *, now: Spread | None) ->
         return False
     new = sum(n for value, n in now.counts.items() if value not in seen) / now.filled
     return new > 0.5 and (bool(listed) or new * sum(b.filled for b in before if b.coded) >= -log(CHANCE))
+
+
+def stamped(column: Column, before: Sequence[Spread], *, now: Spread) -> bool:
+    """Whether a column has one value in each delivery, which tells of the delivery: its period, its number.
+
+    One without digits that stayed the same before, such as a currency, is none.
+    """
+    if column.codes or len(now.counts) != 1 or any(len(b.counts) > 1 for b in before):
+        return False
+    values = {value for spread in before for value in spread.counts}
+    digits = any(sign.isdigit() for value in (*values, *now.counts) for sign in value)
+    return not now.coded or digits or len(before) < 2 or len(values) > 1
