@@ -14,6 +14,8 @@ from integrated_data.lake import Lake
 from integrated_data.specimen import write_small_tables
 from tests.journeys.installation import COMMAND, environment, ids, made
 
+pytestmark = pytest.mark.long
+
 TABLES = 15
 
 
@@ -37,7 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.long
 def test_a_killed_batch_goes_on_and_publishes_every_good_table_once(home: Path, folder: Path) -> None:
     truth = pq.read_table(folder / "truth" / "small_tables.parquet").to_pylist()
     good = {t["dataset"]: t["rows"] for t in truth if t["broken"] is None}

@@ -14,6 +14,8 @@ from integrated_data.model.errors import Refusal
 from integrated_data.site.places import Places, open_store
 from tests.journeys.installation import Ran, environment, made
 
+pytestmark = pytest.mark.long
+
 REGISTER = """company_number,organisation_name,address,postcode
 01234567,SMITH & SONS ENGRG LIMITED,"Unit 4, Mill Lane, Otley",LS21 1AA
 SC000002,THE CORNER CAFE LTD,"12 High Street, Otley",LS21 1AB
@@ -90,7 +92,6 @@ def entity(home: Path, version: int, change: str) -> str:
     return str(only)
 
 
-@pytest.mark.long
 def test_an_index_over_time(home: Path) -> None:
     load(home, "companies", REGISTER, "company_number")
     load(home, "pay", PAY, "employer_reference")
