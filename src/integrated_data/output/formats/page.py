@@ -12,43 +12,18 @@ from html import escape
 from integrated_data.model.output import Role
 from integrated_data.output.formats.archive import legible
 from integrated_data.output.formats.publication import SHORTHAND, Grid, Publication, Sheet, harmless
+from integrated_data.vocabulary.pages import page_head
 
 #: Rows of a table that the page shows; the files hold all of them.
 MOST_ROWS = 1_000
 
-_HEAD = """<!DOCTYPE html>
-<html lang="en-GB">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 1.1rem/1.5 Arial, sans-serif; color: #0b0c0c; background: #ffffff; margin: 0; }}
-header, main, footer {{ max-width: 60rem; margin: 0 auto; padding: 1rem; }}
-a {{ color: #1a3e70; }}
-a:focus, [tabindex]:focus {{ outline: 3px solid #0b0c0c; outline-offset: 2px; }}
-.skip {{ position: absolute; left: -999rem; }}
-.skip:focus {{ position: static; }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-caption {{ text-align: left; font-weight: bold; padding: 0.5rem 0; }}
-th, td {{ text-align: left; vertical-align: top; border-bottom: 1px solid #505a5f; padding: 0.5rem; }}
-.number {{ text-align: right; }}
-dt {{ font-weight: bold; }}
-img {{ max-width: 100%; height: auto; }}
-</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the figures</a>
-<header>
-<h1>{title}</h1>
-</header>
-<main id="main">"""
+_STYLES = """dt { font-weight: bold; }
+img { max-width: 100%; height: auto; }"""
 
 
 def write(publication: Publication, *, files: Sequence[str]) -> bytes:
     """The page. `files`: names of the files that lie beside it."""
-    parts = [_HEAD.format(title=_escape(publication.title))]
+    parts = [page_head(_escape(publication.title), skip="figures", width=60, styles=_STYLES)]
     if publication.summary:
         parts.append(f"<p>{_escape(publication.summary)}</p>")
     parts.append(_listed(publication.facts))

@@ -20,7 +20,7 @@ from typing import Any
 from integrated_data.control import holding, jobs
 from integrated_data.control.holding import Held
 from integrated_data.journey import room
-from integrated_data.model.errors import DeliveryRefusal, Refusal
+from integrated_data.model.errors import DeliveryRefusal, Refusal, is_interrupt
 from integrated_data.model.event import Event
 from integrated_data.site.batching.plan import BUSY, Item, items
 from integrated_data.site.batching.pool import Lot, memory_has_room
@@ -139,7 +139,7 @@ def run(
                     done.result()
         except BaseException as error:
             batch.said = "It was stopped"
-            if not isinstance(error, KeyboardInterrupt):
+            if not is_interrupt(error):
                 raise
         return _ended(batch, every)
 

@@ -12,17 +12,19 @@ groups, and the ledger has a time of its own.
 
 import shutil
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from integrated_data.approve import provision
 from integrated_data.control import decisions, deliveries, grants, queries, releases, reviews
 from integrated_data.control.store import Change
-from integrated_data.engine import Stored
 from integrated_data.index import forget
 from integrated_data.index.forget import Whom
 from integrated_data.index.matched import MatchedIndex
 from integrated_data.index.reference import forgetting
 from integrated_data.index.reference.registers import RegisterIndex
+from integrated_data.index.seat import Seat
 from integrated_data.journey import associations, presence
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant
@@ -32,13 +34,12 @@ from integrated_data.model.review import ReviewKind
 from integrated_data.site import tables, twinning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.retention import due, planning
-from integrated_data.site.rights import copies, scrubbing
+from integrated_data.site.rights import copies, sampled, scrubbing
 from integrated_data.site.rights.erasing import forget_numbers
 from integrated_data.site.stepping import Steps, Write
 from integrated_data.site.subjects import somebody
 
 Work = Callable[[], tuple[Facts, Write | None]]
-CASES = "retention_cases"
 
 
 def carry_out(site: LoadingSite, steps: Steps, *, dataset: str, planned: Facts) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _expired(dataset: str, *, planned: Facts) -> tuple[Facts, Write]:
 def _delivery(site: LoadingSite, delivery: str) -> Work:
     def work() -> tuple[Facts, None]:
         for folder in (site.places.landed, site.places.deliveries):
-            shutil.rmtree(folder / delivery, ignore_errors=True)
+            _remove(folder / delivery)
         return {"delivery": delivery}, None
 
     return work
@@ -105,39 +106,56 @@ def _version(site: LoadingSite, dataset: str, *, index: str, version: str) -> Wo
 
     def work() -> tuple[Facts, None]:
         folder, seat = site.places.indexes / version, site.seats.of(index)
-        sources = frozenset({dataset})
         told: Facts = {"version": version, "entities_left_with_nothing": 0}
-        if isinstance(seat, RegisterIndex):
-            told["rows"] = forgetting.count(site.engine, folder, sources=sources)
+        ways = _ways(site, seat, folder=folder, dataset=dataset)
+        if ways is not None:
+            count, only_theirs, take_out = ways
+            told["rows"] = count()
             if any(told["rows"].values()):
-                orphans = forgetting.only_theirs(site.engine, folder, sources=sources)
-                told |= {
-                    "entities_left_with_nothing": len(orphans),
-                    "numbers": forget_numbers(site, index, entities=orphans),
-                }
-                forgetting.forget(site.engine, seat.alike, folder=folder, sources=sources)
-        elif isinstance(seat, MatchedIndex):
-            whom = Whom((), frozenset(), b"", sources)
-            told["rows"] = forget.count(site.engine, folder, whom=whom)
-            if any(told["rows"].values()):
-                orphans = forget.only_theirs(site.engine, folder, whom=whom)
-                told |= {
-                    "entities_left_with_nothing": len(orphans),
-                    "numbers": forget_numbers(site, index, entities=orphans),
-                }
-                forget.forget(site.engine, seat.matching, folder=folder, whom=whom)
+                orphans = only_theirs()
+                told["entities_left_with_nothing"] = len(orphans)
+                told["numbers"] = forget_numbers(site, index, entities=orphans)  # while they can still be found
+                take_out()
+        if isinstance(seat, MatchedIndex):
             somebody.unsaid(site, index, folder=folder)
         return told, None
 
     return work
 
 
+def _ways(
+    site: LoadingSite, seat: Seat, *, folder: Path, dataset: str
+) -> tuple[Callable[[], dict[str, int]], Callable[[], list[int]], Callable[[], list[Path]]] | None:
+    """How rows of a dataset are counted in a version, whose they alone are is found, and they are taken out."""
+    engine, sources = site.engine, frozenset({dataset})
+    if isinstance(seat, RegisterIndex):
+        return (
+            partial(forgetting.count, engine, folder, sources=sources),
+            partial(forgetting.only_theirs, engine, folder, sources=sources),
+            partial(forgetting.forget, engine, seat.alike, folder=folder, sources=sources),
+        )
+    if isinstance(seat, MatchedIndex):
+        whom = Whom((), frozenset(), b"", sources)
+        return (
+            partial(forget.count, engine, folder, whom=whom),
+            partial(forget.only_theirs, engine, folder, whom=whom),
+            partial(forget.forget, engine, seat.matching, folder=folder, whom=whom),
+        )
+    return None
+
+
 def _table(site: LoadingSite, dataset: str) -> tuple[Facts, None]:
     """Remove the files of a table and its snapshots."""
     site.lake.rebuild(dataset, [])
     for folder in (site.lake.folder / "files" / dataset, site.lake.folder / dataset):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     return {"dataset": dataset}, None
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which may have gone in a run that was cut short; one that stays is an error, not silence."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _beside(site: LoadingSite, dataset: str) -> tuple[Facts, Write]:
@@ -169,23 +187,15 @@ def _sets(site: LoadingSite) -> dict[str, dict[str, Any]]:
 
 def _cases(site: LoadingSite, about: dict[str, Any], *, dataset: str) -> list[int]:
     """Empty what a clerical sample shows of the dataset; the numbers of its cases that showed it."""
-    folder = site.places.identified / about["place"]
-    place = folder / "cases.parquet"
-    if not place.exists():
-        return []
-    site.engine.load(CASES, Stored((place,)))
-    try:
-        rows = site.engine.rows(f"SELECT * FROM {CASES}").to_pylist()
-    finally:
-        site.engine.drop(CASES)
+    folder, rows = site.places.identified / about["place"], sampled.cases(site, about)
     if about["kind"] != ReviewKind.CLUSTERS:
         if about["dataset"] != dataset:
             return []
-        shutil.rmtree(folder)
+        _remove(folder)
         return [int(row["number"]) for row in rows]
     numbers = [int(r["number"]) for r in rows if any(s.partition("/")[0] == dataset for s in r["sources"])]
     if numbers:
-        scrubbing.clusters(site, place, numbers=numbers)
+        scrubbing.clusters(site, folder / "cases.parquet", numbers=numbers)
     return numbers
 
 

@@ -202,7 +202,9 @@ def folder(site: LoadingSite, number: int) -> Path:
 
 def forget(site: LoadingSite, asked: Asked) -> None:
     """Destroy what somebody said of themselves, once the request is done."""
-    shutil.rmtree(folder(site, asked.number), ignore_errors=True)
+    place = folder(site, asked.number)
+    if place.exists():
+        shutil.rmtree(place)  # what stays is an error, not silence
 
 
 def _keep(site: LoadingSite, number: int, *, held: dict[str, Any]) -> None:

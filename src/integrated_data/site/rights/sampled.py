@@ -31,16 +31,22 @@ def emptied(site: LoadingSite, *, one: kept.Entry, whom: Whom) -> tuple[Facts, W
     return {"review_cases": sum(map(len, shown.values()))}, write
 
 
-def _shown(site: LoadingSite, about: dict[str, Any], *, one: kept.Entry, whom: Whom) -> list[int]:
-    """The cases of a sample that show somebody."""
+def cases(site: LoadingSite, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a sample keeps of its cases, a row each; none where it keeps nothing any more."""
     place = site.places.identified / about["place"] / "cases.parquet"
     if not place.exists():
         return []
     site.engine.load(CASES, Stored((place,)))
     try:
-        rows = site.engine.rows(f"SELECT * FROM {CASES}").to_pylist()
+        rows: list[dict[str, Any]] = site.engine.rows(f"SELECT * FROM {CASES}").to_pylist()
+        return rows
     finally:
         site.engine.drop(CASES)
+
+
+def _shown(site: LoadingSite, about: dict[str, Any], *, one: kept.Entry, whom: Whom) -> list[int]:
+    """The cases of a sample that show somebody."""
+    rows = cases(site, about)
     if about["kind"] == ReviewKind.CLUSTERS:
         return [int(row["number"]) for row in rows if _theirs(row, whom)]
     theirs = {row for held in one.held if held.delivery == about["delivery"] for row in held.rows}

@@ -40,8 +40,8 @@ def delivery(site: LoadingSite, held: Rows, *, ids: Sequence[int]) -> list[dict[
     contract = contracts.parse(body) if body else None
     if contract and not held.lines and raw.without(site, held.delivery, contract=contract, rows=held.rows):
         told = [hashed(site, place) for place in sorted(landed.rglob("*.sealed"))]
-    else:
-        shutil.rmtree(landed, ignore_errors=True)
+    elif landed.exists():
+        shutil.rmtree(landed)  # what stays is an error, not silence
     _empty(site, folder / "checked.parquet", rows=held.rows)
     _without(site, folder / "quarantine.parquet", column=ROW, rows=held.rows)
     _without(site, folder / "unsplit.parquet", column=AT, rows=held.lines)

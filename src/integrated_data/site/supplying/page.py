@@ -8,34 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-_HEAD = """<!DOCTYPE html>
-<html lang="en-GB">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-body {{ font: 1.1rem/1.5 Arial, sans-serif; color: #0b0c0c; background: #ffffff; margin: 0; }}
-header, main, footer {{ max-width: 70rem; margin: 0 auto; padding: 1rem; }}
-a {{ color: #1a3e70; }}
-a:focus, [tabindex]:focus {{ outline: 3px solid #0b0c0c; outline-offset: 2px; }}
-.skip {{ position: absolute; left: -999rem; }}
-.skip:focus {{ position: static; }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-caption {{ text-align: left; font-weight: bold; padding: 0.5rem 0; }}
-th, td {{ text-align: left; vertical-align: top; border-bottom: 1px solid #505a5f; padding: 0.5rem; }}
-.number {{ text-align: right; }}
-.verdict {{ border-left: 0.5rem solid #0b0c0c; padding: 0.5rem 1rem; font-size: 1.3rem; }}
-</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the report</a>
-<header>
-<h1>{title}</h1>
-</header>
-<main id="main">"""
+from integrated_data.vocabulary.pages import page_head
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLES = ".verdict { border-left: 0.5rem solid #0b0c0c; padding: 0.5rem 1rem; font-size: 1.3rem; }"
 
 _FOOT = """</main>
 <footer>
@@ -64,7 +40,9 @@ def page(report: Mapping[str, Any]) -> str:
         f"load is accepted, up to {report['accepts']['held_up_to']:.1%} it waits for a person's decision."
     )
     parts = [
-        _HEAD.format(title=_text(f"What {report['dataset']} holds")),
+        page_head(
+            _text(f"What {report['dataset']} holds"), skip="report", width=70, styles=_STYLES, policy=_POLICY
+        ),
         f'<p class="verdict">The file <strong>{_text(report["verdict"])}</strong>.</p>',
         _paragraph(counts), _paragraph(f"It is {report['layout']}."),
         *_section("What to fix first", _first(report["first"])),
