@@ -81,8 +81,7 @@ class Visit:
     def bytes(self) -> int:
         """Size of what is held of it."""
         whole = self.ended.done() and self.ended.exception() is None
-        table = self.ended.result().table if whole else None
-        return 0 if table is None else table.nbytes
+        return _size(self.ended.result()) if whole else 0
 
     def progress(self) -> Progress:
         """How far the worker is."""
@@ -99,6 +98,7 @@ class Desk:
         self.holding = holding or Holding()
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
+        self._ending = threading.Lock()  # one question ends at a time, so that quotas count each
         self._over = threading.Event()
         threading.Thread(target=self._look_after, name="desk", daemon=True).start()
 
@@ -171,9 +171,10 @@ class Desk:
         else:
             if answer.refusal is not None and visit.stopped is not None:
                 answer = replace(answer, refusal=visit.stopped)
-            visit.rows, visit.over, visit.seen = None, time.monotonic(), time.monotonic()
-            visit.ended.set_result(answer)
-            self._keep_to_quota(visit.who.person)
+            with self._ending:  # room first: whoever sees this answer sees the older ones gone
+                self._make_room(visit.who.person, _size(answer))
+                visit.rows, visit.over, visit.seen = None, time.monotonic(), time.monotonic()
+                visit.ended.set_result(answer)
 
     def _all(self) -> list[Visit]:
         with self._lock:
@@ -183,18 +184,18 @@ class Desk:
         with self._lock:
             self._visits.pop(visit.query, None)
 
-    def _keep_to_quota(self, person: str) -> None:
-        """Let go of the oldest results of whoever holds too much."""
+    def _make_room(self, person: str, bytes_: int) -> None:
+        """Let go of the oldest results of whoever would hold too much with one more of so many bytes."""
         ended = sorted((v for v in self._all() if v.ended.done()), key=lambda v: v.seen)
         mine = [v for v in ended if v.who.person == person]
         for held, most in ((mine, self.holding.each), (ended, self.holding.everybody)):
-            size = sum(v.bytes for v in held)
-            for visit in held[:-1]:
+            size = bytes_ + sum(v.bytes for v in held)
+            for visit in held:
                 if size <= most:
                     break
                 size -= visit.bytes
                 self._forget(visit)
-        for visit in mine[: -self.holding.results]:
+        for visit in mine[: max(0, len(mine) + 1 - self.holding.results)]:
             self._forget(visit)
 
     def _look_after(self) -> None:
@@ -214,6 +215,10 @@ class Desk:
             out = self.out(visit.who)
             if out is not None:
                 self.cancel(visit, why=out)
+
+
+def _size(answer: Answer) -> int:
+    return 0 if answer.table is None else answer.table.nbytes
 
 
 def table_of(visit: Visit) -> pa.Table:
