@@ -25,9 +25,10 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass(frozen=True)
 class Served:
-    """A server, and how it is asked."""
+    """A server, and how it is asked. `folder`: where its socket is."""
 
     port: int
+    folder: str = ""
 
     def address(self, table: str) -> Address:
         return Address("127.0.0.1", self.port, "tester", "postgres", "public", table)
@@ -75,7 +76,7 @@ def postgres(statements: Sequence[str]) -> Iterator[Served]:
         subprocess.run([*made, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd="/", **as_user)  # type: ignore[call-overload]
         options = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}")
         with running(BIN / "postgres", "-D", data, "-p", port, *options, port=port, stop=signal.SIGINT, **as_user):
-            served = Served(port)
+            served = Served(port, folder)
             ready(served)
             served.run(*statements)
             yield served

@@ -35,7 +35,11 @@ class Landed:
 
 @dataclass(frozen=True)
 class Stored:
-    """Parquet files written by `Engine.save`. `row_column` adds the 0-based row number of a file."""
+    """Parquet files written by `Engine.save`. `row_column` adds the 0-based row number of a file.
+
+    Of several files that are not sealed the relation has every column that any has, by name; the rows of one without
+    it have NULL. Sealed ones have the same columns.
+    """
 
     places: tuple[Path, ...]
     sealed: bool = True

@@ -157,7 +157,8 @@ class Lake:
     def stand(self, dataset: str, snapshot: int) -> None:
         """Make a snapshot the one that readers of the table see who ask the lake itself."""
         table = self._catalog.load_table((dataset, TABLE))
-        table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+        if table.current_snapshot() != table.snapshot_by_id(snapshot):
+            table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
 
     def rebuild(self, dataset: str, steps: Sequence[Step], *, on: Sequence[int | None] | None = None) -> list[int]:
         """Make the table of a dataset anew from its files as they are now; returns a snapshot for each step.

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ import pytest
 
 from integrated_data.acquire import contracts
 from integrated_data.acquire.carried import carried
-from integrated_data.acquire.database import address_of
+from integrated_data.acquire.database import Address, address_of
 from integrated_data.acquire.feeds.definition import read
 from integrated_data.acquire.land import land
 from integrated_data.acquire.postgres import Table
@@ -159,6 +161,46 @@ def test_addresses_that_are_refused(uri: str, said: str) -> None:
 def test_a_server_elsewhere_must_show_its_certificate() -> None:
     found = address_of("postgresql://me@db.example/pay/hr.Staff")
     assert (found.sslmode, found.schema, found.table, found.port) == ("verify-full", "hr", "Staff", 5432)
+
+
+@contextmanager
+def surroundings(**variables: str) -> Iterator[None]:
+    """What libpq finds in the environment of this process."""
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for variable in variables:
+            del os.environ[variable]
+
+
+def rows(address: Address, folder: Path) -> int:
+    (landed,) = land([Table(address, password=PASSWORD)], folder, sealer=SEALER)
+    with SEALER.read(folder / landed.place) as source:
+        return pq.read_table(source).num_rows
+
+
+def test_without_a_host_a_socket_is_asked_or_a_server_that_shows_its_certificate(
+    served: Served, tmp_path: Path
+) -> None:
+    unnamed = address_of(f"postgresql://tester@:{served.port}/postgres/staff")
+    assert (unnamed.host, unnamed.sslmode) == ("", "verify-full")
+    with surroundings(PGHOST=served.folder):
+        assert rows(unnamed, tmp_path) == 120, "on a socket, which nobody else can read"
+    for elsewhere in ({"PGHOST": "127.0.0.1"}, {"PGHOST": served.folder, "PGHOSTADDR": "127.0.0.1"}):
+        with surroundings(**elsewhere), pytest.raises(StoreRefusal, match="write localhost"):
+            rows(unnamed, tmp_path)
+    with pytest.raises(UsageRefusal, match="without encryption"):
+        address_of("postgresql:///postgres/staff?sslmode=prefer")
+
+
+def test_what_names_this_machine_is_asked_there_whatever_else_is_around(served: Served, tmp_path: Path) -> None:
+    socket = quote(served.folder, safe="")
+    for number, host in enumerate(("127.0.0.1", socket)):
+        here = address_of(f"postgresql://tester@{host}:{served.port}/postgres/staff")
+        assert (here.local, here.sslmode) == (True, "")
+        with surroundings(PGHOSTADDR="192.0.2.1", PGHOST="db.example"):
+            assert rows(here, tmp_path / str(number)) == 120
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """A feed of daily files: late, missing, twice, restated; broken files; names that lead out; two looks at once."""
 
+import json
 import os
 import subprocess
 from datetime import timedelta
@@ -11,18 +12,20 @@ import pytest
 from integrated_data.acquire import contracts
 from integrated_data.acquire.feeds.names import pattern
 from integrated_data.control import deliveries, feeds, freezes
+from integrated_data.control.store import recorded
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Mode
 from integrated_data.model.delivery import Completes, LoadState
 from integrated_data.model.errors import InstallationRefusal, StoreRefusal
 from integrated_data.model.feed import Found, Restated, Watch
 from integrated_data.model.freezing import Frozen
-from integrated_data.site import loads
+from integrated_data.site import loads, rolling
 from integrated_data.site.feeding import keeping
 from integrated_data.site.feeding.looking import Feeder
 from integrated_data.site.feeding.taking import Taking, Waiting
 from tests.feeding import Fed, changed, contract, flows
 from tests.journeys.installation import COMMAND, Ran
+from tests.journeys.test_rolled_back import DESK
 
 DAILY = """
 id: mobility
@@ -85,6 +88,23 @@ def test_mended_rows_of_a_day_complete_its_delivery(fed: Fed) -> None:
     assert [r["trips"] for r in fed.table("trips", "trips")] == [1, 2]
 
 
+def test_days_of_which_one_withholds_a_column_are_one_table_with_a_twin(fed: Fed) -> None:
+    broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")  # nearly every origin differs
+    fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
+    fed.look("2024-03-02T09:00")
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    fed.drops(f"od_20240301_m.completes-{first}.csv", b"day,origin,trips\n2024-03-01,A6,7\n", at="2024-03-03T08:00")
+    for day in ("2024-03-02", "2024-03-03"):
+        fed.drops(f"od_{day.replace('-', '')}_a.csv", flows(day, 300, 301), at="2024-03-04T08:00")
+    assert [state for _, state in fed.look("2024-03-04T09:00")] == ["loaded"] * 3
+    origins = [row["origin"] for row in fed.table("origin, trips", "trips")]
+    assert (len(origins), origins[-5:]) == (203, [None, "A0", "A0", "A1", "A1"])
+    with fed.store.read() as connection:
+        assert list(recorded(connection, "twin.failed")) == []
+    twin = json.loads((fed.places.twins / "flows.json").read_text())
+    assert (sorted(twin["columns"]), twin["rows"]) == (["day", "origin", "trips"], 200)
+
+
 @pytest.mark.long
 def test_a_restated_day_takes_the_place_of_rows_that_were_mended_by_hand(fed: Fed) -> None:
     broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")
@@ -114,6 +134,31 @@ def test_a_restated_day_waits_for_a_steward_where_the_feed_says_so(fed: Fed) -> 
         assert feeds.of_period(connection, "mobility", period="2024-03-01") == (first, second)
         assert deliveries.get(connection, third).state is LoadState.HELD
     assert fed.alerts() == [("restated", "2024-03-01")]
+
+
+def test_a_day_that_was_taken_back_is_free_for_another_file(fed: Fed) -> None:
+    feeds.put(fed.store, changed(fed.definition, restated=Restated.REFUSE), by="tester")
+    broken, right = flows("2024-03-02", *range(1, 6)).replace(b",2\n", b",two\n"), flows("2024-03-02", 7)
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-02T08:00")
+    fed.drops("od_20240302_a.csv", broken, at="2024-03-03T08:00")
+    assert fed.look("2024-03-03T09:00") == [("2024-03-01", "loaded"), ("2024-03-02", "held")]
+    held = next(f["delivery"] for f in keeping.details(fed.store, "mobility")["files"] if f["state"] == "held")
+    fed.drops(f"od_20240302_b.completes-{held}.csv", b"day,origin,trips\n2024-03-02,A1,2\n", at="2024-03-03T10:00")
+    assert fed.look("2024-03-03T11:00") == [("2024-03-02", "loaded")]
+    fed.drops("od_20240302_c.csv", right, at="2024-03-03T12:00")
+    assert fed.look("2024-03-03T13:00") == [("2024-03-02", "refused")]
+    with fed.opened() as site:
+        rolling.roll(site, "flows", to=None, back=True, reason="wrong counts", acting=DESK)
+    with fed.store.read() as connection:
+        assert feeds.of_period(connection, "mobility", period="2024-03-02") == ()
+        assert feeds.newest_period(connection, "mobility") == "2024-03-01"
+    fed.drops("od_20240302_d.csv", right, at="2024-03-03T14:00")  # the very file that was refused before
+    assert fed.look("2024-03-03T15:00") == [("2024-03-02", "loaded")]
+    assert fed.table("day::VARCHAR AS day, trips", "day") == [
+        {"day": "2024-03-01", "trips": 1}, {"day": "2024-03-02", "trips": 7},
+    ]  # fmt: skip
+    fed.drops("od_20240302_e.csv", flows("2024-03-02", 8), at="2024-03-03T16:00")
+    assert fed.look("2024-03-03T17:00") == [("2024-03-02", "refused")]
 
 
 def test_a_day_that_would_take_the_place_of_a_later_one_waits(tmp_path: Path) -> None:

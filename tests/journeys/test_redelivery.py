@@ -17,7 +17,8 @@ from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling, Kind, Meaning
-from integrated_data.site import loads, tables
+from integrated_data.site import loads, rolling, tables
+from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
 from tests.service import LISTED, PERSON, Service, contract
 
@@ -26,6 +27,7 @@ COLUMNS = (
     Column("age", "age", kind=Kind.INTEGER, meaning=Meaning.MEASURE, handling=Handling.PAYLOAD),
 )
 LENIENT = Thresholds(accept=0.5, hold=0.9)
+DESK = Acting("system:desk", None, production=False)
 Row = dict[str, Any]
 
 
@@ -163,6 +165,28 @@ def test_a_held_delivery_is_published_with_the_rows_that_complete_it(service: Se
     assert (ages(site, "held_first"), ages(site, "held_first", -2)) == ([1, 2, 3, 4], [26])
     with pytest.raises(DeliveryRefusal, match="not held"):
         loads.accept(site, first["delivery"], reason="too late")
+
+
+def test_a_held_delivery_comes_and_goes_with_what_completed_it(service: Service, site: LoadingSite) -> None:
+    strict = promised("taken_back", thresholds=Thresholds(accept=0.2, hold=0.9))
+    before = service.deliver(site, strict, drawn(z=26))["delivery"]
+    first = service.deliver(site, strict, drawn(a=1, b="x", c="y", d=4))
+    mended = mend(service, site, first, drawn(b=2, c=3))["delivery"]
+
+    def stand() -> list[bool]:
+        with site.store.read() as connection:
+            past = deliveries.published_before(connection, "taken_back", delivery="", most=9)
+        return [d in past for d in (before, first["delivery"], mended)]
+
+    assert stand() == [True, True, True]
+    rolling.roll(site, "taken_back", to=None, back=True, reason="wrong", acting=DESK)
+    assert (stand(), ages(site, "taken_back", -2)) == ([True, False, False], [26])
+    assert "the table was taken back" in loads.go_on(site, first["delivery"], contract=None)["reason"]
+    with pytest.raises(DeliveryRefusal, match="not in the table any more") as refusal:
+        mend(service, site, first, drawn(b=2))
+    assert "ids release forward taken_back --to" in str(refusal.value)
+    rolling.roll(site, "taken_back", to=None, back=False, reason="right after all", acting=DESK)
+    assert (stand(), ages(site, "taken_back")) == ([True, True, True], [1, 2, 3, 4])
 
 
 @pytest.mark.long

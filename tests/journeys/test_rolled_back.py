@@ -1,9 +1,14 @@
 """A table taken back to an earlier release, and forward again: whoever reads from then on reads that one."""
 
+import signal
+import sqlite3
+import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from pyiceberg.table import StaticTable
 
 from integrated_data.access import views
 from integrated_data.approve import accredit, agree, apply
@@ -22,6 +27,7 @@ from integrated_data.site import loads, rolling, tables
 from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import decide_and_provision
+from tests.journeys.installation import COMMAND, environment
 from tests.journeys.test_keys_follow import AGREEMENT, PERSON, PROJECT
 from tests.service import Service
 
@@ -166,6 +172,53 @@ def test_copies_of_projects_follow_and_until_then_no_query_begins_on_what_was_wi
     (place,) = (site.places.projects / "P-1").rglob("*.parquet")
     site.engine.load("held", Stored((place,), sealed=False))
     assert site.engine.rows("SELECT income FROM held")["income"].to_pylist() == [1]
+
+
+def branch(site: LoadingSite, dataset: str) -> int:
+    """The snapshot that an engine sees which asks the lake itself."""
+    found = StaticTable.from_metadata(site.lake.located(dataset).metadata).current_snapshot()
+    assert found is not None
+    return int(found.snapshot_id)
+
+
+def test_the_branch_of_the_lake_stays_where_the_change_is_refused(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="refused_late")
+    first = pay.deliver(row("a", 1))
+    pay.deliver(row("b", 2))
+    with site.store.read() as connection:
+        read, target = releases.get(connection, pay.name), releases.of_dataset(connection, pay.name)[0]
+    freezes.put(site.store, Frozen.DATASET, subjects=[pay.name], by="desk", reason="A case", affected=lambda _: {})
+    with pytest.raises(AgreementRefusal, match="is frozen since"):  # it was thawed when the command was checked
+        rolling._stand(site, target, read=read, reason="Wrong year", by="desk")
+    assert (branch(site, pay.name), pay.states()[first]) == (read.snapshot, "standing")
+    assert list((site.places.scratch / "branches").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_kill_between_the_stores_change_and_the_lakes_branch_is_made_up_for_by_the_next_command(
+    service: Service,
+) -> None:
+    with service.open() as site:
+        pay = Table(service, site, name="killed")
+        first = pay.deliver(row("a", 1))
+        pay.deliver(row("b", 2))
+        with site.store.read() as connection:
+            read, target = releases.get(connection, "killed"), releases.of_dataset(connection, "killed")[0]
+    holding = sqlite3.connect(service.places.lake / "catalogue.sqlite", isolation_level=None)
+    holding.execute("BEGIN IMMEDIATE")  # whoever would write to the lake waits
+    order = [*COMMAND, "release", "back", "killed", "--reason", "Wrong year"]
+    with subprocess.Popen(order, env=environment(service.places.home), stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while pay.states()[first] != "read" and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert (process.returncode, pay.states()[first]) == (-signal.SIGKILL, "read")
+    holding.rollback()
+    holding.close()
+    assert branch(site, "killed") == read.snapshot, "the process died before the branch followed"
+    with service.open() as site:
+        assert branch(site, "killed") == target.snapshot
+        assert list((site.places.scratch / "branches").iterdir()) == []
 
 
 def test_who_may_and_what_is_refused(service: Service, site: LoadingSite) -> None:

@@ -25,7 +25,7 @@ from integrated_data.vocabulary.sql import name
 SCHEMES = ("postgresql://", "postgres://")
 #: How a connection may be secured; where the server is not this machine, its certificate is checked.
 SECURED = ("require", "verify-ca", "verify-full")
-LOOPBACK = ("", "127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: Digits that a number of 64 bits always holds, and that one of floating point does.
 WHOLE, EXACT = 18, 15
 
@@ -59,15 +59,22 @@ class Address:
         """The table as people call it."""
         return f"{self.schema}.{self.table}"
 
+    @property
+    def local(self) -> bool:
+        """Whether it is this machine for certain: a loopback address, or the folder of a socket."""
+        return self.host in LOOPBACK or self.host.startswith("/")
+
     def uri(self, password: str = "") -> str:
         """What the driver is asked with; it holds the password where there is one, and is never shown."""
         user = quote(self.user, safe="") + (f":{quote(password, safe='')}" if password else "")
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        numbers = ":" in self.host and not self.host.startswith("/")
+        host = f"[{self.host}]" if numbers else quote(self.host, safe="")
         told = {
             "sslmode": self.sslmode, "sslrootcert": self.sslrootcert, "connect_timeout": "20",
             "tcp_user_timeout": "60000", "application_name": "ids", "options": _SESSION,
         }  # fmt: skip
         query = "&".join(f"{key}={quote(value, safe='')}" for key, value in told.items() if value)
+        query += "&hostaddr=" if self.local else ""  # or PGHOSTADDR would lead elsewhere, whatever the host is
         return f"postgresql://{user}{'@' if user else ''}{host}:{self.port}/{quote(self.database, safe='')}?{query}"
 
 
@@ -88,7 +95,7 @@ def address_of(text: str) -> Address:
     """A table's address from `postgresql://user@host:port/database/schema.table`; refuses a password in it."""
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port or 5432
+        host, port = unquote(parts.hostname or ""), parts.port or 5432
     except ValueError:
         raise _wrong("Its host or port is none") from None
     if parts.password is not None:
@@ -109,8 +116,12 @@ def address_of(text: str) -> Address:
 
 
 def checked(address: Address) -> Address:
-    """An address that asks another machine with encryption alone, and checks who answers unless it says otherwise."""
-    if address.host in LOOPBACK:
+    """An address that asks another machine with encryption alone, and checks who answers unless it says otherwise.
+
+    Without a host, libpq asks whatever PGHOST, PGHOSTADDR or a service names, else a socket, on which it passes over
+    TLS: so the same is asked of it, and holds wherever that leads.
+    """
+    if address.local:
         return address
     mode = address.sslmode or "verify-full"
     if mode not in SECURED:

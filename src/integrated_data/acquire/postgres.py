@@ -46,7 +46,7 @@ class Table:
 
     def open(self, _mode: Literal["rb"] = "rb") -> BinaryIO:
         """Its rows as they are now, as bytes of Parquet."""
-        with answering("reached"):
+        with answering("reached", unnamed=not self._address.host):
             connection = driver.connect(self._address.uri(self._password))
         try:
             return cast(BinaryIO, io.BufferedReader(_Stream(connection, self._address, moment=self._moment), 1 << 20))
@@ -147,17 +147,20 @@ def _columns(cursor: driver.Cursor, address: Address) -> list[Attribute]:
 
 
 @contextmanager
-def answering(what: str) -> Iterator[None]:
-    """Errors of a database inside become one sentence that holds nothing of theirs: no value, name or password."""
+def answering(what: str, *, unnamed: bool = False) -> Iterator[None]:
+    """Errors of a database inside become one sentence that holds nothing of theirs: no value, name or password.
+
+    `unnamed`: its address names no host.
+    """
     try:
         yield
     except (driver.Error, pa.ArrowException, OSError) as error:
         code = str(getattr(error, "sqlstate", None) or "")
         unknown = what == "reached" and any(word in str(error) for word in ("authentication", "no password"))
-        raise _told(what, code="28000" if unknown else code) from None
+        raise _told(what, code="28000" if unknown else code, unnamed=unnamed) from None
 
 
-def _told(what: str, *, code: str) -> DeliveryRefusal | StoreRefusal:
+def _told(what: str, *, code: str, unnamed: bool) -> DeliveryRefusal | StoreRefusal:
     if code == "42501":
         return DeliveryRefusal(
             "The table may not be read by the user of the database",
@@ -172,5 +175,10 @@ def _told(what: str, *, code: str) -> DeliveryRefusal | StoreRefusal:
     return StoreRefusal(
         f"The database did not let itself be {what if what != 'read' else 'read to the end'}",
         why=f"It answered with {code}" if code else "The connection could not be made, or broke off",
-        next_step="Check that it runs, and its host, port and name; nothing was kept, the same may be asked again",
+        next_step="Check that it runs, and its host, port and name; nothing was kept, the same may be asked again"
+        + (
+            ". Without a host, what PGHOST names must show a certificate: for this machine write localhost"
+            if unnamed
+            else ""
+        ),
     )

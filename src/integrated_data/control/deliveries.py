@@ -15,6 +15,8 @@ from integrated_data.model.event import Event
 
 #: The step of a load's job that tells what its delivery completes; it is written down as it lands.
 LANDED = "land"
+#: The step that publishes; of a held delivery that went with another one, it tells by which under `BY`.
+PUBLISH, BY = "publish", "by"
 
 
 def find(connection: sa.Connection, delivery: str) -> Delivery | None:
@@ -172,9 +174,23 @@ def published_before(connection: sa.Connection, dataset: str, *, delivery: str, 
 
 
 def stands(delivery: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """The condition that the table was not taken back from the release that a delivery became."""
-    r = t.release.c
-    return ~sa.exists().where(r.delivery == delivery, r.state == ReleaseState.WITHDRAWN.value)
+    """The condition that the table was not taken back from the release that a delivery of the query became.
+
+    One that was held and published with what completed it became a part of that one's release.
+    """
+    r, s = t.release.c, t.job_step.c
+    with_it = sa.exists().where(
+        s.job == sa.literal("load/") + delivery, s.step == PUBLISH, s.result[BY].as_string() == r.delivery
+    ).correlate(t.delivery, t.release)  # fmt: skip
+    became = sa.or_(r.delivery == delivery, with_it)
+    return ~sa.exists().where(became, r.state == ReleaseState.WITHDRAWN.value).correlate(t.delivery)
+
+
+def published_with(connection: sa.Connection, delivery: str) -> str:
+    """The delivery whose release holds one: what completed it, where it was held and published with that, or itself."""
+    s = t.job_step.c
+    query = sa.select(s.result).where(s.job == f"load/{delivery}", s.step == PUBLISH)
+    return str((connection.execute(query).scalar() or {}).get(BY, delivery))
 
 
 def contract_version(connection: sa.Connection, delivery: str) -> str | None:

@@ -130,12 +130,13 @@ def of_delivery(connection: sa.Connection, delivery: str) -> tuple[FeedDefinitio
 
 
 def of_period(connection: sa.Connection, feed: str, *, period: str) -> tuple[str, ...]:
-    """Deliveries of a period that are published, the oldest first; none for a feed without periods."""
+    """Deliveries of a period that are published and were not withdrawn, the oldest first; none for a feed without
+    periods."""
     if not period:
         return ()
     f, d = t.feed_file.c, t.delivery.c
     joined = sa.join(t.feed_file, t.delivery, f.delivery == d.id)
-    published = (f.feed == feed, f.period == period, d.state == LoadState.PUBLISHED.value)
+    published = (f.feed == feed, f.period == period, d.state == LoadState.PUBLISHED.value, stands(d.id))
     rows = connection.execute(sa.select(f.delivery).select_from(joined).where(*published).order_by(f.id))
     return tuple(dict.fromkeys(row.delivery for row in rows))
 
@@ -188,9 +189,11 @@ def measured(connection: sa.Connection, feed: str, *, before: str, most: int) ->
 
 
 def newest_period(connection: sa.Connection, feed: str) -> str:
-    """The newest period of which a file was loaded; empty where there is none."""
-    f = t.feed_file.c
-    loaded = sa.select(sa.func.max(f.period)).where(f.feed == feed, f.state == FileState.LOADED.value)
+    """The newest period of which a file was loaded and not withdrawn; empty where there is none."""
+    f, d = t.feed_file.c, t.delivery.c
+    joined = sa.join(t.feed_file, t.delivery, f.delivery == d.id)
+    there = (f.feed == feed, f.state == FileState.LOADED.value, stands(d.id))
+    loaded = sa.select(sa.func.max(f.period)).select_from(joined).where(*there)
     return connection.execute(loaded).scalar() or ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from integrated_data.control import catalogue, frameworks
+from integrated_data.control import catalogue, deliveries, frameworks
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, recorded
 from integrated_data.model.delivery import ReleaseState
@@ -247,6 +247,7 @@ def derived_from(connection: sa.Connection, datasets: Iterable[str]) -> frozense
 
 
 def of_delivery(connection: sa.Connection, delivery: str) -> Release | None:
-    """The release a delivery became, or None."""
-    row = connection.execute(sa.select(t.release).where(t.release.c.delivery == delivery)).mappings().first()
+    """The release a delivery became, or was published with as a part of; or None."""
+    its = deliveries.published_with(connection, delivery)
+    row = connection.execute(sa.select(t.release).where(t.release.c.delivery == its)).mappings().first()
     return _release(row) if row else None

@@ -309,6 +309,8 @@ def _paths(places: tuple[Path, ...], prefix: str = "") -> str:
 
 def _stored_sql(source: Stored) -> str:
     options = [_paths(source.places)]
+    if len(source.places) > 1 and not source.sealed:  # of encrypted files, the reader breaks down over it
+        options.append("union_by_name = true")  # else the first file's columns alone count
     if source.sealed:
         options.append(f"encryption_config = {{footer_key: {text(PARQUET_KEY)}}}")
     if source.row_column is None:

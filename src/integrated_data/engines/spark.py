@@ -57,9 +57,11 @@ class Spark:
         """See `engine.Reader.load`; of files only those that are not sealed, whose cipher is DuckDB's own."""
         match source:
             case Stored(sealed=False, row_column=None):
-                self._binder.hold(table, pq.read_schema(source.places[0]).empty_table())
+                shapes = [pq.read_schema(place) for place in source.places]
+                self._binder.hold(table, pa.unify_schemas(shapes, promote_options="permissive").empty_table())
                 with _asking():
-                    frame = self._session.read.parquet(*(str(place) for place in source.places))
+                    reader = self._session.read.option("mergeSchema", str(len(shapes) > 1).lower())
+                    frame = reader.parquet(*(str(place) for place in source.places))
                     frame.createOrReplaceTempView(table)
             case Held():
                 self._binder.hold(table, source.table)

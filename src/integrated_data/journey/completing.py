@@ -21,7 +21,7 @@ from integrated_data.control import deliveries, jobs, releases
 from integrated_data.control.store import Change
 from integrated_data.journey.workshop import Done, Facts, Load, Workshop
 from integrated_data.model.contract import Contract, Mode
-from integrated_data.model.delivery import Delivery, LoadState, Tally
+from integrated_data.model.delivery import Delivery, LoadState, ReleaseState, Tally
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.validate import judge
 
@@ -77,13 +77,13 @@ def whole_of(workshop: Workshop, first: str) -> Whole:
         done = jobs.done_steps(connection, f"load/{first}")
         after = deliveries.completed_by(connection, first)
         steps = {d: jobs.done_steps(connection, f"load/{d}") for d in after}
-        base = releases.current(connection, known.dataset)
+        base, was = releases.current(connection, known.dataset), releases.of_delivery(connection, first)
     _check_goes_on(known, done)
     contract = contracts.parse(done[CHECKED]["contract"])
     files = workshop.lake.files(known.dataset, base.snapshot) if base else ()
     held = {workshop.lake.delivery_of(file) for file in files}
     if known.state is LoadState.PUBLISHED and first not in held:
-        raise _refused(known, "is not in the table any more", next_step="Deliver the whole file again")
+        raise _refused(known, "is not in the table any more", next_step=_instead(known, was=was))
     if not (workshop.places.deliveries / first / "checked.parquet").exists():
         raise _refused(known, "is kept no longer", next_step="Deliver the whole file again")
     newest = base is not None and (base.entry.get("completes") or base.delivery) == first
@@ -131,6 +131,15 @@ def _waits(checked: Facts) -> bool:
     alone = judge.judge(contracts.parse(checked["contract"]), counted) is LoadState.PUBLISHED
     changes = contracts.parse(checked["contract"]).mode is Mode.CHANGES
     return bool(checked.get("unusual") or checked.get("drift")) or alone or changes
+
+
+def _instead(known: Delivery, *, was: releases.Release | None) -> str:
+    """What is done instead where a delivery is not in the table. `was`: the release that it became."""
+    if was is None or was.state is not ReleaseState.WITHDRAWN:
+        return "Deliver the whole file again"
+    return (
+        f"Take the table forward to it: ids release forward {known.dataset} --to {was.id}; or deliver a corrected one"
+    )
 
 
 def _refused(known: Delivery, state: str, *, next_step: str) -> DeliveryRefusal:
@@ -215,7 +224,7 @@ def carried_on(change: Change, first: Load, *, stage: str, facts: Facts) -> None
 
 def published_with(change: Change, first: Load, *, facts: Facts) -> None:
     """Write down, inside the change that names the release, that a held first delivery is published by it."""
-    carried_on(change, first, stage="publish", facts=facts)
+    carried_on(change, first, stage=deliveries.PUBLISH, facts=facts)
     deliveries.move(change, first.delivery.id, state=LoadState.LANDED)
     deliveries.move(change, first.delivery.id, state=LoadState.PUBLISHED)
     jobs.finish(change, first.job)

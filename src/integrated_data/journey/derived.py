@@ -15,7 +15,7 @@ from integrated_data.control import deliveries, indexes, jobs, releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change, recorded
 from integrated_data.engine import Stored
-from integrated_data.journey import resolving
+from integrated_data.journey import branching, resolving
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import ReleaseState, Tally
@@ -162,9 +162,7 @@ def stands_again(workshop: Workshop, dataset: str, *, delivery: str, base: Relea
         return False
     action = releases.ROLLED_BACK if found.id < base.id else releases.ROLLED_FORWARD
     facts = {"from": base.id, "reason": "its sources are at another release"}
-    workshop.lake.stand(dataset, found.snapshot)
-    with workshop.store.change(Event(action, workshop.actor, f"dataset/{dataset}", facts)) as change:
-        releases.stand(change, dataset, release=found.id)
+    branching.stand(workshop, found, event=Event(action, workshop.actor, f"dataset/{dataset}", facts))
     return True
 
 

@@ -256,7 +256,7 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         deliveries.move(change, load.delivery.id, state=LoadState.PUBLISHED)
         change.note(release=release, rows=rows)
         if first is not None:
-            completing.published_with(change, first, facts={"snapshot": snapshot, "by": load.delivery.id})
+            completing.published_with(change, first, facts={"snapshot": snapshot, deliveries.BY: load.delivery.id})
 
     return Done(
         {"rows": rows, "snapshot": snapshot, "overtaken": placed.overtaken},

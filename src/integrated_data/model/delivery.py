@@ -26,7 +26,7 @@ class LoadState(StrEnum):
 LOAD_MOVES: dict[LoadState, tuple[LoadState, ...]] = {
     LoadState.LANDED: (LoadState.HELD, LoadState.REJECTED, LoadState.PUBLISHED, LoadState.EXPIRED),
     LoadState.HELD: (LoadState.LANDED, LoadState.REJECTED, LoadState.EXPIRED),
-    LoadState.REJECTED: (LoadState.LANDED, LoadState.EXPIRED),  # under another contract
+    LoadState.REJECTED: (LoadState.LANDED, LoadState.EXPIRED),  # under another contract, or once its period is free
     LoadState.PUBLISHED: (LoadState.EXPIRED,),
     LoadState.EXPIRED: (),
 }

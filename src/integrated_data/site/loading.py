@@ -11,6 +11,7 @@ from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.index.matching.train import Trainer
 from integrated_data.index.registry import SEATS, Seats
+from integrated_data.journey import branching
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
 from integrated_data.site import locking
@@ -67,7 +68,10 @@ def open_loading(
             store, trainer = open_store(places), SplinkTrainer(limits_of(settings, places))
             lake, actor = Lake(places.lake), settings.actor
             with loads_on(engine, settings, places=places) as loads:
-                yield LoadingSite(places, store, engine, loads, sealer, lake, vault, trainer, actor, seats)
+                site = LoadingSite(places, store, engine, loads, sealer, lake, vault, trainer, actor, seats)
+                if not restoring:
+                    branching.make_up(site.workshop)
+                yield site
         finally:
             engine.close()
 

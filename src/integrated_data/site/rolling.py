@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from integrated_data.approve.freezing import check_may_roll
 from integrated_data.control import freezes, indexes, projects, releases
 from integrated_data.control.releases import Release
-from integrated_data.control.store import Store, recorded
-from integrated_data.journey import relinking
+from integrated_data.control.store import Change, Store, recorded
+from integrated_data.journey import branching, relinking
 from integrated_data.model.delivery import ReleaseState
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
@@ -121,12 +121,13 @@ def _nearest(held: list[Release], *, read: Release, back: bool) -> Release:
 
 def _stand(site: LoadingSite, target: Release, *, read: Release, reason: str, by: str) -> None:
     action = releases.ROLLED_BACK if target.state is ReleaseState.STANDING else releases.ROLLED_FORWARD
-    facts = {"from": read.id, "reason": reason}
-    site.lake.stand(target.dataset, target.snapshot)
-    with site.store.change(Event(action, by, f"dataset/{target.dataset}", facts)) as change:
+    event = Event(action, by, f"dataset/{target.dataset}", {"from": read.id, "reason": reason})
+
+    def check(change: Change) -> None:
         what = f"Dataset {target.dataset} is not taken to another release"
         freezes.check(change.connection, what, datasets=(target.dataset,))
-        releases.stand(change, target.dataset, release=target.id)
+
+    branching.stand(site.workshop, target, event=event, check=check)
 
 
 def relinked(site: LoadingSite, release: Release) -> int:

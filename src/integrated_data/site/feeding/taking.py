@@ -1,6 +1,6 @@
 """One file of a feed: fetched, compared with what came before, loaded, and what became of it written down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from integrated_data import journey
@@ -64,11 +64,12 @@ class Taking:
         completes = self.file.name.completes
         handed = Handed(completes=Completes(completes) if completes else None)
         arrived = journey.arrive(site.workshop, dataset, files=[Arriving(store, self.file.found)], handed=handed)
-        repeated = self._repeated(arrived)
+        freed = self._freed(arrived)
+        repeated = self._repeated(arrived) if freed is None else None
         if repeated is not None:
             return repeated
         contract = contracts.parse(self.definition.contract) if self.definition.contract else None
-        stopped = None if completes else self._restated(arrived, contract)
+        stopped = None if completes else self._restated(freed or arrived, contract)
         if stopped is not None:
             return stopped
         delivery = arrived.delivery.id
@@ -79,6 +80,23 @@ class Taking:
             ENDS[LoadState(outcome["state"])], reason=outcome["reason"], delivery=delivery, unusual=unusual
         )
         return told | {"period": period, "projects_refreshed": outcome["projects_refreshed"]}
+
+    def _freed(self, arrived: Arrived) -> Arrived | None:
+        """A delivery that was refused because its period was delivered, and whose period is free now; else None."""
+        delivery, feed = arrived.delivery, self.definition.id
+        if delivery.state is not LoadState.REJECTED:
+            return None
+        with self.site.store.read() as connection:
+            first = feeds.of_delivery(connection, delivery.id)
+            taken = feeds.of_period(connection, feed, period=self.file.name.period)
+        its_own = first is not None and (first[0].id, first[1].period) == (feed, self.file.name.period)
+        if first is None or not its_own or first[1].state is not FileState.REFUSED or taken:
+            return None
+        facts = {"delivery": delivery.id, "reason": "what stood for its period was withdrawn"}
+        event = Event("delivery.freed", self.site.actor, f"dataset/{self.definition.dataset}", facts)
+        with self.site.store.change(event) as change:
+            deliveries.move(change, delivery.id, state=LoadState.LANDED)
+        return replace(arrived, delivery=replace(delivery, state=LoadState.LANDED))
 
     def _repeated(self, arrived: Arrived) -> dict[str, Any] | None:
         """Where the same bytes had come: for its own period, or as another's, which is a mistake of the supplier's."""
