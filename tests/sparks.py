@@ -18,6 +18,12 @@ from pysail.spark import SparkConnectServer
 #: Where tasks on Apache Spark find the package and what tests hand them.
 ROOT = Path(__file__).parents[1]
 
+MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
+CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
+
+#: Workers of a cluster, by the folders that they work in.
+WORKERS = ("one", "two")
+
 warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
 
 
@@ -45,32 +51,61 @@ def spark_home() -> Path:
 @contextlib.contextmanager
 def spark(folder: Path) -> Iterator[str]:
     """The address of an Apache Spark Connect server with two threads, which takes up to a minute to start."""
-    home, port = spark_home(), _free_port()
+    with _connect(folder, "--master", "local[2]", "--driver-memory", "1g") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def cluster(folder: Path) -> Iterator[str]:
+    """The address of a Spark Connect server before a standalone cluster: a master and two workers, on loopback."""
+    port = _free_port()
+    master = f"spark://127.0.0.1:{port}"
+    at = ["--host", "127.0.0.1"]
+    with contextlib.ExitStack() as stack:
+        started = stack.enter_context(_process(folder, "master", ["spark-class", MASTER, *at, "--port", str(port)]))
+        _await(port, started)
+        for name in WORKERS:
+            limits = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / name)]
+            stack.enter_context(_process(folder, name, ["spark-class", WORKER, *at, *limits, master]))
+        memory = ("--driver-memory", "1g", "--executor-memory", "800m")
+        yield stack.enter_context(_connect(folder, "--master", master, *memory))
+
+
+@contextlib.contextmanager
+def _connect(folder: Path, *arguments: str) -> Iterator[str]:
+    port = _free_port()
     settings = {
         "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": port,
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": 2, "spark.sql.warehouse.dir": folder / "warehouse",
     }  # fmt: skip
-    arguments = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
-    log = (folder / "spark.log").open("wb")
-    process = subprocess.Popen(
-        [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g", *arguments,
-         "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
-        env={
-            **os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1",
-            "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src"))),
-        },
-        stdout=log, stderr=log, cwd=folder,
-    )  # fmt: skip
-    try:
+    told = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    command = ["spark-submit", *arguments, *told, "--class", CONNECT]
+    with _process(folder, "connect", command) as process:
         _await(port, process)
         yield f"sc://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-        process.kill()
-        log.close()
+
+
+@contextlib.contextmanager
+def _process(folder: Path, name: str, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of Spark's `bin`, stopped with the context; its words are in `<name>.log`."""
+    home = spark_home()
+    environment = {
+        **os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable, **({"SPARK_DAEMON_MEMORY": "256m"} if command[0] == "spark-class" else {}),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src"))),
+    }  # fmt: skip
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(home / "bin" / command[0]), *command[1:]], env=environment, stdout=log, stderr=log, cwd=folder
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()
 
 
 def _free_port() -> int:

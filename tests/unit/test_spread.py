@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from integrated_data.engine import Held, Stored
 from integrated_data.engines.binder import Binder
 from integrated_data.engines.cluster import Cluster, Spreading
-from integrated_data.engines.duckdb import DuckDB
-from integrated_data.engines.shares import Share, Written, work
+from integrated_data.engines.duckdb import DuckDB, Limits
+from integrated_data.engines.shares import KEPT, Engines, Share, Written, work
 from integrated_data.engines.spread import Spread, spreads
 from integrated_data.model.errors import InstallationRefusal
 from tests.conftest import identified_engine
@@ -57,11 +58,11 @@ class Here:
     at_once = 3
 
     def __init__(self, folder: Path) -> None:
-        self.opener, self.done = partial(identified_engine, folder), 0
+        self.opener, self.session, self.done = partial(identified_engine, folder), str(folder), 0
 
     def run(self, shares: Sequence[Share]) -> list[Written]:
         self.done += len(shares)
-        return [work(share, n, opener=self.opener) for n, share in enumerate(shares)]
+        return [work(share, n, opener=self.opener, session=self.session) for n, share in enumerate(shares)]
 
     def interrupt(self) -> None:
         pass
@@ -111,6 +112,31 @@ def test_a_share_that_fails_tells_no_value_and_leaves_nothing(cluster: Cluster, 
         cluster.rows("SELECT CAST('marked' || a AS INTEGER) AS n FROM t")
     assert "marked" not in str(caught.value)
     assert list((tmp_path / "scratch").glob("spread-*")) == []
+
+
+def test_engines_wait_for_shares_of_their_session_and_the_oldest_are_closed() -> None:
+    opened: list[DuckDB] = []
+
+    def opener() -> DuckDB:
+        opened.append(DuckDB(Limits(threads=1, memory="100MB")))
+        return opened[-1]
+
+    engines = Engines()
+    first, second = engines.take("ours", opener), engines.take("ours", opener)
+    assert first is not second
+    engines.give_back("ours", first)
+    theirs = engines.take("theirs", opener)
+    assert theirs is not first
+    assert engines.take("ours", opener) is first
+    for engine in (first, second, theirs):
+        engines.give_back("ours", engine)
+    for _ in range(KEPT):
+        engines.give_back("theirs", opener())
+    with pytest.raises(duckdb.ConnectionException):
+        first.rows("SELECT 1")
+    assert opened[-1].rows("SELECT 1").num_rows == 1
+    for engine in opened:
+        engine.close()
 
 
 def test_what_a_process_that_is_gone_left_is_removed(engine: DuckDB, tmp_path: Path) -> None:

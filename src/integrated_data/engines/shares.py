@@ -5,6 +5,7 @@ travel with it, and nothing lies anywhere unsealed. It says how many rows it wro
 error alone, since an engine's words may quote a value.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from integrated_data.engines.duckdb import DuckDB
 
 #: Opens an engine for the identified zone where a share is done; it can be pickled.
 Opener = Callable[[], DuckDB]
+
+#: Engines that one process keeps open for further shares: to open one takes longer than most shares do.
+KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -70,25 +74,62 @@ class Tasks(Protocol):
         ...
 
 
-def work(share: Share, number: int, *, opener: Opener) -> Written:
-    """Do one share; done twice it leaves the same file."""
+class Engines:
+    """Engines of a process that have done a share and wait for another of the same session, the oldest closed first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[str, DuckDB]] = []
+
+    def take(self, session: str, opener: Opener) -> DuckDB:
+        """An engine that this session opened here and does not use now, or another."""
+        with self._lock:
+            for at, (whose, engine) in enumerate(self._idle):
+                if whose == session:
+                    del self._idle[at]
+                    return engine
+        return opener()
+
+    def give_back(self, session: str, engine: DuckDB) -> None:
+        """Keep an engine, as empty as it was taken, for the session's next share."""
+        with self._lock:
+            self._idle.append((session, engine))
+            gone = self._idle[:-KEPT]
+            del self._idle[:-KEPT]
+        for _, old in gone:
+            old.close()
+
+
+_ENGINES = Engines()
+
+
+def work(share: Share, number: int, *, opener: Opener, session: str) -> Written:
+    """Do one share; done twice it leaves the same file. `session`: who opens and locks the installation meanwhile."""
     begun = time.perf_counter()
     try:
         if share.version != duckdb.__version__:
             return Written(number, 0, 0.0, f"DuckDB {duckdb.__version__} in place of {share.version}")
-        engine = opener()
+        engine = _ENGINES.take(session, opener)
         try:
-            for step in share.steps:
-                if isinstance(step.made, Stored):
-                    engine.load(step.relation, step.made)
-                else:
-                    engine.view(step.relation, step.made)
-            rows = engine.save(share.sql, share.place)
-        finally:
+            rows = _done(share, engine)
+        except BaseException:
             engine.close()
+            raise
+        _ENGINES.give_back(session, engine)
     except Exception as error:
         return Written(number, 0, time.perf_counter() - begun, type(error).__name__)
     return Written(number, rows, time.perf_counter() - begun)
+
+
+def _done(share: Share, engine: DuckDB) -> int:
+    for step in share.steps:
+        if isinstance(step.made, Stored):
+            engine.load(step.relation, step.made)
+        else:
+            engine.view(step.relation, step.made)
+    rows = engine.save(share.sql, share.place)
+    engine.drop(*(step.relation for step in share.steps))
+    return rows
 
 
 #: The answers of a stage of shares, as Spark is told and as Arrow holds them.
@@ -104,10 +145,11 @@ class Numbered:
 
     shares: tuple[Share, ...]
     opener: Opener
+    session: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Do the shares of these numbers, a batch of answers for each batch."""
         for batch in batches:
             numbers = [int(n) for n in batch.column(0).to_pylist()]
-            done = [work(self.shares[n], n, opener=self.opener) for n in numbers]
+            done = [work(self.shares[n], n, opener=self.opener, session=self.session) for n in numbers]
             yield pa.RecordBatch.from_pylist([vars(w) for w in done], SCHEMA)

@@ -6,6 +6,7 @@ there must be Python with this package, and the installation's folder under the 
 """
 
 import contextlib
+import uuid
 from collections.abc import Sequence
 
 import grpc
@@ -25,7 +26,7 @@ class SparkTasks:
 
     def __init__(self, url: str, *, opener: Opener, at_once: int) -> None:
         self.at_once = at_once
-        self._url, self._opener = url, opener
+        self._url, self._opener, self._name = url, opener, uuid.uuid4().hex
         self._session: SparkSession | None = None
 
     def run(self, shares: Sequence[Share]) -> list[Written]:
@@ -36,7 +37,7 @@ class SparkTasks:
                 tries = DefaultPolicy(max_retries=TRIES, max_backoff=int(PAUSE * 1000))
                 self._session.client.set_retry_policies([tries])
             numbers = self._session.range(0, len(shares), 1, len(shares))
-            done = numbers.mapInArrow(Numbered(tuple(shares), self._opener), ANSWER).toArrow()
+            done = numbers.mapInArrow(Numbered(tuple(shares), self._opener, self._name), ANSWER).toArrow()
         except (PySparkException, grpc.RpcError) as error:
             condition = error.getCondition() if isinstance(error, PySparkException) else None
             raise InstallationRefusal(
