@@ -15,6 +15,7 @@ from integrated_data.engines.duckdb import DuckDB
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.model.contract import Column, Contract, Format, Layout
 from integrated_data.model.delivery import Tally
+from integrated_data.site import foreign
 from integrated_data.standardise.sql import standardised_sql
 from integrated_data.validate.judge import tally
 from integrated_data.validate.reconcile import Account, reconcile
@@ -32,7 +33,7 @@ def delivered(folder: Path, *files: tuple[str, bytes], contract: Contract | None
         (folder / name).write_bytes(data)
         places.append(folder / name)
     landed = land(places, folder / "landed", sealer=SEALER)
-    return sniff(prepare(landed, folder / "landed", sealer=SEALER), SEALER, contract=contract)
+    return sniff(prepare(landed, folder / "landed", sealer=SEALER, foreign=foreign), SEALER, contract=contract)
 
 
 def inferred(engine: DuckDB, folder: Path, *files: tuple[str, bytes]) -> Contract:

@@ -18,11 +18,10 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.access import DatasetRequest, Grant, Person, Project, QueryState
 from integrated_data.model.agreement import Conditions, Purpose
-from integrated_data.model.output import Ask, CheckReport, Lane, OutputRequest, View, Vote
+from integrated_data.model.output import UNITS, Ask, CheckReport, Lane, OutputRequest, View, Vote
 from integrated_data.model.people import Role
 from integrated_data.output import release, request, review
 from integrated_data.output.ledger import Ledger
-from integrated_data.output.request import UNITS
 from integrated_data.site.parser import DuckDBParser
 from tests.worlds import AGREEMENT
 

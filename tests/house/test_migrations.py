@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from integrated_data.control import migrate, tables
+from integrated_data.control import migrate, schema, tables
 from integrated_data.control.store import Store, records, sqlite
 from integrated_data.model.event import Event
 
@@ -31,6 +31,17 @@ def test_migrations_equal_the_tables(tmp_path: Path) -> None:
     store = sqlite(tmp_path / "control.sqlite")
     migrate.upgrade(store)
     assert differences(store) == []
+
+
+def test_the_newest_is_told_without_migrating(tmp_path: Path) -> None:
+    store = sqlite(tmp_path / "control.sqlite")
+    assert not schema.is_newest(store)
+    migrate.upgrade(store)
+    assert schema.is_newest(store)
+    with store.begin() as connection:
+        assert ScriptDirectory.from_config(migrate.config(connection)).get_heads() == [schema.NEWEST]
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    assert not schema.is_newest(store)
 
 
 def test_the_comparison_sees_a_missing_table_and_column(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from integrated_data.acquire.land import delivery_id, land
 from integrated_data.acquire.prepare import Prepared, prepare
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.site import foreign
 from tests.delivering import SEALER
 
 CSV = b"id,name\n1,Ann\n2,Bob\n"
@@ -31,7 +32,7 @@ def landed(folder: Path, name: str, data: bytes) -> LandedFile:
 def prepared(folder: Path, name: str, data: bytes) -> tuple[Prepared, list[bytes]]:
     """What is prepared of one file, and the plain bytes of each prepared file."""
     file = landed(folder, name, data)
-    found = prepare([file], folder / "landed", sealer=SEALER)
+    found = prepare([file], folder / "landed", sealer=SEALER, foreign=foreign)
     return found, [SEALER.read(place).read() for place in found.places]
 
 

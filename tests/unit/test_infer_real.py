@@ -15,6 +15,7 @@ from integrated_data.engine import Held
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.contract import Contract, Format
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.site import foreign
 from tests.delivering import SEALER
 from tests.real_data import real_data
 
@@ -29,10 +30,11 @@ def contract(engine: DuckDB, folder: Path, *parts: str) -> Contract:
     if place.suffix == ".parquet" and (names := pq.read_schema(place).names) and TRUTH & set(names):
         engine.load("sample", Held(pq.read_table(place, columns=[n for n in names if n not in TRUTH])))
         engine.view("sampled", "SELECT COLUMNS(*)::VARCHAR FROM sample")
-        found = sniff(prepare(land([place], folder, sealer=SEALER), folder, sealer=SEALER), SEALER)
+        landed = land([place], folder, sealer=SEALER)
+        found = sniff(prepare(landed, folder, sealer=SEALER, foreign=foreign), SEALER)
         return infer(engine, "sampled", dataset="example", owner="department", layout=found.layout)
     landed = land([place], folder, sealer=SEALER)
-    found = sniff(prepare(landed, folder, sealer=SEALER), SEALER)
+    found = sniff(prepare(landed, folder, sealer=SEALER, foreign=foreign), SEALER)
     engine.load("sample", sample_of(found, folder / "sample.sealed", sealer=SEALER))
     return infer(engine, "sample", dataset="example", owner="department", layout=found.layout)
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from integrated_data.audit import public_keys
 from integrated_data.cli.app import app
 from integrated_data.control import outputs
 from integrated_data.control.store import Store
@@ -59,7 +60,7 @@ def entities(data: bytes) -> dict[str, dict[str, Any]]:
 
 def test_a_release_is_verified_by_the_public_key_alone(world: World) -> None:
     data = crate_of(world, SAFE)
-    found = sealed.verify(data, sealed.read_public(sealed.public_pem(PUBLIC)))
+    found = sealed.verify(data, public_keys.read_public(public_keys.public_pem(PUBLIC)))
     (left,) = release.released(world.store)
     assert (found.request, found.project, found.title, found.sha256) == (
         left.request, "P-1", "Health and work", left.sha256,
@@ -196,7 +197,7 @@ def test_another_key_and_another_file_are_told_apart(packed: bytes) -> None:
             sealed.verify(data, PUBLIC)
         assert said in str(refusal.value.why)
     with pytest.raises(OutputRefusal, match="not a public key"):
-        sealed.read_public("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+        public_keys.read_public("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
 
 
 def deflated(data: bytes) -> bytes:
@@ -215,7 +216,7 @@ def test_nothing_hides_behind_or_before_the_files(packed: bytes, extra: bytes) -
 
 
 def test_the_command_verifies_without_an_installation(packed: bytes, tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_text(sealed.public_pem(PUBLIC))
+    (tmp_path / "key.pem").write_text(public_keys.public_pem(PUBLIC))
     (tmp_path / "O-1.zip").write_bytes(packed)
     (tmp_path / "changed.zip").write_bytes(packed.replace(b"N,20", b"N,21"))
     call = ["output", "verify", str(tmp_path / "O-1.zip")]
@@ -236,7 +237,7 @@ def test_a_register_says_what_was_withdrawn(packed: bytes, tmp_path: Path) -> No
     place, file = tmp_path / "register.json", tmp_path / "O-1.zip"
     file.write_bytes(packed)
     listed = {"id": "O-1", "sha256": found.sha256, "state": "released"}
-    register = {"signing_key": sealed.public_pem(PUBLIC), "releases": [listed]}
+    register = {"signing_key": public_keys.public_pem(PUBLIC), "releases": [listed]}
     place.write_text(json.dumps(register))
     assert site.verify(file, key=None, register=place)["state"] == "in force"
     for change, said in (({"state": "revoked"}, "was withdrawn"), ({"sha256": "0" * 64}, "not in this register")):

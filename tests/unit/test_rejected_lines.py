@@ -133,9 +133,9 @@ def test_other_formats_are_told_by_line_or_record(engine: DuckDB, tmp_path: Path
     json = b'{"a":"1","b":"x"}\n\n{"a":"!2","b":"x"}\n[broken\n'
     told = listed(engine, tmp_path / "json", ("x.jsonl", json), layout=Layout(Format.JSONL, header=False))
     assert places(told) == [(1, 3, "fine"), (1, 4, "the line holds a value")]
-    fixed = b"a   b\n1   x\n\n!2  x\n!3  x\n"
+    fixed = b"a   b\n1   x\n\n!2  x\n     \n!3  x\n"
     told = listed(engine, tmp_path / "fixed", ("x.txt", fixed), layout=Layout(Format.FIXED, widths=(4, 1)))
-    assert places(told) == [(1, 4, "fine"), (1, 5, "fine")]
+    assert places(told) == [(1, 4, "fine"), (1, 6, "fine")]
     held = pa.BufferOutputStream()
     pq.write_table(pa.table({"a": ["1", "!2"], "b": ["x", "x"]}), held)
     table = ("x.parquet", held.getvalue().to_pybytes())
@@ -182,7 +182,7 @@ def test_every_record_is_found_where_it_was_written(
         mark += blanks
     data = (end.join(written) + end).encode()
     many = chunk.draw(st.sampled_from([1, 2, 5, lines.CHUNK]))
-    told = lines.Written(b",", b'"', header=True, blanks=rejecting.BLANK[Format.CSV])
+    told = lines.Written(b",", b'"', header=True, blanks=lines.BLANK[Format.CSV])
     found = lines.places(
         lines.runs_of(io.BytesIO(data), told, chunk=many), header=True,
         wanted=np.arange(len(rows), dtype=np.int64), rejected=np.array(broken, np.int64),
@@ -216,7 +216,7 @@ def test_a_line_that_is_told_is_never_wrong(lasting: tuple[DuckDB, Path], pieces
     )
     rows = engine.rows(read)["a"].to_pylist()
     marks = engine.rows("SELECT DISTINCT line FROM mess ORDER BY 1")["line"].to_numpy().astype(np.int64)
-    told = lines.Written(b",", b'"', header=True, blanks=rejecting.BLANK[Format.CSV])
+    told = lines.Written(b",", b'"', header=True, blanks=lines.BLANK[Format.CSV])
     with (folder / "x.csv").open("rb") as file:
         wanted = np.arange(len(rows), dtype=np.int64)
         found = lines.places(lines.runs_of(file, told), header=True, wanted=wanted, rejected=marks)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from integrated_data.engines.duckdb import DuckDB
-from integrated_data.model.contract import Check, Column, Format, Layout, Rule, Thresholds
+from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Rule, Thresholds
 from integrated_data.model.delivery import LoadState, Tally
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
@@ -109,6 +109,28 @@ BROKEN = [
     (b'a,b\n1,2\n"x,3\n9",9\n7,7\n', 2, 0, 1, 0),
     (b'a,b\r\n1,"x\ny"\r\n3,4\r\n', 2, 0, 1, 0),
 ]
+
+
+RULED = contract_of(Column("a", "a"), Column("b", "b"), layout=Layout(Format.FIXED, widths=(3, 2)))
+OBJECTS = contract_of(Column("a", "a"), Column("b", "b"), layout=Layout(Format.JSONL, header=False))
+SPACED = [
+    # good rows, blank lines
+    (RULED, b"a  b\n1  2\n   \n3  4\n", 2, 1),
+    (RULED, b"a  b \r\n\r\n1  2 \r\n     \r\n \t \r\n3  4 \r\n", 2, 3),
+    (RULED, b'a  b\n5" 2\n\n3  4\n  ', 2, 2),
+    (OBJECTS, b'{"a": 1, "b": 2}\n  \n\n{"a": 3}\n', 2, 2),
+]
+
+
+@pytest.mark.parametrize(("contract", "data", "good", "blank"), SPACED)
+def test_lines_of_blanks_alone_are_passed_over(
+    engine: DuckDB, tmp_path: Path, contract: Contract, data: bytes, good: int, blank: int
+) -> None:
+    """In text without delimiters they hold no record, whatever quotation marks stand about them."""
+    found = checked(engine, tmp_path, data=data, contract=contract)
+    account = found.account
+    assert (len(found.good), found.tally.quarantined, account.blank) == (good, 0, blank)
+    assert account.lines == account.header + account.rows + blank
 
 
 @pytest.mark.parametrize(("data", "good", "rejected", "inside", "blank"), BROKEN)

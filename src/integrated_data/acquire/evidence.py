@@ -8,6 +8,7 @@ engine.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -34,14 +35,17 @@ MOST_SHAPES = 40
 FEWEST_COUNTED = 8
 #: Years that dates of administrative data lie in, and the first for layouts of digits alone.
 FIRST, FIRST_BARE, LAST = 1000, 1850, 2150
-#: Names to compare with, as a table: to read them in a statement each time takes longer than to use them.
-_NAMES = pa.table(
-    {"name": [*GIVEN_NAMES, *FAMILY_NAMES], "given": [True] * len(GIVEN_NAMES) + [False] * len(FAMILY_NAMES)}
-)
 _FIRST_WORD, _LAST_WORD = "split_part(u, ' ', 1)", "split_part(u, ' ', -1)"
 _BEFORE_COMMA = f"rtrim({_FIRST_WORD}, ',')"
 #: Share of values with a date's shape from which a column's dates are read.
 DATELIKE = 0.4
+
+
+@cache
+def _names() -> pa.Table:
+    """Names to compare with, as a table: to read them in a statement each time takes longer than to use them."""
+    given = [True] * len(GIVEN_NAMES) + [False] * len(FAMILY_NAMES)
+    return pa.table({"name": [*GIVEN_NAMES, *FAMILY_NAMES], "given": given})
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def _long_table(engine: Engine, relation: str, *, headings: Sequence[str]) -> It
         f"FROM (UNPIVOT (SELECT {narrow} FROM _sample) ON COLUMNS(*) INTO NAME c VALUE v) "
         "WHERE v <> '' GROUP BY ALL",
     )
-    engine.load("_names", Held(_NAMES))
+    engine.load("_names", Held(_names()))
     chosen = (
         "SELECT column_number, v, n, upper(v) AS u FROM _values WHERE NOT coded "
         f"QUALIFY row_number() OVER (PARTITION BY column_number ORDER BY hash(v)) <= {MOST_VALUES}"

@@ -5,9 +5,10 @@ and SAS. Written anew: maps (a feature a line), text in another encoding than UT
 whose lines end in more than one way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,9 +17,7 @@ from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrappi
 from integrated_data.acquire.carried import carried
 from integrated_data.acquire.features import feature_lines, is_map
 from integrated_data.acquire.labels import Label
-from integrated_data.acquire.statistical import Statistical
-from integrated_data.acquire.unpack import archive, gunzipped, member_bytes, members, recoded, refused
-from integrated_data.acquire.workbook import is_workbook, sheet_lines
+from integrated_data.acquire.unpack import archive, gunzipped, is_workbook, member_bytes, members, recoded, refused
 from integrated_data.engine import Sealer
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
@@ -47,6 +46,43 @@ class Prepared:
     numbered: tuple[Numbered, ...] = ()
 
 
+class Package(Protocol):
+    """A file of a statistical package (see `acquire.statistical`)."""
+
+    def lines(self) -> Iterator[bytes]:
+        """UTF-8 CSV with a header and LF line ends; refuses a damaged file."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, Label]:
+        """What the file says of its columns, once `lines` has come to its end."""
+        ...
+
+
+class Foreign(Protocol):
+    """Reads sealed files of formats that need a library of their own: handed in, for those are heavy, and few
+    deliveries need them."""
+
+    def package(self, sealer: Sealer, place: Path) -> Package:
+        """The file of a statistical package."""
+        ...
+
+    def sheet_lines(
+        self, sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]]
+    ) -> Iterator[bytes]:
+        """One sheet of a workbook (see `acquire.workbook`)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What files are made readable with."""
+
+    sealer: Sealer
+    foreign: Foreign
+    sheet: str | None
+
+
 @dataclass(frozen=True)
 class _Piece:
     place: Path
@@ -58,13 +94,16 @@ class _Piece:
     numbered: Numbered = ()
 
 
-def prepare(files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, sheet: str | None = None) -> Prepared:
+def prepare(
+    files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, foreign: Foreign, sheet: str | None = None
+) -> Prepared:
     """Make landed files readable; `folder` is where they landed and where copies are put.
 
     `sheet` names the sheet of an Excel workbook (otherwise its only visible sheet with rows). Doing
     it twice leaves the same. Raises DeliveryRefusal with the reason for a file that cannot be read.
     """
-    pieces = [piece for file in files for piece in _pieces(file, folder, sealer=sealer, sheet=sheet)]
+    means = _Means(sealer, foreign, sheet)
+    pieces = [piece for file in files for piece in _pieces(file, folder, means=means)]
     if len({piece.parquet for piece in pieces}) > 1:
         raise DeliveryRefusal(
             "The delivery mixes Parquet with other files", next_step="Deliver files of one layout together"
@@ -90,53 +129,54 @@ def _merged(labels: Sequence[Mapping[str, Label]]) -> dict[str, Label]:
     }
 
 
-def _pieces(file: LandedFile, folder: Path, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
-    place = folder / file.place
+def _pieces(file: LandedFile, folder: Path, *, means: _Means) -> list[_Piece]:
+    sealer, place = means.sealer, folder / file.place
     if file.encoding == UTF8 and not file.mixed and not is_map(sealer, place):
         return [_Piece(place, file.lines, file.quotes)]
     with sealer.read(place) as source:
         wrapping = wrapping_of(source.read(1 << 12))
     stem = file.place.removesuffix(".sealed")
     if wrapping is Wrapping.GZIP:
-        return [_unpacked(gunzipped(sealer, place), folder / f"{stem}.0.sealed", sealer=sealer, sheet=sheet)]
+        return [_unpacked(gunzipped(sealer, place), folder / f"{stem}.0.sealed", means=means)]
     if wrapping is Wrapping.ZIP and not is_workbook(sealer, place):
-        return _unzipped(place, stem, sealer=sealer, sheet=sheet)
-    return [_readable(_surveyed(sealer, place), place, sealer=sealer, sheet=sheet)]
+        return _unzipped(place, stem, means=means)
+    return [_readable(_surveyed(sealer, place), place, means=means)]
 
 
-def _unzipped(place: Path, stem: str, *, sealer: Sealer, sheet: str | None) -> list[_Piece]:
-    with sealer.read(place) as source, archive(sealer, place, source=source) as opened:
+def _unzipped(place: Path, stem: str, *, means: _Means) -> list[_Piece]:
+    with means.sealer.read(place) as source, archive(means.sealer, place, source=source) as opened:
         return [
-            _unpacked(member_bytes(opened, member), place.with_name(f"{stem}.{i}.sealed"), sealer=sealer, sheet=sheet)
+            _unpacked(member_bytes(opened, member), place.with_name(f"{stem}.{i}.sealed"), means=means)
             for i, member in enumerate(members(opened))
         ]
 
 
-def _unpacked(plain: Iterable[bytes], target: Path, *, sealer: Sealer, sheet: str | None) -> _Piece:
-    survey = _copied(plain, target, sealer=sealer)
+def _unpacked(plain: Iterable[bytes], target: Path, *, means: _Means) -> _Piece:
+    survey = _copied(plain, target, sealer=means.sealer)
     if survey.wrapping in (Wrapping.GZIP, Wrapping.ZIP) and not (
-        survey.wrapping is Wrapping.ZIP and is_workbook(sealer, target)
+        survey.wrapping is Wrapping.ZIP and is_workbook(means.sealer, target)
     ):
         target.unlink()
         raise refused("is an archive inside an archive", "Pack the tables once, not twice")
-    piece = _readable(survey, target, sealer=sealer, sheet=sheet)
+    piece = _readable(survey, target, means=means)
     if piece.place != target:
         target.unlink()
     return piece
 
 
-def _readable(survey: Survey, place: Path, *, sealer: Sealer, sheet: str | None) -> _Piece:
+def _readable(survey: Survey, place: Path, *, means: _Means) -> _Piece:
     """The file itself when an engine reads it, else a copy that it reads."""
-    target = place.with_name(place.name.replace(".sealed", ".utf8.sealed"))
+    sealer, target = means.sealer, place.with_name(place.name.replace(".sealed", ".utf8.sealed"))
     match survey.wrapping:
         case Wrapping.PARQUET:
             return _Piece(place, parquet=True, labels=_carried(sealer, place))
         case Wrapping.ZIP:
             rows: list[tuple[int, int]] = []
-            copied = _copied(sheet_lines(sealer, place, sheet=sheet, numbered=rows), target, sealer=sealer)
+            read = means.foreign.sheet_lines(sealer, place, sheet=means.sheet, numbered=rows)
+            copied = _copied(read, target, sealer=sealer)
             return _Piece(target, copied.lines, copied.quotes, workbook=True, numbered=tuple(rows))
         case Wrapping.STATISTICAL:
-            package = Statistical(sealer, place)
+            package = means.foreign.package(sealer, place)
             copied = _copied(package.lines(), target, sealer=sealer)
             return _Piece(target, copied.lines, copied.quotes, labels=package.labels, numbered=((1, 0),))
         case Wrapping.OLD_EXCEL:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyreadstat
 
+from integrated_data.acquire.cells import cell_text, csv_lines
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.unpack import refused
-from integrated_data.acquire.workbook import cell_text, csv_lines
 from integrated_data.engine import Sealer
 
 BLOCK = 50_000

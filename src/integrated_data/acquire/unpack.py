@@ -127,3 +127,9 @@ def _decoded(source: BinaryIO, encoding: str) -> Iterator[str]:
     for chunk in chunks(source):
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)
+
+
+def is_workbook(sealer: Sealer, place: Path) -> bool:
+    """Whether a sealed zip file is an Excel workbook."""
+    with sealer.read(place) as source, archive(sealer, place, source=source) as opened:
+        return "xl/workbook.xml" in opened.namelist()

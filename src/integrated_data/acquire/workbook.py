@@ -5,8 +5,6 @@ openpyxl and not by the engine; a formula gives the value that was stored with i
 have none, as programs write them, is refused: their cells would come empty.
 """
 
-import csv
-import datetime
 import io
 import re
 import zipfile
@@ -18,7 +16,8 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from integrated_data.acquire.unpack import archive, refused
+from integrated_data.acquire.cells import cell_text, csv_lines
+from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Sealer
 from integrated_data.model.errors import DeliveryRefusal
 
@@ -36,12 +35,6 @@ _FORMULA = re.compile(rb"[<:]f[\s/>]")
 _LOOKED_AT, _OVERLAP = 1 << 20, 1 << 15
 
 Row = tuple[Any, ...]
-
-
-def is_workbook(sealer: Sealer, place: Path) -> bool:
-    """Whether a sealed zip file is an Excel workbook."""
-    with sealer.read(place) as source, archive(sealer, place, source=source) as opened:
-        return "xl/workbook.xml" in opened.namelist()
 
 
 def sheet_lines(
@@ -128,29 +121,3 @@ def _table(rows: Iterable[Row]) -> Iterator[tuple[int, list[str]]]:
         width = width or len(cells)
         if any(cells):
             yield number, cells + [""] * (width - len(cells))
-
-
-def cell_text(cell: object) -> str:
-    """A cell as text: dates and times in ISO 8601, whole numbers without decimals, nothing for None."""
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return str(cell).lower()
-        case float() if cell.is_integer() and abs(cell) < 1e15:
-            return str(int(cell))
-        case datetime.datetime():
-            if (cell.hour, cell.minute, cell.second) == (0, 0, 0):
-                return cell.date().isoformat()
-            return cell.isoformat(sep=" ", timespec="seconds")
-        case datetime.date() | datetime.time():
-            return cell.isoformat()
-        case _:
-            return str(cell)
-
-
-def csv_lines(rows: Iterable[list[str]]) -> bytes:
-    """Rows as UTF-8 CSV with LF line ends."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue().encode()

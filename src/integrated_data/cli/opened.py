@@ -60,9 +60,11 @@ def opened_sign_in(home: Path | None) -> "Iterator[SignIn]":
 def opened_loading(home: Path | None, *, alone: bool = False, replaying: bool = False) -> "Iterator[LoadingSite]":
     """The loading side of an installation, `alone` where no load may run beside it; the audit chain's head is signed
     when the command is done. Refuses a copy of the data that does not know of somebody who was erased since."""
+    from integrated_data.site.arrow_alone import keep_pandas_out
     from integrated_data.site.loading import open_loading
     from integrated_data.site.rights.replaying import check_replayed
 
+    keep_pandas_out()
     places = places_of(home)
     with open_loading(places, settings(), alone=alone) as site:
         try:

@@ -4,15 +4,12 @@ All versions run in one transaction, under the lock that every writer of the sto
 processes that start together migrate once.
 """
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from integrated_data.control.schema import MIGRATIONS
 from integrated_data.control.store import CHAIN_LOCK
-
-VERSIONS = Path(__file__).with_name("migrations")
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -33,5 +30,5 @@ def upgrade(engine: sa.Engine) -> None:
 def config(connection: sa.Connection) -> Config:
     """Alembic's settings for one open connection, whose transaction belongs to the caller."""
     settings = Config(attributes={"connection": connection})
-    settings.set_main_option("script_location", str(VERSIONS).replace("%", "%%"))
+    settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return settings

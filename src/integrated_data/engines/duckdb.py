@@ -47,6 +47,9 @@ WRITING, WRITING_SHARE = 1 << 30, 16
 #: Separates nothing: a control character no text file holds, so a whole line is one column.
 NO_DELIMITER = "\x1f"
 
+#: What a line of fixed-width text may hold that holds no record.
+BLANKS = " \t"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -363,4 +366,4 @@ def _fixed_sql(source: Landed, paths: str) -> str:
         f"read_csv({paths}, auto_detect = false, header = false, delim = {text(NO_DELIMITER)}, quote = '', "
         f"escape = '', skip = {skip}, columns = {{'line': 'VARCHAR'}})"
     )
-    return f"SELECT {', '.join(pieces)} FROM {reader} WHERE trim(line) <> ''"
+    return f"SELECT {', '.join(pieces)} FROM {reader} WHERE trim(line, {text(BLANKS)}) <> ''"

@@ -4,7 +4,6 @@ Work is done only where there are some. Where each row is a line of its own thei
 text is passed over once (see `validate.lines`).
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,6 @@ QUARANTINE, UNSPLIT_FILE = "quarantine.parquet", "unsplit.parquet"
 
 #: Why a delivery is held of which rows and rejected lines cannot be told apart.
 APART = "quotation marks are broken so that rows and rejected lines cannot be told apart"
-
-#: Which lines of a text hold no record, by its format.
-BLANK = {
-    Format.CSV: re.compile(rb"\r?\n|\r"),
-    Format.FIXED: re.compile(rb" *(\r?\n|\r)?"),
-    Format.JSONL: re.compile(rb"\s*"),
-}
 
 _BROKEN, _SEEN, _STANDS, _STANDS_BROKEN = "rejecting_broken", "rejecting_seen", "rejecting_rows", "rejecting_lines"
 
@@ -138,7 +130,7 @@ def _places(
     alone = delimited and len(delivered.columns) == 1  # whose blank lines are rows
     written = Written(
         reading.delimiter.encode(), reading.quote.encode() if delimited and delivered.quoted else b"",
-        reading.header, None if alone else BLANK[reading.format],
+        reading.header, None if alone else lines.BLANK[reading.format],
     )  # fmt: skip
     with sealer.read(place) as file:
         return lines.places(lines.runs_of(file, written), header=reading.header, wanted=wanted, rejected=rejected)

@@ -86,7 +86,10 @@ def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contra
 
 def _delivered(workshop: Workshop, load: Load, *, contract: Contract | None) -> Delivered:
     sheet = contract.layout.sheet if contract else None
-    prepared = prepare(load.delivery.files, _landed(workshop, load), sealer=workshop.sealer, sheet=sheet)
+    landed = _landed(workshop, load)
+    prepared = prepare(
+        load.delivery.files, landed, sealer=workshop.sealer, foreign=workshop.foreign, sheet=sheet
+    )  # fmt: skip
     return sniff(prepared, workshop.sealer, contract=contract)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from integrated_data.acquire.prepare import Foreign
 from integrated_data.control.store import Change, Store
 from integrated_data.engine import Engine, Sealer
 from integrated_data.index.matching.train import Trainer
@@ -53,7 +54,8 @@ class Rulings(Protocol):
 @dataclass(frozen=True)
 class Workshop:
     """What the wiring hands to every stage. `linker` trains match models (see `index`); `rulings` gives what
-    people decided about an index (see `index.decisions`); `seats` are the installation's indexes."""
+    people decided about an index (see `index.decisions`); `seats` are the installation's indexes; `foreign` reads
+    workbooks and files of statistical packages."""
 
     places: Folders
     store: Store
@@ -64,6 +66,7 @@ class Workshop:
     actor: str
     rulings: Rulings
     seats: Seats
+    foreign: Foreign
 
 
 @dataclass(frozen=True)

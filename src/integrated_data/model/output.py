@@ -14,6 +14,9 @@ Value = str | int | float | None
 #: In place of a project: published, but not by this service.
 ELSEWHERE = "elsewhere"
 
+#: Columns that name the unit of protection of a view, the first that it has.
+UNITS = ("person_key", "business_key")
+
 
 class Outcome(StrEnum):
     """What a rule says, mildest first."""

@@ -18,6 +18,7 @@ from integrated_data.model.access import QueryState
 from integrated_data.model.errors import OutputRefusal
 from integrated_data.model.estimate import Estimate, Fit, of_told
 from integrated_data.model.output import (
+    UNITS,
     Ask,
     CheckReport,
     Finding,
@@ -44,9 +45,6 @@ from integrated_data.output.shape import Shape
 from integrated_data.output.table import to_csv
 from integrated_data.output.told import told
 from integrated_data.output.tree import Unproven, tables
-
-#: Columns that name the unit of protection of a view, the first that it has.
-UNITS = ("person_key", "business_key")
 
 #: Queries in one request, and cells of one result.
 MOST, MOST_CELLS = 20, 100_000

@@ -4,7 +4,6 @@ What is signed is the tag manifest, which vouches for the bag's other files; the
 chain is inside, its hash signed like every head of the chain (`audit/heads.py`). Ed25519 (RFC 8032).
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -13,10 +12,10 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from integrated_data.audit import chain, heads
 from integrated_data.audit.chain import Record
+from integrated_data.audit.public_keys import fingerprint
 from integrated_data.model.errors import AuditRefusal, OutputRefusal
 from integrated_data.output import bag, crate, profile, requested
 from integrated_data.output.crate import Story
@@ -86,30 +85,6 @@ def verify(data: bytes, key: Ed25519PublicKey) -> Verified:
         root, str(told["project"]), title, record.at, record.number, str(told["sha256"]), fingerprint(key),
         tuple(sorted(inside)),
     )  # fmt: skip
-
-
-def public_pem(key: Ed25519PublicKey) -> str:
-    """The public key as it is published (SubjectPublicKeyInfo, PEM)."""
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-def read_public(pem: str) -> Ed25519PublicKey:
-    """A published key; refuses what is none."""
-    try:
-        key = load_pem_public_key(pem.encode())
-    except ValueError:
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
-        raise OutputRefusal(
-            "This is not a public key of the service", why="It is no Ed25519 key in PEM",
-            next_step="Take it from the public register, or ask the service: ids output key",
-        )  # fmt: skip
-    return key
-
-
-def fingerprint(key: Ed25519PublicKey) -> str:
-    """SHA-256 over the public key (SubjectPublicKeyInfo, DER), in hexadecimal."""
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def _check_signature(files: Mapping[str, bytes], key: Ed25519PublicKey) -> None:

@@ -24,11 +24,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from integrated_data import __version__
+from integrated_data.audit.public_keys import fingerprint
 from integrated_data.control import heads
 from integrated_data.engines.sealed import FileSealer
 from integrated_data.model.errors import InstallationRefusal, UsageRefusal
 from integrated_data.model.event import Event
-from integrated_data.output.sealed import fingerprint
 from integrated_data.site import ledgering
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.places import Places, signing_key

@@ -11,7 +11,6 @@ from integrated_data.control import outputs, projects, releases, tables
 from integrated_data.control.store import Store
 from integrated_data.model.agreement import Agreement
 from integrated_data.model.event import Event
-from integrated_data.site import auditing
 from integrated_data.site.acting import Acting
 
 ACTION = "dataset.use_ended"
@@ -19,6 +18,8 @@ ACTION = "dataset.use_ended"
 
 def using(store: Store, dataset: str, *, acting: Acting) -> list[dict[str, Any]]:
     """Every output that used a dataset, for its owner or an auditor; the question is written down."""
+    from integrated_data.site import auditing  # brings charts and the attacker along, which no load needs
+
     auditing.check_asks(store, dataset, acting=acting)
     auditing.note(store, f"dataset/{dataset}", question="using", acting=acting)
     with store.read() as connection:

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from integrated_data.control import outputs
 from integrated_data.journey import resolving
 from integrated_data.journey.linking import version_folder
-from integrated_data.model.output import Release
+from integrated_data.model.output import UNITS, Release
 from integrated_data.output.following import Change, Versions, followed, nearer
 from integrated_data.output.ledger import Kept, Ledger
 from integrated_data.output.limits import held_to
-from integrated_data.output.request import UNITS
 from integrated_data.site import ledgering
 from integrated_data.site.loading import LoadingSite
 

@@ -28,6 +28,7 @@ from integrated_data.journey import checking, drifting
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState, Tally
 from integrated_data.model.drift import Drifted
+from integrated_data.site import foreign
 from integrated_data.site.settings import Settings
 from integrated_data.validate import judge
 from integrated_data.validate.rules import row_rules, unique_rules
@@ -52,7 +53,7 @@ class Kit:
         """Land files into the kit's folder and find their layout."""
         landed = land(files, self.folder / "landed", sealer=self.sealer)
         sheet = contract.layout.sheet if contract else None
-        prepared = prepare(landed, self.folder / "landed", sealer=self.sealer, sheet=sheet)
+        prepared = prepare(landed, self.folder / "landed", sealer=self.sealer, foreign=foreign, sheet=sheet)
         return sniff(prepared, self.sealer, contract=contract)
 
 

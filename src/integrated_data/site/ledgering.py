@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from integrated_data.approve.keyed import Tokens
 from integrated_data.engine import Sealer
+from integrated_data.model.output import UNITS
 from integrated_data.output.ledger import LOCK, Ledger
-from integrated_data.output.request import UNITS
 from integrated_data.site.places import Places
 from integrated_data.site.service_keys import service_key
 

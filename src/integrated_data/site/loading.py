@@ -14,7 +14,7 @@ from integrated_data.index.registry import SEATS, Seats
 from integrated_data.journey import branching
 from integrated_data.journey.workshop import Workshop
 from integrated_data.lake import Lake
-from integrated_data.site import locking
+from integrated_data.site import foreign, locking
 from integrated_data.site.cluster_tasks import loads_on
 from integrated_data.site.defining import read_definitions
 from integrated_data.site.places import Places, open_store
@@ -44,8 +44,9 @@ class LoadingSite:
         """What the stages of a journey work with."""
         decided = partial(rulings, self.vault, self.store)
         return Workshop(
-            self.places, self.store, self.loads, self.sealer, self.lake, self.linker, self.actor, decided, self.seats
-        )
+            self.places, self.store, self.loads, self.sealer, self.lake, self.linker, self.actor, decided, self.seats,
+            foreign,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from integrated_data.control.migrate import upgrade
+from integrated_data.control import schema
 from integrated_data.control.store import Store, sqlite
 from integrated_data.model.errors import InstallationRefusal
 
@@ -182,7 +182,10 @@ class Places:
 def open_store(places: Places) -> Store:
     """The control store, brought to the newest schema."""
     engine = control_engine(places)
-    upgrade(engine)
+    if not schema.is_newest(engine):
+        from integrated_data.control.migrate import upgrade
+
+        upgrade(engine)
     return Store(engine)
 
 

@@ -20,7 +20,6 @@ from integrated_data.model.access import Grant, Project, ProjectState
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import PRESENCE
 from integrated_data.publish.presence import KEY
-from integrated_data.site import following
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_project
 from integrated_data.site.stepping import Steps, Write, taken
@@ -62,6 +61,8 @@ def _silent(_step: str) -> None:
 
 
 def _run(site: LoadingSite, job: Job, *, progress: Progress) -> dict[str, Any]:
+    from integrated_data.site import following  # the ledger's rules bring solvers and charts along
+
     steps = Steps(site.store, job.id, job.subject, site.actor)
     with taken(steps, kind="refresh"):
         touched = steps.run("plan", lambda: _plan(site, job))["touched"]

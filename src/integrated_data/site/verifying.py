@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from integrated_data.audit import public_keys
 from integrated_data.control import freezes, outputs
 from integrated_data.control.store import Store
 from integrated_data.model.errors import OutputRefusal
@@ -31,14 +32,14 @@ def put_checksums(folder: Path) -> None:
 
 def public_key(places: Places) -> str:
     """The key that releases are verified with, in PEM."""
-    return sealed.public_pem(signing_key(places).public_key())
+    return public_keys.public_pem(signing_key(places).public_key())
 
 
 def verify(file: Path, *, key: Path | None, register: Path | None) -> dict[str, Any]:
     """What a released file is, by the published key or by the public register, which also says what was revoked."""
     told = _register(register) if register is not None else {}
     pem = str(told["signing_key"]) if told else _text(key) if key is not None else ""
-    found = sealed.verify(_bytes(file), sealed.read_public(pem))
+    found = sealed.verify(_bytes(file), public_keys.read_public(pem))
     if register is not None:
         listed = next((r for r in told["releases"] if r["id"] == found.request), None)
         if listed is None or listed["sha256"] != found.sha256:

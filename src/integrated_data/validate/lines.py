@@ -15,7 +15,16 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from integrated_data.model.contract import Format
+
 CHUNK = 1 << 20
+
+#: Which lines of a text hold no record, by its format.
+BLANK = {
+    Format.CSV: re.compile(rb"\r?\n|\r"),
+    Format.FIXED: re.compile(rb"[ \t]*(\r?\n|\r)?"),
+    Format.JSONL: re.compile(rb"\s*"),
+}
 
 Numbers = NDArray[np.int64]
 
@@ -25,7 +34,7 @@ class Written:
     """How a text is written, as far as its records go.
 
     `delimiter` and `quote`: of text with delimiters; without a quote each line is a record. `header`: the first record
-    names the columns. `blanks`: which lines hold no record, as a pattern of their bytes; none where every line does.
+    names the columns. `blanks`: which lines hold no record, as a pattern (of `BLANK`); none where every line does.
     """
 
     delimiter: bytes = b","

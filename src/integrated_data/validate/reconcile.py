@@ -11,6 +11,7 @@ from itertools import pairwise
 from integrated_data.engine import Engine, Landed, Sealer
 from integrated_data.model.contract import Format
 from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.validate.lines import BLANK, Written, runs_of
 from integrated_data.vocabulary.sql import name, text
 
 CHUNK = 1 << 20
@@ -61,7 +62,7 @@ def reconcile(engine: Engine, sealer: Sealer, *, source: Landed, lines: int, row
     if source.layout.format is Format.CSV:
         account = replace(account, inside=_line_ends_inside(engine, source))
     if _left(account) > 0:
-        account = replace(account, blank=min(_left(account), _blank_lines(sealer, source)))
+        account = replace(account, blank=min(_left(account), _blank(sealer, source, lines=lines)))
     left = _left(account)
     if left > 0 and not rejects:
         raise DeliveryRefusal(
@@ -105,6 +106,18 @@ def _line_ends_inside(engine: Engine, source: Landed) -> int:
     found = engine.rows(f"SELECT coalesce(sum({ends}), 0)::BIGINT AS n FROM {counted}")["n"][0].as_py()
     engine.drop(counted, *([rejects, f"{rejects}_scans"] if rejects else []))
     return int(found)
+
+
+def _blank(sealer: Sealer, source: Landed, *, lines: int) -> int:
+    """Lines that hold no record; of text with delimiters at most so many, where quotation marks are broken."""
+    if source.layout.format is Format.CSV:
+        return _blank_lines(sealer, source)
+    headed = source.layout.header and source.layout.format is not Format.JSONL
+    written, records = Written(header=headed, blanks=BLANK[source.layout.format]), 0
+    for place in source.places:
+        with sealer.read(place) as file:
+            records += sum(run.count for run in runs_of(file, written))
+    return lines - records
 
 
 def _blank_lines(sealer: Sealer, source: Landed) -> int:

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 
 from integrated_data.journey import Handed
 from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal, is_disk_full
-from integrated_data.site.batching.plan import BUSY
+from integrated_data.site.arrow_alone import keep_pandas_out
+from integrated_data.site.batching.plan import BUSY, Own
 from integrated_data.site.kit import read_contract
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.loads import deliver_alone
@@ -33,9 +34,10 @@ def main() -> int:
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     first = json.loads(sys.stdin.readline())
     settings = Settings(home=None, **first["settings"])
+    keep_pandas_out()
     with open_loading(Places(Path(first["home"])), settings) as site:
         for line in sys.stdin:
-            _answer(answers, _loaded(site, json.loads(line)))
+            _answer(answers, _loaded(site, json.loads(line), folder=Path(first["folder"])))
     return 0
 
 
@@ -50,12 +52,12 @@ def _answer(answers: TextIO, told: dict[str, Any]) -> None:
     answers.flush()
 
 
-def _loaded(site: LoadingSite, order: dict[str, Any]) -> dict[str, Any]:
+def _loaded(site: LoadingSite, order: dict[str, Any], *, folder: Path) -> dict[str, Any]:
     """What became of one delivery; whatever it raised, the next is taken."""
     try:
         contract = read_contract(Path(order["contract"])) if order["contract"] else None
-        handed = Handed(contract)
-        outcome = deliver_alone(site, order["dataset"], files=[Path(f) for f in order["files"]], handed=handed)
+        files = [Own(folder, name) for name in order["files"]]
+        outcome = deliver_alone(site, order["dataset"], files=files, handed=Handed(contract))
     except (BusyRefusal, StoreRefusal) as refusal:  # nothing is wrong with the delivery: it is tried again
         return {"state": BUSY, "reason": str(refusal)}
     except RoomRefusal as refusal:

@@ -20,10 +20,12 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Lot:
-    """What every loading process is given: the installation, and settings with its share of the machine."""
+    """What every loading process is given: the installation, settings with its share of the machine, and the folder
+    whose files it loads."""
 
     home: Path
     settings: Settings
+    folder: Path
 
     def start(self) -> "Loader":
         """A new loading process."""
@@ -40,7 +42,8 @@ class Loader:
         )  # fmt: skip
         plain = {"threads", "memory", "production", "actor"}
         settings = {k: v for k, v in asdict(lot.settings).items() if k in plain}
-        self._send({"home": str(lot.home), "settings": settings})
+        self._folder = lot.folder
+        self._send({"home": str(lot.home), "settings": settings, "folder": str(lot.folder)})
 
     def _send(self, body: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -51,7 +54,8 @@ class Loader:
     def load(self, item: Item) -> dict[str, Any] | None:
         """What became of a delivery; None where the process ended without a word."""
         contract = str(item.contract) if item.contract else None
-        self._send({"dataset": item.dataset, "files": [str(f) for f in item.files], "contract": contract})
+        files = [f.relative_to(self._folder).as_posix() for f in item.files]
+        self._send({"dataset": item.dataset, "files": files, "contract": contract})
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         return dict(json.loads(line)) if line.endswith("\n") else None

@@ -23,7 +23,7 @@ from integrated_data.journey import room
 from integrated_data.model.errors import DeliveryRefusal, Refusal, is_interrupt
 from integrated_data.model.event import Event
 from integrated_data.site.batching.plan import BUSY, Item, items
-from integrated_data.site.batching.pool import Lot, memory_has_room
+from integrated_data.site.batching.pool import Loader, Lot, memory_has_room
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import derive
 from integrated_data.site.settings import Settings
@@ -64,8 +64,8 @@ class Batch:
         return self.said or (asked.what if asked is not None else "")
 
     def work(self) -> None:
-        """What one thread does: keep a process, give it one delivery after another."""
-        loader = self.lot.start()
+        """What one thread does: keep a process from its first delivery on, give it one after another."""
+        loader: Loader | None = None
         try:
             while not self.stopped:
                 try:
@@ -76,16 +76,18 @@ class Batch:
                     return
                 begun, told = time.perf_counter(), None
                 for _ in range(TRIES):
+                    loader = loader or self.lot.start()
                     told = loader.load(item)
                     if told is not None:
                         break
                     loader.close()
-                    loader = self.lot.start()
+                    loader = None
                 gone = {"state": "failed", "reason": "The process that loaded it ended without a word"}
                 if self._note(item, told or gone, seconds=time.perf_counter() - begun):
                     time.sleep(PAUSE)
         finally:
-            loader.end()
+            if loader is not None:
+                loader.end()
 
     def _room(self, item: Item) -> bool:
         """Wait for room on disk and in memory while others run; without any, the disk stops the batch."""
@@ -131,11 +133,11 @@ def run(
     job = f"batch/{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
     every = items(folder)
     with holding.held(site.store, holding.Work(job, "batch", job, site.actor)) as held:
-        batch = _planned(site, every, held=held, settings=settings, workers=workers)
+        batch = _planned(site, every, folder=folder, held=held, settings=settings, workers=workers)
         batch.progress = progress or batch.progress
         try:
             with ThreadPoolExecutor(workers) as pool:
-                for done in [pool.submit(batch.work) for _ in range(workers)]:
+                for done in [pool.submit(batch.work) for _ in range(min(workers, batch.waiting.qsize()))]:
                     done.result()
         except BaseException as error:
             batch.said = "It was stopped"
@@ -144,19 +146,20 @@ def run(
         return _ended(batch, every)
 
 
-def _planned(site: LoadingSite, every: tuple[Item, ...], *, held: Held, settings: Settings, workers: int) -> Batch:
+def _planned(
+    site: LoadingSite, every: tuple[Item, ...], *, folder: Path, held: Held, settings: Settings, workers: int
+) -> Batch:
     """The batch with what waits to be loaded; what is settled already is told at once."""
     job = held.work.job
     with site.store.read() as connection:
         known = {r["dataset"]: r for r in jobs.done_steps(connection, job).values()}
     share = replace(settings, threads=max(1, settings.threads // workers), memory=_shared(settings.memory, workers))
-    batch = Batch(site, Lot(site.places.home, share), job, len(every), lambda _: None, held=held)
+    batch = Batch(site, Lot(site.places.home, share, folder), job, len(every), lambda _: None, held=held)
     for item in every:
         before = known.get(item.dataset)
-        if item.clash:
-            reason = f"Two files of the folder would be dataset {item.dataset}"
-            note(site, job, item=item, told={"state": "refused", "reason": reason}, seconds=0.0)
-            batch.told[item.dataset] = {"state": "refused", "reason": reason}
+        if item.wrong:
+            batch.told[item.dataset] = {"state": "refused", "reason": item.wrong}
+            note(site, job, item=item, told=batch.told[item.dataset], seconds=0.0)
         elif before is not None and before["state"] in SETTLED and before["stamp"] == item.stamp:
             batch.told[item.dataset] = before | {"repeated": True}
         else:

@@ -28,8 +28,8 @@ from integrated_data.journey.workshop import Facts
 from integrated_data.model.access import Grant
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.linkage import DERIVED
+from integrated_data.model.output import UNITS
 from integrated_data.model.rights import Asked, Right
-from integrated_data.output.request import UNITS
 from integrated_data.site import ledgering, rulings, tables, twinning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.rights import asking, copies, sampled, scrubbing

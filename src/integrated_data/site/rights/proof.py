@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from integrated_data.audit import chain, heads
 from integrated_data.audit.chain import Record
 from integrated_data.audit.heads import Head
+from integrated_data.audit.public_keys import fingerprint, read_public
 from integrated_data.control.store import Change, Store, record_at
 from integrated_data.model.errors import AuditRefusal
 from integrated_data.model.rights import ARTICLES, Asked
-from integrated_data.output.sealed import fingerprint, read_public
 from integrated_data.site.places import Places, signing_key
 
 #: What a proof is made of, nothing else.
