@@ -10,18 +10,21 @@ import pytest
 import sqlalchemy as sa
 
 from integrated_data.approve import accredit, apply
-from integrated_data.control import grants, outputs, projects, tables
+from integrated_data.control import deliveries, grants, outputs, projects, releases, tables
 from integrated_data.control.store import Store, records
 from integrated_data.journey import Handed
+from integrated_data.model.contract import Thresholds
+from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.meanings import Meaning
 from integrated_data.model.output import Ask
-from integrated_data.site import concerned
+from integrated_data.site import concerned, loads
 from integrated_data.site.acting import Acting
 from integrated_data.site.agreeing import add, law_of, set_law
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.loads import deliver_and_refresh
 from integrated_data.site.projects import decide_and_provision
+from tests.journeys.test_redelivery import Row, drawn, promised
 from tests.service import Service, contract
 
 FRAMEWORK = """
@@ -120,6 +123,38 @@ def test_loads_and_views_stop_when_a_framework_ends_and_go_on_when_it_is_extende
     assert day.deliver("c")["state"] == "published"
     assert decide_and_provision(day.site, "P-1", by="panel")[0].allowed
     assert day.granted() == 1
+
+
+def test_what_completes_a_delivery_is_refused_once_the_agreement_has_ended(day: Day) -> None:
+    day.agree(FRAMEWORK.format(ends="2026-06-30"))
+    day.agree(ANNEX)
+
+    def deliver(rows: list[Row], **handed: Any) -> dict[str, Any]:
+        return deliver_and_refresh(day.site, "sites", files=[day.service.file(rows)], handed=Handed(**handed))
+
+    def state(done: dict[str, Any]) -> str:
+        with day.site.store.read() as connection:
+            return str(deliveries.get(connection, done["delivery"]).state)
+
+    strict = promised("sites", thresholds=Thresholds(accept=0.2, hold=0.9))
+    first = deliver(drawn(a=1, b="x", c="y", d=4), contract=strict)
+    completes = Completes(first["delivery"])
+    waiting = deliver(drawn(b=2, q=9), completes=completes)
+    assert (first["state"], waiting["state"]) == ("held", "held")
+
+    day.now = datetime(2026, 7, 1, tzinfo=UTC)
+    landed = sorted(day.service.places.landed.iterdir())
+    with pytest.raises(DeliveryRefusal, match=r"Agreement A-1 ended on 2026-06-30\. Ask its owner"):
+        deliver(drawn(b=2, c=3), completes=completes)
+    with pytest.raises(DeliveryRefusal, match="Agreement A-1 ended on 2026-06-30"):
+        loads.accept(day.site, waiting["delivery"], reason="q was meant")
+    assert sorted(day.service.places.landed.iterdir()) == landed, "nothing of it was taken"
+    assert (state(first), state(waiting)) == ("held", "held")
+    with day.site.store.read() as connection:
+        assert releases.current(connection, "sites") is None
+
+    day.agree(FRAMEWORK.format(ends="2027-06-30"))
+    assert deliver(drawn(b=2, c=3), completes=completes)["completes"]["published"] == 4
 
 
 def test_when_an_agreement_ends_the_outputs_that_used_its_dataset_are_named_once(day: Day) -> None:

@@ -1,19 +1,27 @@
 """Alerts of feeds sent to real servers on this machine: posted, mailed, tried again, over TLS, by command."""
 
 import json
+import os
 import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from integrated_data.control.store import recorded
 from integrated_data.model.errors import StoreRefusal, UsageRefusal
@@ -82,6 +90,7 @@ class Box:
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
+        self.asked = 0  # times that a password was given
 
     async def handle_DATA(  # noqa: N802 - as the server calls it
         self, _server: object, _session: object, envelope: Envelope
@@ -89,21 +98,23 @@ class Box:
         self.mails.append(envelope)
         return "250 kept"
 
-
-def knows(_server: object, _session: object, _envelope: object, _mechanism: str, given: Any) -> AuthResult:
-    right = isinstance(given, LoginPassword) and given.password == SECRET.encode()
-    return AuthResult(success=right, handled=False)
+    def knows(self, _server: object, _session: object, _envelope: object, _mechanism: str, given: Any) -> AuthResult:
+        self.asked += 1
+        right = isinstance(given, LoginPassword) and given.password == SECRET.encode()
+        return AuthResult(success=right, handled=False)
 
 
 @contextmanager
-def post_office(trusted: ssl.SSLContext | None = None) -> Iterator[tuple[Box, int]]:
+def post_office(
+    trusted: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", **more: Any
+) -> Iterator[tuple[Box, int]]:
     box = Box()
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port = int(free.getsockname()[1])
     controller = Controller(
-        box, hostname="127.0.0.1", port=port, ssl_context=trusted, authenticator=knows, auth_required=True,
-        auth_require_tls=False,
+        box, hostname=host, port=port, ssl_context=trusted, authenticator=box.knows, auth_required=True,
+        **{"auth_require_tls": False, **more},
     )  # fmt: skip
     controller.start()
     try:
@@ -166,6 +177,65 @@ def test_alerts_are_mailed_and_each_channel_fails_by_itself(fed: Fed) -> None:
     text = (came.content or b"").decode() if isinstance(came.content, bytes) else str(came.content)
     assert "Subject: 1 alert of mobility" in text
     assert "open: mobility 2024-03-01 late:" in text
+
+
+#: A machine that is not this one, as far as the service is told.
+ELSEWHERE = "127.0.0.2"
+
+
+def shown_by(host: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """How a server answers that shows a certificate of a host's own, and the file that makes it trusted."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Post office")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+    places = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
+    signed = made.add_extension(places, critical=False).sign(key, hashes.SHA256())
+    chain = folder / f"{host}.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain.write_bytes(signed.public_bytes(Encoding.PEM) + secret)
+    answers = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    answers.load_cert_chain(chain)
+    return answers, chain
+
+
+@contextmanager
+def trusting(chain: Path) -> Iterator[None]:
+    """This process trusts one certificate alone."""
+    os.environ["SSL_CERT_FILE"] = str(chain)
+    try:
+        yield
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+
+
+def mailed(port: int) -> Mailed:
+    address = f"smtp://ids@{ELSEWHERE}:{port}?from=ids@example.org&to=desk@example.org"
+    (found,) = channels(from_environment({"IDS_ALERTS_MAIL": address, "IDS_ALERTS_PASSWORD": SECRET}))
+    assert isinstance(found, Mailed)
+    return found
+
+
+def test_mail_to_another_machine_turns_to_tls_before_a_word_is_said(tmp_path: Path) -> None:
+    answers, chain = shown_by(ELSEWHERE, tmp_path)
+    offers = {"tls_context": answers, "require_starttls": True, "auth_require_tls": True}
+    with post_office(host=ELSEWHERE, **offers) as (box, port):
+        with trusting(chain):
+            mailed(port).send(TRIAL)
+        assert len(box.mails) == 1
+        with pytest.raises(StoreRefusal, match="SSLCertVerificationError"):
+            mailed(port).send(TRIAL)  # nobody vouches for it
+        assert len(box.mails) == 1
+
+
+def test_mail_is_not_sent_to_who_shows_another_name_or_offers_no_tls(tmp_path: Path) -> None:
+    answers, chain = shown_by("127.0.0.3", tmp_path)
+    refused = pytest.raises(StoreRefusal, match="SSLCertVerificationError")
+    with post_office(host=ELSEWHERE, tls_context=answers) as (box, port), trusting(chain), refused:
+        mailed(port).send(TRIAL)
+    with post_office(host=ELSEWHERE) as (plain, port), pytest.raises(StoreRefusal, match="SMTPNotSupportedError"):
+        mailed(port).send(TRIAL)
+    assert (box.mails, plain.mails, plain.asked, box.asked) == ([], [], 0, 0)
 
 
 @pytest.mark.long

@@ -1,6 +1,7 @@
 """Change data: what the table holds, whatever the order of batches; and snapshots kept beside each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from integrated_data.acquire import contracts
 from integrated_data.control import releases
 from integrated_data.engine import Stored
 from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
+from integrated_data.model.drift import DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import tables
@@ -140,6 +142,66 @@ def test_the_table_is_what_all_changes_in_order_leave(service: Service, batches:
             service.deliver(site, contract(), batch(unlike))
             done.append(unlike)
         assert held(site) == sorted([*expected(done), z])
+
+
+def drifting(name: str, mode: Mode = Mode.CHANGES, *policies: tuple[DriftKind, Policy]) -> Contract:
+    return replace(contract(mode), dataset=name, drift=policies)
+
+
+def many(first: int, *, operation: str = "U", value: str = "b") -> list[dict[str, str]]:
+    """A batch of a hundred changes, of which every fifth is a deletion."""
+    return batch([("D" if k % 5 == 0 else operation, k, first, f"{value}{k % 3}") for k in range(100)])
+
+
+def values(site: LoadingSite, name: str) -> list[tuple[str, int]]:
+    """The values of a table, and how many rows have each."""
+    with site.store.read() as connection:
+        release = releases.get(connection, name)
+    site.engine.load("held", Stored(site.lake.files(name, release.snapshot), sealed=False))
+    counted = site.engine.rows("SELECT v, count(*) AS n FROM held GROUP BY v ORDER BY v").to_pylist()
+    assert release.rows == sum(row["n"] for row in counted)
+    return [(row["v"], row["n"]) for row in counted]
+
+
+@pytest.mark.long
+def test_a_batch_whose_header_has_drifted_changes_the_same_records(service: Service) -> None:
+    given = drifting("headers", Mode.CHANGES, (DriftKind.MISSING, Policy.EVOLVE))
+    with service.open() as site:
+        service.deliver(site, drifting("headers", Mode.REPLACE), batch([("I", k, 0, "a") for k in range(120)]))
+        told = service.deliver(site, given, [row | {"grade": "A"} for row in many(1)])
+        assert (told["state"], told["drift"][0]["told"]) == ("published", "column grade is new")
+        assert values(site, "headers") == [("a", 20), ("b0", 27), ("b1", 27), ("b2", 26)]
+        again = service.deliver(site, given, batch([("U", 0, 2, "c"), ("D", 1, 2, "")]))  # without it, as promised
+        assert (again["state"], values(site, "headers")) == (
+            "published", [("a", 20), ("b0", 27), ("b1", 26), ("b2", 26), ("c", 1)]
+        )  # fmt: skip
+        respelled, late = (
+            [{"N" if k == "n" else k: v for k, v in row.items()} for row in many(first, value=value)]
+            for first, value in ((3, "d"), (2, "late"))
+        )
+        told = service.deliver(site, given, respelled)
+        assert (told["state"], told["drift"][0]["told"]) == ("published", "column n came written N")
+        service.deliver(site, given, late)
+        after = [("a", 20), ("d0", 27), ("d1", 27), ("d2", 26)]
+        assert values(site, "headers") == after, "what came late was overtaken, by the sequence under its other name"
+        for lacking in ("op", "id", "N"):
+            rows = [{k: v for k, v in row.items() if k != lacking} for row in respelled]
+            with pytest.raises(ContractRefusal, match=f"without column {lacking}"):
+                service.deliver(site, given, rows)
+        assert values(site, "headers") == after
+
+
+def test_an_operation_that_was_never_told_waits(service: Service) -> None:
+    given = drifting("operations")
+    with service.open() as site:
+        service.deliver(site, drifting("operations", Mode.REPLACE), batch([("I", k, 0, "a") for k in range(120)]))
+        service.deliver(site, given, many(1))
+        before = values(site, "operations")
+        held = service.deliver(site, given, [row | {"op": row["op"].replace("D", "X")} for row in many(2, value="c")])
+        assert (held["state"], held["drift"][0]["kind"], held["drift"][0]["column"]) == ("held", "codes", "op")
+        assert values(site, "operations") == before, "or what they deleted would be there again"
+        kept = [row for row in many(3, operation="I", value="d") if row["op"] != "D"]
+        assert service.deliver(site, given, kept)["state"] == "published", "a batch need not delete anything"
 
 
 def test_changes_round_trip_in_the_contract() -> None:

@@ -29,6 +29,8 @@ BEFORE = 8
 SHAPE = "shape.parquet"
 #: Names of the stages that hold a delivery against its contract's columns.
 ACQUIRE, STANDARDISE = "acquire", "standardise"
+#: Operations of change data, as tools call them, after which a record is there.
+KEEPING = frozenset({"I", "INSERT", "U", "UPDATE", "UPSERT", "C", "CREATE", "A", "ADD", "M", "MODIFY", "R", "READ"})
 #: Kinds of which one may become the other, and a column stay what it is.
 NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
 
@@ -81,7 +83,7 @@ def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contra
             found.append(Drifted(DriftKind.CODES, column.source, told, _graver(contract, column)))
         elif recoded is not None:
             told = f"of column {column.source}, {recoded.new:,} codes are new and {recoded.gone:,} are gone"
-            found.append(Drifted(DriftKind.CODES, column.source, told, contract.policy(DriftKind.CODES)))
+            found.append(Drifted(DriftKind.CODES, column.source, told, _of_codes(contract, column, new=recoded.codes)))
         elif index is not None:
             told = f"column {column.source} is spread otherwise than before (population stability index {index:.2f})"
             found.append(Drifted(DriftKind.SHIFTED, column.source, told, contract.policy(DriftKind.SHIFTED)))
@@ -95,6 +97,15 @@ def _graver(contract: Contract, column: Column) -> Policy:
     """What becomes of a list of codes that is free text now; where a steward released it, one looks again."""
     policy = contract.policy(DriftKind.CODES)
     return Policy.HOLD if policy is Policy.EVOLVE and column.handling is Handling.WITHHELD else policy
+
+
+def _of_codes(contract: Contract, column: Column, *, new: Sequence[str]) -> Policy:
+    """What becomes of another code list. An operation that nobody knows may delete: it is not taken for an update."""
+    changes = contract.changes
+    if changes is None or column.name != changes.operation or DriftKind.CODES in dict(contract.drift):
+        return contract.policy(DriftKind.CODES)
+    unknown = [code for code in new if code not in changes.deleted and code.upper() not in KEEPING]
+    return Policy.HOLD if unknown else contract.policy(DriftKind.CODES)
 
 
 def with_released(contract: Contract, released: Collection[str]) -> Contract:

@@ -2,7 +2,8 @@
 
 Of each published column: how many rows have each code, or lie in each bucket of numbers (a tenth of their size wide, as
 in Masson, Rim and Lee, "DDSketch", VLDB 2019, so that any two deliveries have the same buckets), and how many none.
-Identifiers and withheld columns have no shape. Of a long delivery a sample of its rows is counted.
+Identifiers and withheld columns have no shape, but for the operations of changes. Of a long delivery a sample of its
+rows is counted.
 
 Two shapes are compared by the population stability index (Siddiqi, "Credit risk scorecards", 2006): above 0.25 values
 are spread otherwise. Chance alone gives (1/n + 1/m) times a chi-square of as many degrees as there are groups but one
@@ -79,10 +80,12 @@ class Recoded:
 
 
 def shaped(contract: Contract) -> tuple[Column, ...]:
-    """The columns that have a shape: published ones of numbers, and of text or truth that may be codes."""
+    """The columns that have a shape: published ones of numbers, and of text or truth that may be codes; and the one
+    that tells changes."""
+    operation = contract.changes.operation if contract.changes else None
     return tuple(
         c for c in contract.columns
-        if c.handling is Handling.PAYLOAD and c.meaning not in _PASSING
+        if (c.handling is Handling.PAYLOAD or c.name == operation) and c.meaning not in _PASSING
         and c.kind in (*_NUMBERS, Kind.STRING, Kind.BOOLEAN)
     )  # fmt: skip
 
