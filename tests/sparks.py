@@ -48,6 +48,19 @@ def spark_home() -> Path:
     return home
 
 
+def spark_with_iceberg() -> tuple[Path, Path]:
+    """Where a Spark that Iceberg has a jar for is, and the jar, or a skipped test: Iceberg is behind Spark by versions.
+
+    `IDS_SPARK_ICEBERG` names a folder of both, as `make test-spark` makes it.
+    """
+    beside = ROOT / ".venv" / "spark-iceberg"
+    folder = Path(os.environ.get("IDS_SPARK_ICEBERG") or beside)
+    jars = sorted(folder.glob("snowpark_connect_deps_iceberg/jars/iceberg-spark-runtime-3.5_2.12-*.jar"))
+    if not jars or shutil.which("java") is None:
+        pytest.skip("A Spark with Iceberg's jar, or Java, is not here; make test-spark brings both")
+    return folder / "pyspark", jars[0]
+
+
 @contextlib.contextmanager
 def spark(folder: Path) -> Iterator[str]:
     """The address of an Apache Spark Connect server with two threads, which takes up to a minute to start."""
@@ -90,14 +103,12 @@ def _connect(folder: Path, *arguments: str) -> Iterator[str]:
 def _process(folder: Path, name: str, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A command of Spark's `bin`, stopped with the context; its words are in `<name>.log`."""
     home = spark_home()
-    environment = {
-        **os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable, **({"SPARK_DAEMON_MEMORY": "256m"} if command[0] == "spark-class" else {}),
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src"))),
-    }  # fmt: skip
+    told = environment(home, scala="2.13")
+    if command[0] == "spark-class":
+        told["SPARK_DAEMON_MEMORY"] = "256m"
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(home / "bin" / command[0]), *command[1:]], env=environment, stdout=log, stderr=log, cwd=folder
+            [str(home / "bin" / command[0]), *command[1:]], env=told, stdout=log, stderr=log, cwd=folder
         )
         try:
             yield process
@@ -106,6 +117,14 @@ def _process(folder: Path, name: str, command: list[str]) -> Iterator[subprocess
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(30)
             process.kill()
+
+
+def environment(home: Path, *, scala: str) -> dict[str, str]:
+    """What a process of Spark gets: its tasks find this Python, the package, and what tests hand them."""
+    return {
+        **os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src"))),
+    }  # fmt: skip
 
 
 def _free_port() -> int:
