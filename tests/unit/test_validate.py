@@ -269,13 +269,33 @@ def test_the_profile_shows_no_value_of_an_identifier(engine: DuckDB, tmp_path: P
 
 
 def test_few_values_of_a_long_table_are_counted_and_many_estimated(engine: DuckDB) -> None:
-    contract = contract_of(ID, AGE, Column("sex", "sex", meaning=Meaning.SEX, handling=Handling.PAYLOAD))
+    contract = contract_of(
+        ID, AGE, Column("sex", "sex", meaning=Meaning.SEX, handling=Handling.PAYLOAD),
+        Column("pay", "pay", kind=Kind.NUMBER, meaning=Meaning.MONEY, handling=Handling.PAYLOAD),
+        Column("day", "day", kind=Kind.DATE, meaning=Meaning.EVENT_DATE, handling=Handling.PAYLOAD),
+    )  # fmt: skip
     engine.create(
         "long",
-        "SELECT i::VARCHAR AS id, CASE WHEN i % 7 > 0 THEN i % 90 END AS age, 'F' AS sex FROM range(210000) t(i)",
+        "SELECT i::VARCHAR AS id, CASE WHEN i % 7 > 0 THEN i % 90 END AS age, "
+        "CASE WHEN i < 100 THEN 'X' WHEN i < 70000 THEN 'M' WHEN i < 209000 THEN 'F' END AS sex, "
+        "CASE WHEN i > 0 THEN i / 2 END AS pay, DATE '2000-01-01' + (i % 5000)::INTEGER AS day FROM range(210000) t(i)",
     )
-    numbers, ages, sexes = profile(engine, contract, relation="long")
+    numbers, ages, sexes, pay, days = profile(engine, contract, relation="long")
+    assert (numbers.missing, numbers.low, numbers.common) == (0, None, ())
     assert numbers.distinct is not None
-    assert 150_000 < numbers.distinct < 270_000
+    assert days.distinct is not None
+    assert abs(numbers.distinct - 210_000) < 20_000, "one in sixteen hashes or more"
+    assert abs(days.distinct - 5_000) < 1_000
+    assert (days.low, days.high) == ("2000-01-01", "2013-09-08")
     assert ages == ColumnProfile("age", 210_000, 30_000, 90, "0", "89")
-    assert (sexes.distinct, sexes.common) == (1, (("F", 1.0),))
+    assert sexes == ColumnProfile("sex", 210_000, 1_000, 3, common=(("F", 0.662), ("M", 0.333))), "too few are X"
+    assert pay == ColumnProfile("pay", 210_000, 1, None, "0.5", "104999.5")
+
+
+def test_a_table_without_rows_or_values_has_a_profile(engine: DuckDB) -> None:
+    contract = contract_of(ID, AGE, Column("sex", "sex", meaning=Meaning.SEX, handling=Handling.PAYLOAD))
+    nothing = "SELECT NULL::VARCHAR AS id, NULL::BIGINT AS age, NULL::VARCHAR AS sex FROM range({}) t(i)"
+    for rows in (0, 10, 30_000):
+        engine.create("nothing", nothing.format(rows))
+        found = profile(engine, contract, relation="nothing")
+        assert [(c.rows, c.missing, c.distinct, c.low, c.common) for c in found] == [(rows, rows, 0, None, ())] * 3
