@@ -1,7 +1,8 @@
 """A hundred random kills while several tables are loaded: SIGKILL of one load or all, and a disk that fills up.
 
-Four tables are delivered again and again, each by its own mode: two replaced, one added to, one changed by key. Two
-processes load each version, in an order of their own, so that they also meet; now and then `ids batch` does. At a
+Five tables are delivered again and again, each in its own way: two replaced, one added to, one changed by key, and one
+held for its broken rows and completed by them, mended. Two processes load each version, in an order of their own, so
+that they also meet; now and then `ids batch` does. At a
 random moment something is killed or the disk filled; then it goes on, or is struck again. After every strike each table
 must hold, value by value, exactly the version of before or exactly the new one; once a version went through, exactly
 the new one, with nothing left behind.
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,8 @@ from integrated_data.control.store import Store, sqlite
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.journey import Handed
 from integrated_data.lake import Lake
-from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
+from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode, Thresholds
+from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import BusyRefusal, RoomRefusal, is_disk_full
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site.installation import create
@@ -46,7 +48,11 @@ from integrated_data.site.settings import Settings
 KILLS, ROWS, SEED = 100, 4_000, 1
 DISK = 700  # MiB of the small disk
 COMMAND = [sys.executable, "-c", "from integrated_data.cli import main; main()"]
-MODES = {"rents": Mode.REPLACE, "wages": Mode.REPLACE, "claims": Mode.APPEND, "stock": Mode.CHANGES}
+MODES = {
+    "rents": Mode.REPLACE, "wages": Mode.REPLACE, "claims": Mode.APPEND, "stock": Mode.CHANGES, "bills": Mode.REPLACE,
+}  # fmt: skip
+#: The table that waits for its mended rows, and of how many rows one is broken.
+MENDED, BROKEN = "bills", 10
 #: What no version that went through leaves behind.
 LEFT_OVER = ("identified/landed/arriving-*", "lake/**/*.part", "identified/**/*.part", "scratch/spill-*")
 #: What is struck: one load, all of them, the disk, the disk and all loads, or `ids batch` alone.
@@ -94,10 +100,11 @@ class World:
                 kept = {row[0]: row for row in old} | {row[1]: row[1:] for row in told}
                 gone = {row[1] for row in told if row[0] == "D"}
                 content = Counter(row for key, row in kept.items() if key not in gone)
-        place = self.folder / f"{name}.csv"
-        part = place.with_suffix(".part")
-        part.write_text("op,id,version,amount\n" + "".join(f"{o},{i},{v},{x}\n" for o, i, v, x in told))
-        part.replace(place)
+        mended = told[::BROKEN] if name == MENDED else []
+        broken = {row[1] for row in mended}
+        _write(self.folder / f"{name}.csv", [(o, i, v, "none" if i in broken else x) for o, i, v, x in told])
+        if mended:
+            _write(mended_rows(self.folder), mended)
         (self.folder / f"{name}.contract.yaml").write_text(contracts.dump(_contract(name)))
         return content
 
@@ -124,6 +131,17 @@ class World:
                 self.wrong.append(f"{when}, {name}: {lost.total():,} rows lacking, {doubled.total():,} too many")
 
 
+def mended_rows(folder: Path) -> Path:
+    """The file that completes a version; apart from the others, for a batch would take it for a table of its own."""
+    return folder.parent / f"{MENDED}-mended.csv"
+
+
+def _write(place: Path, rows: Sequence[tuple[str, int, int, int | str]]) -> None:
+    part = place.with_suffix(".part")
+    part.write_text("op,id,version,amount\n" + "".join(f"{o},{i},{v},{x}\n" for o, i, v, x in rows))
+    part.replace(place)
+
+
 def _contract(name: str) -> Contract:
     payload, hidden = Handling.PAYLOAD, Handling.IDENTIFIER
     changed = MODES[name] is Mode.CHANGES
@@ -134,7 +152,8 @@ def _contract(name: str) -> Contract:
         Column("amount", "amount", Kind.INTEGER, Meaning.COUNT, payload),
     )
     how = Changes("op", ("D",)) if changed else None
-    return Contract(name, "bench", Layout(Format.CSV), columns, mode=MODES[name], changes=how)
+    waits = Thresholds(accept=0.01, hold=0.9) if name == MENDED else Thresholds()
+    return Contract(name, "bench", Layout(Format.CSV), columns, mode=MODES[name], changes=how, thresholds=waits)
 
 
 def load(home: Path, folder: Path, order: list[str]) -> None:
@@ -144,7 +163,10 @@ def load(home: Path, folder: Path, order: list[str]) -> None:
             contract = contracts.read(folder / f"{name}.contract.yaml")
             while True:
                 try:
-                    deliver_alone(site, name, files=[folder / f"{name}.csv"], handed=Handed(contract))
+                    done = deliver_alone(site, name, files=[folder / f"{name}.csv"], handed=Handed(contract))
+                    if name == MENDED:
+                        completes = Handed(completes=Completes(done["delivery"]))
+                        deliver_alone(site, name, files=[mended_rows(folder)], handed=completes)
                 except BusyRefusal:
                     time.sleep(0.3)
                 except Exception as error:

@@ -165,12 +165,18 @@ class Way:
         return True
 
     def _sweep(self) -> None:
-        """Remove what processes that were killed had half written of this delivery: nobody else writes it now."""
-        delivery, places = self.load.delivery, self.workshop.places
-        for folder in (places.landed / delivery.id, places.deliveries / delivery.id):
-            for left in folder.glob("*.part"):
-                left.unlink(missing_ok=True)
-        self.workshop.lake.sweep(delivery.dataset, delivery.id)
+        """Remove what processes that were killed had half written of this delivery, and of a held one that goes with
+        it: nobody else writes them now."""
+        written, places = [self.load.delivery], self.workshop.places
+        if self.load.completes is not None:
+            with self.workshop.store.read() as connection:
+                first = deliveries.get(connection, self.load.completes.delivery)
+            written += [first] if first.state is LoadState.HELD else []
+        for delivery in written:
+            for folder in (places.landed / delivery.id, places.deliveries / delivery.id):
+                for left in folder.glob("*.part"):
+                    left.unlink(missing_ok=True)
+            self.workshop.lake.sweep(delivery.dataset, delivery.id)
 
     def go(self, progress: Progress) -> None:
         """Run the stages that are not done, to the end or to where a person must decide."""
