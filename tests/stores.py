@@ -123,8 +123,11 @@ def sftp_server(folder: Path, files: Mapping[str, bytes]) -> Iterator[Served]:
 
 
 @contextmanager
-def cutting(port: int, *, after: int) -> Iterator[int]:
-    """Real connections to a port of this machine; all are cut, and new ones too, once so many bytes have come back."""
+def cutting(port: int, *, after: int, sent: bool = False) -> Iterator[int]:
+    """Real connections to a port of this machine; all are cut, and new ones too, once so many bytes have come back.
+
+    `sent`: bytes on the way there count instead.
+    """
     listener, left = socket.create_server(("127.0.0.1", 0)), [after]
 
     def carry(source: socket.socket, target: socket.socket, *, counted: bool) -> None:
@@ -142,7 +145,7 @@ def cutting(port: int, *, after: int) -> Iterator[int]:
                 near, _ = listener.accept()
                 far = socket.create_connection(("127.0.0.1", port))
                 for source, target in ((near, far), (far, near)):
-                    ends = {"target": carry, "args": (source, target), "kwargs": {"counted": source is far}}
+                    ends = {"target": carry, "args": (source, target), "kwargs": {"counted": (source is near) is sent}}
                     threading.Thread(**ends, daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()

@@ -1,7 +1,8 @@
 """The lake of published tables: Parquet files registered as Iceberg snapshots by pyiceberg.
 
 The catalogue of snapshots is a database file of its own. A snapshot that no release in the
-control store names does not exist for readers.
+control store names does not exist for readers. Files and snapshots lie in a folder; or in an object store
+(`lake_files`), and then the folder has copies of the files, which everything here reads.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError, ValidationError
 from pyiceberg.table import Table, Transaction
 
+from integrated_data.lake_files import FILES, TABLES, Objects, ObjectStore, asking
 from integrated_data.model.errors import DeliveryRefusal, InstallationRefusal
 
 TABLE = "records"
@@ -64,29 +66,53 @@ class Located:
 
 
 class Lake:
-    """Published tables under one folder. A dataset is one table, `<dataset>.records`."""
+    """Published tables under one folder. A dataset is one table, `<dataset>.records`.
 
-    def __init__(self, folder: Path) -> None:
+    `store`: where files and snapshots lie for other engines; a method that meets it raises StoreRefusal where it does
+    not do what it is asked.
+    """
+
+    def __init__(self, folder: Path, store: ObjectStore | None = None) -> None:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.objects = Objects(folder, store) if store else None
+        self._root = f"{store.root}/{TABLES}" if store else folder.resolve().as_uri()
+        self._asking = asking if store else contextlib.nullcontext
         self._catalog = SqlCatalog(
-            "lake", uri=f"sqlite:///{folder / 'catalogue.sqlite'}", warehouse=folder.resolve().as_uri()
-        )
+            "lake", uri=f"sqlite:///{folder / 'catalogue.sqlite'}", warehouse=self._root,
+            **(store.properties if store else {}),
+        )  # fmt: skip
 
     def place(self, dataset: str, delivery: str) -> Path:
         """Where the file of one delivery belongs, before and after it is committed."""
-        return self._folder(dataset) / f"{delivery}{SUFFIX}"
+        return self.named(dataset, f"{delivery}{SUFFIX}")
 
     def rewritten(self, dataset: str, file: Path, *, by: str) -> Path:
         """Where what a delivery `by` leaves of an earlier file belongs: its rows keep their numbers."""
         return self._folder(dataset) / f"{self.delivery_of(file)}.{by}{SUFFIX}"
 
     def named(self, dataset: str, name: str) -> Path:
-        """The place of a file by its name."""
-        return self._folder(dataset) / name
+        """The place of a file by its name; one that the object store has, and is missing here, is fetched."""
+        return self.here(self._folder(dataset) / name)
+
+    def here(self, place: Path) -> Path:
+        """The same place, with its file fetched where it is missing here and in the object store."""
+        if self.objects is not None:
+            self.objects.fetched(place.parent.name, place)
+        return place
+
+    def gather(self, *datasets: str) -> None:
+        """Fetch every file that is missing here and in the object store: of datasets, or of all."""
+        if self.objects is not None:
+            for dataset in datasets or self.objects.datasets():
+                self.objects.gather(dataset)
+
+    def left(self, dataset: str) -> tuple[str, ...]:
+        """Keys of the object store under which anything of a dataset is found."""
+        return self.objects.left(dataset) if self.objects is not None else ()
 
     def _folder(self, dataset: str) -> Path:
-        folder = self.folder / "files" / dataset
+        folder = self.folder / FILES / dataset
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
@@ -97,8 +123,10 @@ class Lake:
 
     def sweep(self, dataset: str, delivery: str) -> None:
         """Remove what a killed load of a delivery had half written; nobody else may be loading it."""
-        for left in (self.folder / "files" / dataset).glob(f"*{delivery}*.part"):
+        for left in (self.folder / FILES / dataset).glob(f"*{delivery}*.part"):
             left.unlink(missing_ok=True)
+        if self.objects is not None:
+            self.objects.store.give_up(f"{FILES}/{dataset}/", naming=delivery)
 
     @contextlib.contextmanager
     def alone(self, dataset: str) -> Iterator[None]:
@@ -119,8 +147,19 @@ class Lake:
         load left on top of it is set aside first, so it can never ride along. Idempotent: a
         delivery that was committed on this base before keeps its snapshot.
         """
-        delivery, places = step.delivery, [self.named(dataset, name) for name in step.files]
-        table = self._table(dataset, places[0], base=base)
+        places = [self.named(dataset, name) for name in step.files]
+        addresses = [self._address(dataset, place) for place in places]
+        with self._asking():
+            return self._commit(dataset, step, base=base, places=places, addresses=addresses)
+
+    def _address(self, dataset: str, place: Path) -> str:
+        """Where a snapshot finds a file: in the object store, once it is there."""
+        return self.objects.sent(dataset, place) if self.objects is not None else place.resolve().as_uri()
+
+    def _commit(
+        self, dataset: str, step: Step, *, base: int | None, places: Sequence[Path], addresses: list[str]
+    ) -> int:
+        delivery, table = step.delivery, self._table(dataset, places[0], base=base)
         done = self._snapshot_of(table, delivery, base=base)
         if done is not None:
             return done
@@ -142,10 +181,7 @@ class Lake:
                     for task in table.scan(snapshot_id=base).plan_files():
                         if Path(task.file.file_path).name in step.without:
                             left_out.delete_data_file(task.file)
-            change.add_files(
-                [place.resolve().as_uri() for place in places], snapshot_properties=properties,
-                check_duplicate_files=False,
-            )  # fmt: skip
+            change.add_files(addresses, snapshot_properties=properties, check_duplicate_files=False)
         committed = self._snapshot_of(self._catalog.load_table((dataset, TABLE)), delivery, base=base)
         if committed is None:
             raise InstallationRefusal(
@@ -155,18 +191,25 @@ class Lake:
         return committed
 
     def stand(self, dataset: str, snapshot: int) -> None:
-        """Make a snapshot the one that readers of the table see who ask the lake itself."""
-        table = self._catalog.load_table((dataset, TABLE))
-        if table.current_snapshot() != table.snapshot_by_id(snapshot):
-            table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+        """Make a snapshot the one that readers of the table see who ask the lake itself.
+
+        A table that is still to be moved (see `_own`) is not told: it is registered anew.
+        """
+        with self._asking():
+            table = self._catalog.load_table((dataset, TABLE))
+            if self._is_own(table) and table.current_snapshot() != table.snapshot_by_id(snapshot):
+                table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
 
     def rebuild(self, dataset: str, steps: Sequence[Step], *, on: Sequence[int | None] | None = None) -> list[int]:
         """Make the table of a dataset anew from its files as they are now; returns a snapshot for each step.
 
         `steps`: what every release did, oldest first; `on`: the place of the step that each was built on, where it
         is not the one before. Whatever the old snapshots said of the files, their least
-        and greatest values too, is destroyed. Done twice, it gives other snapshots of the same.
+        and greatest values too, is destroyed, and what the object store has otherwise than it is here. Done twice, it
+        gives other snapshots of the same.
         """
+        if self.objects is not None:
+            self.objects.settle(dataset, {self.named(dataset, name) for step in steps for name in step.files})
         with contextlib.suppress(NoSuchTableError):
             self._catalog.drop_table((dataset, TABLE))
         shutil.rmtree(self.folder / dataset / TABLE, ignore_errors=True)
@@ -178,7 +221,8 @@ class Lake:
 
     def located(self, dataset: str) -> Located:
         """Where a dataset's table lies."""
-        table = self._catalog.load_table((dataset, TABLE))
+        with self._asking():
+            table = self._catalog.load_table((dataset, TABLE))
         return Located(table.location(), table.metadata_location)
 
     def rows(self, dataset: str, names: Collection[str]) -> int:
@@ -191,9 +235,14 @@ class Lake:
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:
         """The Parquet files that make up one snapshot of a dataset's table; of an empty one, the last delivery's."""
-        table = self._catalog.load_table((dataset, TABLE))
-        tasks = table.scan(snapshot_id=snapshot).plan_files()
-        found = tuple(sorted(Path(task.file.file_path.removeprefix("file://")) for task in tasks))
+        with self._asking():
+            table = self._catalog.load_table((dataset, TABLE))
+            addresses = [task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files()]
+        if self.objects is None:
+            found = tuple(sorted(Path(address.removeprefix("file://")) for address in addresses))
+        else:
+            names = sorted(PurePosixPath(address).name for address in addresses)
+            found = tuple(self.named(dataset, name).resolve() for name in names)
         return found or (self.place(dataset, self._delivery(table, snapshot)),)
 
     @staticmethod
@@ -210,10 +259,22 @@ class Lake:
                 return table
             self._catalog.drop_table(name)  # what a killed first load left
         try:
-            return self._catalog.load_table(name)
+            return self._own(self._catalog.load_table(name))
         except NoSuchTableError:
             self._catalog.create_namespace_if_not_exists(dataset)
             return self._catalog.create_table(name, schema=pq.read_schema(file))
+
+    def _is_own(self, table: Table) -> bool:
+        return table.location().startswith(f"{self._root}/")
+
+    def _own(self, table: Table) -> Table:
+        """A table that lies where this lake keeps its tables; refuses one that a move which was cut short left."""
+        if not self._is_own(table):
+            raise InstallationRefusal(
+                "The lake is being moved, and a table was not moved yet", why="The command that moves it was cut short",
+                next_step="Give that command again: ids lake store, or ids lake leave",
+            )  # fmt: skip
+        return table
 
     @staticmethod
     def _snapshot_of(table: Table, delivery: str, *, base: int | None) -> int | None:

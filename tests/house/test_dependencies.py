@@ -61,7 +61,7 @@ def undeclared(source: tuple[Module, ...], allowed: set[str]) -> list[str]:
 
 
 def test_the_package_imports_what_it_declares() -> None:
-    holds(undeclared(modules("src"), declared("spark", "sftp", "postgres", "kit")))
+    holds(undeclared(modules("src"), declared("s3", "spark", "sftp", "postgres", "kit")))
 
 
 def test_the_core_runs_without_spark() -> None:

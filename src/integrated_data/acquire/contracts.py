@@ -35,6 +35,8 @@ from integrated_data.model.meanings import PRESENCE, Handling, Kind, Meaning, ha
 API_VERSION = "v3.1.0"
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0")
 DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
+#: Folders of the lake beside those of its tables.
+RESERVED = ("files", "locks")
 
 #: The type a meaning has where the contract names none.
 KINDS: dict[Meaning, Kind] = {
@@ -133,6 +135,8 @@ def _contract(top: Fields, table: Fields) -> Contract:
     if not DATASET.fullmatch(dataset):
         rule = "It names the table: small letters, digits and underscores, a letter first, at most 63"
         raise wrong("id", rule, next_step="Write for example id: pay_records")
+    if dataset in RESERVED:
+        raise wrong("id", "The lake has folders of that name", next_step="Choose another name for the table")
     columns = tuple(_column(p) for p in table.list("properties"))
     _check_names(columns)
     custom = top.custom(_OF_CONTRACT)

@@ -56,6 +56,8 @@ ACTIONS: Mapping[str, Action | None] = {
     "freeze person": Action.FREEZE,
     "kit build": None,
     "kit needs": None,
+    "lake leave": Action.OPERATE,
+    "lake store": Action.OPERATE,
     "lake tables": Action.OPERATE,
     "ledger change-key": Action.OPERATE,
     "ledger expire": Action.OPERATE,

@@ -46,6 +46,7 @@ def back_up(site: LoadingSite, to: Path, *, by: str) -> dict[str, Any]:
     """Copy the data to an empty or absent folder; refuses while loads run."""
     _empty(to)
     sealer = FileSealer(site.vault.derive("backup"))
+    site.lake.gather()
     site.store.record(Event("backup.begun", by, "installation", {}))
     with site.store.read() as connection:
         last = heads.last_record(connection)

@@ -1,18 +1,15 @@
 """Stores of feeds, opened: secrets are read here, from files that nobody but the service can read."""
 
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import yaml
 
 from integrated_data.acquire.feeds.folder import Folder
 from integrated_data.acquire.feeds.store import Store
 from integrated_data.model.errors import InstallationRefusal
 from integrated_data.model.feed import Drop, StoreKind
+from integrated_data.site import store_secrets
 from integrated_data.site.places import Places
 
 
@@ -69,32 +66,15 @@ def check_secret(drop: Drop, places: Places) -> None:
 def _secret(drop: Drop, places: Places, *, fields: tuple[str, ...]) -> Mapping[str, str]:
     found = _read(drop, places)
     if not found or not set(found) <= set(fields):
-        raise _wrong(drop, f"It must hold some of {', '.join(fields)}, and nothing else")
+        why = f"It must hold some of {', '.join(fields)}, and nothing else"
+        raise store_secrets.wrong(why, **_told(drop))
     return found
 
 
 def _read(drop: Drop, places: Places) -> Mapping[str, str]:
-    place = places.feed_secrets / f"{drop.secret}.yaml"
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        raise _wrong(drop, "It is not there, or the service may not read it") from None
-    with os.fdopen(descriptor, "r", encoding="utf-8") as file:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            raise _wrong(drop, "Others than the service may read it")
-        try:
-            body = yaml.safe_load(file)
-        except (yaml.YAMLError, ValueError):
-            body = None
-    if not isinstance(body, Mapping) or not all(isinstance(v, str) for v in body.values()):
-        raise _wrong(drop, "It is no YAML of names and texts")
-    return dict(body)
+    return store_secrets.read(places.feed_secrets / f"{drop.secret}.yaml", **_told(drop))
 
 
-def _wrong(drop: Drop, why: str) -> InstallationRefusal:
+def _told(drop: Drop) -> dict[str, str]:
     shown = re.sub(r"[^A-Za-z0-9_-]", "", drop.secret)
-    return InstallationRefusal(
-        f"The secret {shown} of the feed cannot be used",
-        why=why,
-        next_step=f"Write it to keyring/feeds/{shown}.yaml, mode 0600",
-    )
+    return {"of": f"{shown} of the feed", "named": f"keyring/feeds/{shown}.yaml"}

@@ -17,6 +17,7 @@ from integrated_data.lake import Lake
 from integrated_data.site import foreign, locking
 from integrated_data.site.cluster_tasks import loads_on
 from integrated_data.site.defining import read_definitions
+from integrated_data.site.object_lake import keeping
 from integrated_data.site.places import Places, open_store
 from integrated_data.site.rulings import rulings
 from integrated_data.site.settings import Settings
@@ -67,7 +68,7 @@ def open_loading(
         try:
             seats = SEATS.joined_by(read_definitions(places))
             store, trainer = open_store(places), SplinkTrainer(limits_of(settings, places))
-            lake, actor = Lake(places.lake), settings.actor
+            lake, actor = Lake(places.lake, keeping.opened(places)), settings.actor
             with loads_on(engine, settings, places=places) as loads:
                 site = LoadingSite(places, store, engine, loads, sealer, lake, vault, trainer, actor, seats)
                 if not restoring:

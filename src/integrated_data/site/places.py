@@ -3,6 +3,7 @@
 keyring/      vault.key, projects/*.salt                 identity keys: apart from the data; back it up apart
               rights/                                    who objected or was erased, by ids and hashes
               feeds/                                     secrets of the stores that feeds fetch from, a file each
+              lake.yaml                                  keys to the object store of the lake, where it has one
 service-keys/ signing.key, sign-in.key, audit-head.json  no identity key: the analyst's side may hold them
 sign-in.yaml                                             the identity provider, where there is one
 control.sqlite                                           the service's own memory
@@ -122,6 +123,21 @@ class Places:
     def lake(self) -> Path:
         """Published tables."""
         return self.home / "lake"
+
+    @property
+    def lake_store(self) -> Path:
+        """The object store that the lake is kept in; absent where it is kept here alone."""
+        return self.lake / "store.json"
+
+    @property
+    def lake_store_before(self) -> Path:
+        """The object store that the lake of a restored installation was kept in, while nobody decided about it."""
+        return self.lake / "store-before.json"
+
+    @property
+    def lake_secret(self) -> Path:
+        """The keys to that store."""
+        return self.keyring / "lake.yaml"
 
     @property
     def projects(self) -> Path:

@@ -14,6 +14,7 @@ from integrated_data.model.errors import InstallationRefusal, UsageRefusal
 from integrated_data.model.event import Event
 from integrated_data.site import auditing, backing, signing_heads, tables
 from integrated_data.site.loading import open_loading
+from integrated_data.site.object_lake import keeping
 from integrated_data.site.places import RESTORING, Places, signing_key
 from integrated_data.site.rights import replaying
 from integrated_data.site.rights.asking import RESTORED
@@ -47,6 +48,7 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
         (places.home / RESTORING).touch(0o600)
         _take_keys(places, keys=keys, rights=rights)
         _open_files(places, backup, manifest=manifest)
+        kept = keeping.detach(places)
     _put_head(places, manifest)
     with open_loading(places, settings, alone=True, restoring=True) as site:
         tables.register(site)
@@ -57,9 +59,10 @@ def restore(settings: Settings, backup: Path, *, home: Path, keys: Path, rights:
         auditing.verify(places, site.store)
     (places.home / RESTORING).unlink()
     lost = max(0, newest - int(manifest["record"][0])) if manifest["record"] else 0
+    lake = {"lake": f"on this machine; it was kept in {kept}. {keeping.DECIDE}"} if kept else {}
     return {
         "home": str(places.home), **facts, "lost_since": manifest["made_at"], "audit_records_lost_at_least": lost,
-        "list_of_rights": _age(rights),
+        **lake, "list_of_rights": _age(rights),
         "next": "deliver again what came since, and have decisions of people and corrections since then made again "
         "(ids right ask rectify): neither is on the list of rights",
     }  # fmt: skip

@@ -97,7 +97,7 @@ def files_of(site: LoadingSite, release: releases.Release) -> tuple[Path, ...]:
     noted = site.places.twins / f"{release.dataset}.json"
     facts = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
     if facts.get("release") == release.id:
-        return tuple(site.lake.folder.resolve() / file for file in facts["of"])
+        return tuple(site.lake.here(site.lake.folder.resolve() / file) for file in facts["of"])
     return site.lake.files(release.dataset, release.snapshot)
 
 

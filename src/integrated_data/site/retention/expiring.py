@@ -244,7 +244,8 @@ def _sweep(site: LoadingSite, dataset: str, *, planned: Facts) -> tuple[Facts, N
     provision.sweep(site.store, site.places.projects)
     site.store.rewrite()
     left = [p for p in planning.holding(site, dataset, planned=planned) if p.exists()]
-    if left or any(any(planning.said(site, dataset, index=i, version=v).values()) for i, v in planned["versions"]):
+    said = (planning.said(site, dataset, index=index, version=version) for index, version in planned["versions"])
+    if left or site.lake.left(dataset) or any(any(rows.values()) for rows in said):
         raise InstallationRefusal(
             f"Something of dataset {dataset} is still found", next_step="Run the same command again"
         )

@@ -34,6 +34,7 @@ def plan(site: LoadingSite, dataset: str) -> Facts:
         indexed = any(indexes.links_of(connection, d) for d, _ in held)
         indexed |= any(v.source == dataset for v in indexes.versions(connection))
     places = site.places
+    site.lake.gather(dataset)
     told = [
         {"delivery": d, **digest(places, [p for zone in (places.landed, places.deliveries) for p in _files(zone / d)])}
         for d, _ in held

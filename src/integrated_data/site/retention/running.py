@@ -12,6 +12,7 @@ from integrated_data.journey.workshop import Facts
 from integrated_data.model.errors import AbsentRefusal
 from integrated_data.model.event import Event
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.object_lake import keeping
 from integrated_data.site.places import Places
 from integrated_data.site.retention import due, expiring, planning
 from integrated_data.site.rights import proof
@@ -26,6 +27,7 @@ def run(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
     Refused while it may be held, or while it or something made from it is frozen, however far the removal is.
     """
     steps = _steps(site.store, dataset, by=by)
+    keeping.check_followed(site.places)
     due.check_not_frozen(site.store, dataset)
     if not _is_begun(site.store, steps):
         due.rule(site.store, dataset)

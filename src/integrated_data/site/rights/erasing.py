@@ -32,6 +32,7 @@ from integrated_data.model.output import UNITS
 from integrated_data.model.rights import Asked, Right
 from integrated_data.site import ledgering, rulings, tables, twinning
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.object_lake import keeping
 from integrated_data.site.rights import asking, copies, sampled, scrubbing
 from integrated_data.site.stepping import Steps, Write
 from integrated_data.site.subjects import kept, somebody
@@ -42,6 +43,7 @@ Work = Callable[[], tuple[Facts, Write | None]]
 
 def erase(site: LoadingSite, steps: Steps, *, asked: Asked, doubtful: bool = False) -> dict[str, Any]:
     """Take somebody out of everything; returns what was done where. `doubtful`: rows that may be theirs too."""
+    keeping.check_followed(site.places)
     planned = steps.run("plan", lambda: (_plan(site, asked, doubtful=doubtful), None))
     one = next(e for e in kept.entries(site.places, right=Right.ERASE) if e.number == asked.number)
     return carry_out(site, steps, one=one) | {"deliveries_never_checked": planned["unread"]}
