@@ -140,21 +140,15 @@ def _raw_of(number: int, contract: Contract) -> str:
     return f"split_part({begin}, {text(PIECE)}, 1)"
 
 
-def tally_sql(contract: Contract, checked: str, *, duplicates: str | None = None) -> str:
-    """One row: `read`, `good`, `r0`… per row rule, `d0`… per unique rule, `u0`… per unreadable column.
+def marks_sql(contract: Contract, checked: str) -> str:
+    """Rows of the masks of rules and of unreadable values, and `n`: how many rows of the relation have just these."""
+    masks = names([*mask_names(FAILED, len(row_rules(contract))), *mask_names(UNREAD, len(typed(contract)))])
+    return f"SELECT {masks}, count(*) AS n FROM {name(checked)} GROUP BY ALL"
 
-    Rows are first counted by their masks, of which there are few, so that many rules cost no more.
-    """
-    rules, reading = row_rules(contract), typed(contract)
-    counts = [f"sum(n) FILTER (WHERE {bit_sql(FAILED, k)}) AS r{k}" for k in range(len(rules))]
-    counts += [f"sum(n) FILTER (WHERE {bit_sql(UNREAD, k)}) AS u{k}" for k in range(len(reading))]
-    good = f"coalesce(sum(n) FILTER (WHERE {_clean(contract)}), 0)"
-    if duplicates:
-        good = f"({good} - (SELECT count(DISTINCT {ROW}) FROM {name(duplicates)}))"
-        counts += [
-            f"(SELECT count(*) FROM {name(duplicates)} WHERE rule = {k}) AS d{k}"
-            for k in range(len(unique_rules(contract)))
-        ]
-    masks = names([*mask_names(FAILED, len(rules)), *mask_names(UNREAD, len(reading))])
-    listed = ", ".join([f"coalesce(sum(n), 0) AS read, {good} AS good", *counts])
-    return f"SELECT {listed} FROM (SELECT {masks}, count(*) AS n FROM {name(checked)} GROUP BY ALL)"
+
+def repeated_sql(duplicates: str) -> str:
+    """Rows of `rule` and `n`, of a relation made by `duplicates_sql`; where `rule` is -1, how many rows in all."""
+    found = name(duplicates)
+    return (
+        f"SELECT rule, count(*) AS n FROM {found} GROUP BY rule UNION ALL SELECT -1, count(DISTINCT {ROW}) FROM {found}"
+    )
