@@ -9,6 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
+import duckdb
 import pyarrow as pa
 import yaml
 from pyiceberg.table import StaticTable
@@ -74,6 +75,21 @@ class Stores:
             "s3.secret-access-key": "y",
         }
         return StaticTable.from_metadata(metadata, properties=known).scan(snapshot_id=snapshot).to_arrow()
+
+    def duckdb(self, metadata: str, snapshot: int) -> list[Any]:
+        """Column `a` of a table as DuckDB's own extensions read it, from the store alone."""
+        other, root = duckdb.connect(), Path(duckdb.__file__).parents[1]
+        for named in ("httpfs", "avro", "iceberg"):
+            place = next((root / f"duckdb_extension_{named}").rglob("*.duckdb_extension"))
+            other.execute(f"LOAD '{place}'")
+        other.execute(
+            f"CREATE SECRET (TYPE s3, KEY_ID 'x', SECRET 'y', REGION '{REGION}', ENDPOINT '127.0.0.1:{self.port}', "
+            "USE_SSL false, URL_STYLE 'path')"
+        )
+        scan = f"iceberg_scan('{metadata}', snapshot_from_id = {snapshot})"
+        found = [a for (a,) in other.execute(f"SELECT a FROM {scan} ORDER BY a").fetchall()]
+        other.close()
+        return found
 
     def ask_keys(self, *, asked: bool) -> None:
         """Let the server ask for keys that it knows, which none are; or let it believe everybody."""

@@ -1,15 +1,18 @@
 """An installation that keeps its lake in an object store: what is done to a table here is done there."""
 
 import io
+import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql.connect.session import SparkSession
 
 from integrated_data.control import releases
 from integrated_data.control.store import Store, sqlite
@@ -29,6 +32,8 @@ from tests.journeys.test_rolled_back import Table, row
 from tests.object_stores import REGION, Stores, keep_keys, stores
 from tests.rights_house import House, erased, house
 from tests.service import Service
+from tests.stores import free_port
+from tests.stores import running as running_server
 
 pytestmark = pytest.mark.long
 
@@ -251,3 +256,73 @@ def test_a_store_that_is_lost_is_left_and_decided_about(tmp_path: Path) -> None:
             keeping.check_followed(site.places)
         moving_lake.leave(site, theirs=True, by="tester")
         keeping.check_followed(site.places)
+
+
+def test_a_move_that_is_killed_goes_on_either_way(store: Stores, tmp_path: Path) -> None:
+    chance, service = random.Random(8), Service(tmp_path)
+    keep_keys(service.places)
+    names = [f"table{n}" for n in range(4)]
+    with service.open() as site:
+        for n, name in enumerate(names):
+            Table(service, site, name=name).deliver(row("a", n))
+    there = ("lake", "store", "s3://lake/cut", "--endpoint", store.endpoint, "--region", REGION)
+    for command in (there, ("lake", "leave")):
+        begun = time.perf_counter()
+        assert ids(service.places.home, *there).code == 0
+        usual = time.perf_counter() - begun
+        if command is there:
+            assert ids(service.places.home, "lake", "leave").code == 0
+        for _ in range(2):
+            with subprocess.Popen(
+                [*COMMAND, *command], env=environment(service.places.home),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ) as process:  # fmt: skip
+                time.sleep(chance.uniform(0.6, 1.0) * usual)
+                process.send_signal(signal.SIGKILL)
+            with service.open() as site:
+                for n, name in enumerate(names):
+                    place = next((service.places.lake / "files" / name).glob("*.parquet"))
+                    assert pq.read_table(place)["income"].to_pylist() == [n], "no copy is lost"
+        ran = ids(service.places.home, *command)
+        assert ran.code == 0 or "already" in ran.err, ran.err
+        with service.open() as site:
+            assert [Table(service, site, name=name).read() for name in names] == [[n] for n in range(4)]
+            folders = {told["folder"].partition("://")[0] for told in tables(site)}
+        assert folders == ({"s3"} if command is there else {"file"})
+    assert store.all("cut") == {}
+
+
+def test_two_processes_load_at_once(store: Stores, tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    keep_keys(service.places)
+    with service.open() as site:
+        moving_lake.keep(site, store.wish("batch"), by="tester")
+    for n in range(6):
+        (tmp_path / "in" / f"table{n}").mkdir(parents=True)
+        text = "id_number,income\n" + "".join(f"{i},{n}\n" for i in range(50))
+        (tmp_path / "in" / f"table{n}" / "all.csv").write_text(text)
+    ran = ids(service.places.home, "batch", tmp_path / "in", "--workers", "2")
+    assert ran.code == 0, ran.err
+    with service.open() as site:
+        found = {t["dataset"]: store.read(t["metadata"], t["snapshot"])["income"].to_pylist() for t in tables(site)}
+    assert found == {f"table{n}": [n] * 50 for n in range(6)}
+
+
+def test_sail_reads_the_store_alone(store: Stores, tmp_path: Path) -> None:
+    service, port = Service(tmp_path), free_port()
+    keep_keys(service.places)
+    with service.open() as site:
+        moving_lake.keep(site, store.wish("sail"), by="tester")
+    with service.open() as site:
+        pay = Table(service, site, name="pay")
+        pay.deliver(row("a", 1))
+        pay.deliver(row("b", 2))
+        (told,) = tables(site)
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": REGION, "AWS_ALLOW_HTTP": "true",
+            "AWS_ENDPOINT": store.endpoint}  # fmt: skip
+    command = (sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", port)
+    with running_server(*command, port=port, env=os.environ | keys):
+        spark = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
+        reader = spark.read.format("iceberg").option("snapshot-id", str(told["snapshot"]))
+        assert sorted(reader.load(told["folder"]).toArrow()["income"].to_pylist()) == [1, 2]
+        spark.stop()

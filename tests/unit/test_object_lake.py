@@ -53,6 +53,7 @@ def test_others_read_from_the_store_alone_what_a_snapshot_names(store: Stores, t
     third = lake.commit("pay", Step("d3", ("d1.parquet",)), base=second)
     for snapshot, held in ((first, ["d1"]), (second, ["d1", "d2"]), (third, ["d2", "d3"])):
         assert names(lake, snapshot) == seen(store, lake, snapshot) == held
+    assert store.duckdb(lake.located("pay").metadata, second) == ["d1", "d2"]
     lake.stand("pay", first)
     assert store.read(lake.located("pay").metadata, first)["a"].to_pylist() == ["d1"]
     assert lake.located("pay").folder == f"s3://{BUCKET}/ids/tables/pay/records"
@@ -183,6 +184,11 @@ def test_keys_that_are_not_accepted_are_told_without_a_secret(store: Stores, tmp
         store.ask_keys(asked=False)
 
 
+def test_a_store_that_lets_go_is_left_as_it_was(store: Stores) -> None:
+    store.bucket().try_out()
+    assert (store.all(), store.unfinished()) == ({}, [])
+
+
 def test_a_store_that_does_not_let_go_is_an_error_and_not_silence(server: Stores, tmp_path: Path) -> None:
     server.client.create_bucket(
         Bucket="locked", ObjectLockEnabledForBucket=True, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
@@ -195,6 +201,8 @@ def test_a_store_that_does_not_let_go_is_an_error_and_not_silence(server: Stores
     )  # fmt: skip
     bucket = server.bucket()
     object.__setattr__(bucket.kept, "bucket", "locked")
+    with pytest.raises(StoreRefusal, match=r"cannot be destroyed|cleared"):
+        bucket.try_out()  # before anything is moved there
     bucket.own()
     lake = Lake(tmp_path, bucket)
     put(lake, "d1", ERASED)

@@ -4,7 +4,7 @@ Refusal                     what, why and what next; never a value from the data
 ├── UsageRefusal            the call's words are off                     (exit code 2)
 ├── ContractRefusal         a contract is wrong or lies about its file
 ├── DeliveryRefusal         a file cannot be read, or breaks its contract
-├── StoreRefusal            a store that files are fetched from does not answer, or broke off
+├── StoreRefusal            a store of files (a feed's, the lake's) does not answer, or broke off
 ├── IndexRefusal            an index, a version or an entity is not there
 ├── AgreementRefusal        an agreement, person or project does not allow it
 ├── SignInRefusal           who asks did not show who they are
@@ -61,7 +61,7 @@ class DeliveryRefusal(Refusal):
 
 
 class StoreRefusal(Refusal):
-    """A store that files are fetched from does not answer, or a file broke off: it may pass."""
+    """A store of files, a feed's or the lake's, does not answer, or a file broke off: it may pass."""
 
 
 class IndexRefusal(Refusal):

@@ -57,6 +57,7 @@ def keep(site: LoadingSite, wish: Wish, *, by: str) -> dict[str, Any]:
     store = keeping.bucket_of(places, wanted | {"token": token})
     site.lake.gather()
     _claim(store, token=token, take_over=wish.take_over)
+    store.try_out()
     keeping.write(places, wanted | {"token": token})
     store.own()
     moved = tables.register(replace(site, lake=Lake(places.lake, store)))

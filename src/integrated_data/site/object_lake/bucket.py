@@ -26,6 +26,8 @@ PART = 32 << 20
 AT_ONCE = 1000
 #: The object that tells whose a prefix is.
 MARKER = "installation"
+#: The object that a store is tried out with.
+TRIAL = "trial"
 _DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403")
 _ABSENT = ("NoSuchKey", "404")
 
@@ -68,6 +70,7 @@ class Bucket:
                 aws_access_key_id=secret["access_key"], aws_secret_access_key=secret["secret_key"],
                 aws_session_token=secret.get("session_token"),
                 config=Config(
+                    ignore_configured_endpoint_urls=True,  # what is set around this process is not the installation's
                     connect_timeout=CONNECT, read_timeout=ANSWER, retries={"mode": "standard", "max_attempts": 3},
                     s3={"addressing_style": "path" if kept.endpoint else "auto"},
                 ),
@@ -100,6 +103,15 @@ class Bucket:
                 if _code(error) in _ABSENT:
                     return None
                 raise
+
+    def try_out(self) -> None:
+        """See that what is written there, and begun to be written, can be destroyed; refuses a store that keeps it."""
+        where = {"Bucket": self.kept.bucket, "Key": self._prefix + TRIAL}
+        with _asking("written"):
+            for body in (b"first", b"second"):
+                self._client.put_object(**where, Body=body)
+            self._client.create_multipart_upload(**where)
+        self.clear(TRIAL)
 
     def own(self) -> None:
         """Write down whose the prefix is."""
