@@ -11,7 +11,7 @@ import pytest
 
 from integrated_data.acquire import contracts
 from integrated_data.acquire.feeds.names import pattern
-from integrated_data.control import deliveries, feeds, freezes
+from integrated_data.control import deliveries, feeds, freezes, releases
 from integrated_data.control.store import recorded
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Mode
@@ -101,6 +101,9 @@ def test_days_of_which_one_withholds_a_column_are_one_table_with_a_twin(fed: Fed
     assert (len(origins), origins[-5:]) == (203, [None, "A0", "A0", "A1", "A1"])
     with fed.store.read() as connection:
         assert list(recorded(connection, "twin.failed")) == []
+        variables = {v["name"]: v["profile"] for v in releases.get(connection, "flows").entry["variables"]}
+    assert (variables["day"]["low"], variables["day"]["high"]) == ("2024-03-01", "2024-03-03")
+    assert (variables["trips"]["rows"], variables["origin"]["missing"]) == (203, 199)
     twin = json.loads((fed.places.twins / "flows.json").read_text())
     assert (sorted(twin["columns"]), twin["rows"]) == (["day", "origin", "trips"], 200)
 

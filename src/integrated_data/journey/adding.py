@@ -3,13 +3,13 @@
 See `journey.completing`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from integrated_data.control import deliveries, jobs
 from integrated_data.control.releases import Release
 from integrated_data.deidentify import attach
-from integrated_data.engine import Stored
 from integrated_data.journey import checking, completing, linking, placing
 from integrated_data.journey.placing import Placed
 from integrated_data.journey.workshop import Facts, Load, Workshop
@@ -19,8 +19,6 @@ from integrated_data.model.errors import DeliveryRefusal
 
 #: Counts of a link report that add up over deliveries; the rest of it is the first one's.
 COUNTS = ("records", "accepted", "clerical", "provisional", "none")
-
-_PART = "adding_part"
 
 
 def like_first(workshop: Workshop, load: Load, *, facts: Facts) -> Facts:
@@ -69,19 +67,12 @@ def _with_first(workshop: Workshop, carried: Load, *, contract: Contract, load: 
     return Placed(Step(load.delivery.id, there.step.without, (place.name,)), constants=there.constants)
 
 
-def load_published(workshop: Workshop, load: Load, *, step: Step, base: Release | None, relation: str) -> None:
-    """Make `relation` of what is published of a first delivery and of all that completes it."""
+def family(workshop: Workshop, load: Load, *, files: Sequence[Path]) -> tuple[Path, ...]:
+    """Of a table's files, those of a first delivery and of all that completes it."""
     assert load.completes is not None
-    dataset = load.delivery.dataset
     with workshop.store.read() as connection:
-        family = {load.completes.delivery, *deliveries.completed_by(connection, load.completes.delivery)}
-    before = workshop.lake.files(dataset, base.snapshot) if base and step.without is not None else ()
-    files = [file for file in before if workshop.lake.delivery_of(file) in family and file.name not in step.files]
-    parts = []
-    for number, file in enumerate([*files, *(workshop.lake.named(dataset, name) for name in step.files)]):
-        workshop.engine.load(f"{_PART}_{number}", Stored((file,), sealed=False))
-        parts.append(f"SELECT * FROM {_PART}_{number}")
-    workshop.engine.view(relation, " UNION ALL BY NAME ".join(parts))
+        theirs = {load.completes.delivery, *deliveries.completed_by(connection, load.completes.delivery)}
+    return tuple(file for file in files if workshop.lake.delivery_of(file) in theirs)
 
 
 def told(

@@ -6,12 +6,14 @@ loading side next makes up for it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from integrated_data.control import releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change
 from integrated_data.journey.workshop import Workshop
+from integrated_data.model.errors import StoreRefusal
 from integrated_data.model.event import Event
 
 
@@ -44,9 +46,10 @@ def make_up(workshop: Workshop) -> None:
 def _follow(workshop: Workshop, note: Path) -> None:
     with workshop.store.read() as connection:
         read = releases.current(connection, note.name)
-    if read is not None:
-        workshop.lake.stand(read.dataset, read.snapshot)
-    note.unlink(missing_ok=True)
+    with suppress(StoreRefusal):  # the note stays: it is made up for when the object store answers again
+        if read is not None:
+            workshop.lake.stand(read.dataset, read.snapshot)
+        note.unlink(missing_ok=True)
 
 
 def _notes(workshop: Workshop) -> Path:

@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from integrated_data.control import deliveries, indexes, jobs, releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change, recorded
 from integrated_data.engine import Stored
-from integrated_data.journey import branching, resolving
+from integrated_data.journey import branching, profiling, resolving
 from integrated_data.journey.workshop import Workshop
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import ReleaseState, Tally
@@ -115,30 +114,22 @@ def _load(workshop: Workshop, keys: Sequence[str], *, place: Path, relation: str
     return columns
 
 
-def profiles_of(workshop: Workshop, dataset: str, *, places: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """The profile of every column of published files, as a catalogue entry tells it."""
-    relation = "profiled_file"
-    files = [f"{relation}_{number}" for number in range(len(places))]
-    for file, place in zip(files, places, strict=True):
-        workshop.engine.load(file, Stored((place,), sealed=False))
-    workshop.engine.view(relation, " UNION ALL BY NAME ".join(f"SELECT * FROM {file}" for file in files))
+def profiles_of(
+    workshop: Workshop, dataset: str, *, files: Sequence[Path], newest: Sequence[Path], withheld: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """The profile of every column of a table's files, as a catalogue entry tells it (see `profiling.profiles`)."""
+    relation, rows = "profiled_table", workshop.lake.rows(dataset, [file.name for file in files])
+    workshop.engine.load(relation, Stored(tuple(files), sealed=False))
     try:
-        contract, columns = contract_of(workshop, dataset), workshop.engine.columns(relation)
-        shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
-        return {
-            p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
-            for p in profile(workshop.engine, shown, relation=relation)
-        }
+        table = profiling.Table(relation, rows, files, newest)
+        return profiling.profiles(workshop.engine, contract_of(workshop, dataset), table=table, withheld=withheld)
     finally:
-        workshop.engine.drop(relation, *files)
+        workshop.engine.drop(relation)
 
 
 def entry_of(workshop: Workshop, contract: Contract, *, relation: str, rows: int) -> dict[str, Any]:
     """The catalogue entry of a derived dataset whose rows are in `relation`."""
-    profiles = {
-        p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
-        for p in profile(workshop.engine, contract, relation=relation)
-    }
+    profiles = profiling.plain(profile(workshop.engine, contract, relation=relation))
     columns = workshop.engine.columns(relation)
     return entry(contract, Published(columns, rows, Tally(rows, rows, 0), profile=profiles))
 

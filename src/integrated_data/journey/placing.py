@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from integrated_data.control import deliveries, feeds
@@ -63,6 +64,12 @@ def _received(workshop: Workshop, dataset: str, *, delivery: str) -> date:
     with workshop.store.read() as connection:
         known = deliveries.of_dataset(connection, dataset)
     return date.fromisoformat(next(d["received_at"] for d in known if d["id"] == delivery)[:10])
+
+
+def files_after(workshop: Workshop, dataset: str, *, step: Step, base: Release | None) -> tuple[Path, ...]:
+    """The files that make up the table once a step is done, where `base` is what is read until then."""
+    before = workshop.lake.files(dataset, base.snapshot) if base is not None and step.without is not None else ()
+    return tuple(workshop.lake.named(dataset, name) for name in dict.fromkeys(step.after([f.name for f in before])))
 
 
 def told(workshop: Workshop, contract: Contract, *, placed: Placed, before: int) -> dict[str, Any]:

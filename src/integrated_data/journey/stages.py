@@ -1,6 +1,6 @@
 """The stages of a journey, in order: what each reads and leaves. Rooms meet here and nowhere else."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from integrated_data.journey import (
     following,
     linking,
     placing,
+    profiling,
     rejecting,
     together,
     watching,
@@ -37,7 +38,6 @@ from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind
 from integrated_data.publish.catalogue import Published, entry
 from integrated_data.validate import judge
-from integrated_data.validate.profile import profile
 from integrated_data.validate.widen import widened
 from integrated_data.vocabulary.marks import ROW
 
@@ -241,10 +241,10 @@ def _publish(workshop: Workshop, load: Load) -> Done:
     )  # fmt: skip
     first, place = completing.carried(workshop, load), workshop.lake.place(contract.dataset, load.delivery.id)
     rows = workshop.engine.save(text, place, sealed=False, compression="zstd")
-    workshop.engine.load(PUBLISHED, Stored((place,), sealed=False))
-    if load.completes is not None:
-        adding.load_published(workshop, load, step=placed.step, base=base, relation=PUBLISHED)
-    made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows)
+    files = placing.files_after(workshop, contract.dataset, step=placed.step, base=base)
+    newest = (place,) if load.completes is None else adding.family(workshop, load, files=files)
+    table = profiling.Table(PUBLISHED, rows + (base.rows if base else 0), files, newest)
+    made = _entry(workshop, load, contract=contract, withheld=withheld, rows=rows, table=table)
     snapshot = workshop.lake.commit(contract.dataset, placed.step, base=base.snapshot if base else None)
     made |= placing.told(workshop, contract, placed=placed, before=base.rows if base else 0)
     if load.completes is not None:
@@ -271,15 +271,12 @@ def _publish(workshop: Workshop, load: Load) -> Done:
 
 
 def _entry(
-    workshop: Workshop, load: Load, *, contract: Contract, withheld: dict[str, str], rows: int
+    workshop: Workshop, load: Load, *, contract: Contract, withheld: dict[str, str], rows: int, table: profiling.Table
 ) -> dict[str, Any]:
     engine = workshop.engine
+    engine.load(PUBLISHED, Stored(tuple(table.files), sealed=False))
     columns = {name: kind for name, kind in engine.columns(PUBLISHED).items() if name != ROW}
-    shown = replace(contract, columns=tuple(c for c in contract.columns if c.name in columns))
-    profiles = {
-        p.name: {k: v for k, v in asdict(p).items() if k != "name" and v not in (None, ())}
-        for p in profile(engine, shown, relation=PUBLISHED)
-    }
+    profiles = profiling.profiles(engine, contract, table=table, withheld=withheld)
     links = {index: facts["report"] for index, facts in load.done["index"]["links"].items()}
     checked = load.done["validate"]
     tally = Tally(checked["read"], checked["good"], checked["quarantined"], tuple(checked["by_rule"].items()))

@@ -118,6 +118,13 @@ def profile(engine: Engine, contract: Contract, *, relation: str) -> tuple[Colum
     )  # fmt: skip
 
 
+def ranges(engine: Engine, contract: Contract, *, relation: str) -> dict[str, dict[str, str]]:
+    """`low` and `high` of the columns of a relation that may show them, by name: what the footers of files tell."""
+    row = engine.rows(bounds_sql(contract, relation)).to_pylist()[0]
+    found = {c.name: {"low": row.get(f"l{k}"), "high": row.get(f"h{k}")} for k, c in enumerate(contract.columns)}
+    return {column: ends for column, ends in found.items() if ends["low"] is not None}
+
+
 @dataclass(frozen=True)
 class _Found:
     """How many values of a column are there, how many different ones, and the commonest with their rows."""

@@ -189,7 +189,11 @@ def _told(site: LoadingSite, release: Release, *, files: Sequence[str], every: S
     whole = {first, *(r.delivery for r in every if r.entry.get("completes") == first and r.id <= release.id)}
     there = [site.lake.named(dataset, n) for n in files if site.lake.delivery_of(Path(n)) in whole]
     rows = site.lake.rows(dataset, files)
-    profiles = derived.profiles_of(site.workshop, dataset, places=there or [site.lake.place(dataset, release.delivery)])
+    withheld = [one["name"] for one in entry["withheld"]]
+    profiles = derived.profiles_of(
+        site.workshop, dataset, files=[site.lake.named(dataset, n) for n in files],
+        newest=there or [site.lake.place(dataset, release.delivery)], withheld=withheld,
+    )  # fmt: skip
     variables = [v | {"profile": profiles[v["name"]]} if v["name"] in profiles else v for v in entry["variables"]]
     return entry | {"rows": rows, "variables": variables}
 
