@@ -141,6 +141,19 @@ def test_the_same_rows(sql: str, both: tuple[Spark, DuckDB]) -> None:
     same(theirs, expected, sql=sql)
 
 
+def test_files_that_differ_in_their_columns_are_one_relation(both: tuple[Spark, DuckDB], tmp_path: Path) -> None:
+    places = tuple(tmp_path / f"{n}.parquet" for n in range(2))
+    both[1].save("SELECT k, 'a' AS a FROM range(2) t(k)", places[0], sealed=False)
+    both[1].save("SELECT k + 2 AS k, 'b' AS b FROM range(2) t(k)", places[1], sealed=False)
+    for order in (places, places[::-1]):
+        for engine in both:
+            engine.load("unlike", Stored(order, sealed=False))
+        sql = "SELECT k, a, b FROM unlike"
+        theirs, expected = (engine.rows(sql) for engine in both)
+        same(theirs, expected, sql=sql)
+        assert expected.num_rows == 4
+
+
 def test_every_function_on_the_list_has_a_case() -> None:
     text = Path(__file__).with_name("spark_functions.txt").read_text(encoding="utf-8")
     words = {w.lower() for w in re.findall(r"[A-Za-z_]+", text)}

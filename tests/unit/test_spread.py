@@ -106,6 +106,20 @@ def test_views_above_files_are_made_in_the_shares_and_rows_keep_their_order(clus
     assert cluster.rows("SELECT y FROM written")["y"].to_pylist() == [10, None, 10, None, 10]
 
 
+def test_files_that_differ_in_their_columns_are_one_relation_in_every_share(
+    cluster: Cluster, engine: DuckDB, tmp_path: Path
+) -> None:
+    places = tuple(tmp_path / f"{n}.parquet" for n in range(2))
+    engine.save("SELECT k, 'a' AS a FROM range(4) t(k)", places[0], sealed=False)
+    engine.save("SELECT k + 4 AS k, 'b' AS b FROM range(4) t(k)", places[1], sealed=False)
+    for order in (places, places[::-1]):
+        cluster.load("t", Stored(order, sealed=False))
+        found = cluster.rows("SELECT k, a, b FROM t").to_pylist()
+        expected = [{"k": k, "a": "a" if k < 4 else None, "b": "b" if k >= 4 else None} for k in range(8)]
+        assert sorted(found, key=lambda row: row["k"]) == expected
+    assert log(cluster) == ["t", "t"]
+
+
 def test_a_share_that_fails_tells_no_value_and_leaves_nothing(cluster: Cluster, tmp_path: Path) -> None:
     cluster.load("t", Held(ROWS))
     with pytest.raises(InstallationRefusal, match="ConversionException") as caught:

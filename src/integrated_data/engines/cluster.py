@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from integrated_data.engine import Engine, Held, Landed, Source, Stored
 from integrated_data.engines.binder import Binder, Unbound
@@ -278,7 +279,7 @@ class _Splitting:
     def _cut(self, base: str, *, by: tuple[str, ...], of: int) -> list[tuple[Step, ...]]:
         """The base of every share: runs of its rows, or those that a hash of a column gives it."""
         made = self.known[base].made
-        source = made if isinstance(made, Stored) else self._sealed(base)
+        source = made if isinstance(made, Stored) and (by or _alike(made)) else self._sealed(base)
         if by:
             cut = f"SELECT * FROM {WHOLE} WHERE hash({name(by[0])}) % {of} = "
             return [(Step(WHOLE, source), Step(base, f"{cut}{i}")) for i in range(of)]
@@ -300,3 +301,11 @@ class _Splitting:
             return int(self.local.rows(f"SELECT count(*) AS n FROM {WHOLE}")["n"][0].as_py())
         finally:
             self.local.drop(WHOLE)
+
+
+def _alike(source: Stored) -> bool:
+    """Whether files have the same columns, so that each by itself has those of the relation."""
+    if source.sealed or len(source.places) == 1:
+        return True
+    first, *others = (pq.read_schema(place) for place in source.places)
+    return all(first.equals(other) for other in others)

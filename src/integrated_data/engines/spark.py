@@ -60,7 +60,8 @@ class Spark:
                 shapes = [pq.read_schema(place) for place in source.places]
                 self._binder.hold(table, pa.unify_schemas(shapes, promote_options="permissive").empty_table())
                 with _asking():
-                    reader = self._session.read.option("mergeSchema", str(len(shapes) > 1).lower())
+                    reader = self._session.read
+                    reader = reader.option("mergeSchema", "true") if len(shapes) > 1 else reader
                     frame = reader.parquet(*(str(place) for place in source.places))
                     frame.createOrReplaceTempView(table)
             case Held():
