@@ -66,15 +66,16 @@ class Stores:
     def unfinished(self) -> list[str]:
         return [u["Key"] for u in self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())]
 
+    @property
+    def known(self) -> dict[str, str]:
+        """What another engine is told to read from the store."""
+        return {
+            "s3.endpoint": self.endpoint, "s3.region": REGION, "s3.access-key-id": "x", "s3.secret-access-key": "y",
+        }  # fmt: skip
+
     def read(self, metadata: str, snapshot: int) -> pa.Table:
         """A table as another engine reads it, from the store alone."""
-        known = {
-            "s3.endpoint": self.endpoint,
-            "s3.region": REGION,
-            "s3.access-key-id": "x",
-            "s3.secret-access-key": "y",
-        }
-        return StaticTable.from_metadata(metadata, properties=known).scan(snapshot_id=snapshot).to_arrow()
+        return StaticTable.from_metadata(metadata, properties=self.known).scan(snapshot_id=snapshot).to_arrow()
 
     def duckdb(self, metadata: str, snapshot: int) -> list[Any]:
         """Column `a` of a table as DuckDB's own extensions read it, from the store alone."""

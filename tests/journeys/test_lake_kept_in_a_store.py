@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.table import StaticTable
 from pyspark.sql.connect.session import SparkSession
 
 from integrated_data.control import releases
 from integrated_data.control.store import Store, sqlite
 from integrated_data.model.errors import InstallationRefusal, StoreRefusal, UsageRefusal
 from integrated_data.model.rights import Right
-from integrated_data.site import backing, moving_lake, restoring
+from integrated_data.site import backing, moving_lake, restoring, rolling
 from integrated_data.site.loading import LoadingSite, open_loading
 from integrated_data.site.moving_lake import Wish
 from integrated_data.site.object_lake import keeping
@@ -31,7 +32,7 @@ from tests.journeys.test_retention import ended
 from tests.journeys.test_rolled_back import Table, row
 from tests.object_stores import REGION, Stores, keep_keys, stores
 from tests.rights_house import House, erased, house
-from tests.service import Service
+from tests.service import SETTINGS, Service
 from tests.stores import free_port
 from tests.stores import running as running_server
 
@@ -100,6 +101,34 @@ def test_a_lake_moves_there_goes_on_and_comes_back(store: Stores, tmp_path: Path
         assert pay.every() == [[1], [1, 2], [1, 2, 3]]
         assert tables(site)[0]["folder"] == (service.places.lake / "pay" / "records").as_uri()
         assert not (service.places.lake / ".objects").exists()
+
+
+def test_a_store_that_does_not_answer_holds_up_no_rollback_and_no_command(store: Stores, tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    keep_keys(service.places)
+    with open_loading(service.places, SETTINGS, alone=True) as site:
+        moving_lake.keep(site, store.wish("later"), by="tester")
+    with service.open() as site:
+        pay = Table(service, site, name="pay")
+        first, second = pay.deliver(row("a", 1)), pay.deliver(row("b", 2))
+        with site.store.read() as connection:
+            target, now = releases.of_dataset(connection, "pay")
+        store.ask_keys(asked=True)
+        try:
+            rolling._stand(site, target, read=now, reason="Wrong year", by="desk")
+            assert pay.states() == {second: "withdrawn", first: "read"}
+            with service.open():
+                pass
+        finally:
+            store.ask_keys(asked=False)
+        behind = StaticTable.from_metadata(tables(site)[0]["metadata"], properties=store.known).current_snapshot()
+        assert behind is not None
+        assert behind.snapshot_id == now.snapshot
+    with service.open() as site:
+        (told,) = tables(site)
+        there = StaticTable.from_metadata(told["metadata"], properties=store.known).current_snapshot()
+        assert there is not None
+        assert there.snapshot_id == told["snapshot"] == target.snapshot
 
 
 def test_a_prefix_has_one_installation(store: Stores, tmp_path: Path) -> None:
