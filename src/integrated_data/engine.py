@@ -25,12 +25,14 @@ class Landed:
     `rejects`: for CSV, the table that receives rows which do not split into the columns, with at
     least `file_id`, `line` BIGINT, `error_type` and `csv_line` (a value; at most 10,000 characters).
     It is there once the relation has been read to its end; every further reading adds the same again.
+    `empty`: for CSV, names of columns after `columns` that hold nothing; the relation is without them.
     """
 
     places: tuple[Path, ...]
     layout: Layout
     columns: tuple[str, ...] = ()
     rejects: str | None = None
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from integrated_data.acquire.layout import is_header
+from integrated_data.acquire.around import is_header
+from integrated_data.acquire.layout import Delivered
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.contract import Column, Format, Layout
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from tests.delivering import contract_of, delivered
+from tests.unit.test_acquire_files import workbook
 
 ROWS = [("1", "Ann Lee", "1990-02-01"), ("2", "Bob", "1985-11-30"), ("3", "Cy", "2001-05-05")]
 HEAD = ("id", "name", "born")
@@ -150,3 +152,86 @@ def test_a_contract_without_header_fixes_the_number_of_columns(tmp_path: Path) -
     assert delivered(tmp_path / "1", ("x.csv", b"1,2\n3,4\n"), contract=contract).columns == ("a", "b")
     with pytest.raises((DeliveryRefusal, ContractRefusal), match="3 columns where the contract"):
         delivered(tmp_path / "2", ("x.csv", b"1,2,3\n4,5,6\n"), contract=contract)
+
+
+def read(engine: DuckDB, found: Delivered) -> list[tuple[str | None, ...]]:
+    engine.load("t", found.source(rejects="r"))
+    return [tuple(row.values()) for row in engine.rows("SELECT * FROM t").to_pylist()]
+
+
+def lines(*rows: str, end: str = "\n") -> bytes:
+    return "".join(row + end for row in rows).encode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_delimiter_at_the_end_of_each_line_is_no_column(engine: DuckDB, tmp_path: Path, end: str) -> None:
+    found = delivered(tmp_path, ("x.csv", lines("id,name,code,", "1,Ann,A,", "2,Bob,B,", end=end)))
+    assert (found.layout.header, found.columns) == (True, ("id", "name", "code"))
+    assert read(engine, found) == [("1", "Ann", "A"), ("2", "Bob", "B")]
+    assert [n for n in found.notices if "ends with a delimiter" in n]
+
+
+def test_a_last_column_without_a_heading_that_holds_something_stays(engine: DuckDB, tmp_path: Path) -> None:
+    rows = [f"{n},n{n},A," for n in range(3_000)]
+    found = delivered(tmp_path, ("x.csv", lines("id,name,code,", *rows, "3000,n,A,seen")))
+    assert (found.columns, found.notices) == (("id", "name", "code", "column_4"), ())
+    assert read(engine, found)[-1] == ("3000", "n", "A", "seen")
+
+
+TABLE = ("id,name,code", "1,Ann Lee,A", "2,Bob,B", "3,Cy,A", "4,Di,B")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "told"),
+    [
+        (("Payroll extract,,", ",,"), (), "lines 1 to 2 above the header"),
+        (
+            ("Payroll extract,,", "Run 1 April,,", ",,"),
+            ("Total rows: 4,,",),
+            "lines 1 to 3 above the header and line 9 below the last row",
+        ),
+        (
+            ("Payroll extract", ""),
+            ("", "Source: pay office"),
+            "lines 1 to 2 above the header and lines 8 to 9 below the last row",
+        ),
+        ((), (",,", "Notes,,"), "lines 6 to 7 below the last row"),
+        ((), (",,", ",,"), "lines 6 to 7 below the last row"),
+    ],
+)
+def test_what_stands_around_a_table_is_left_out_and_told(
+    engine: DuckDB, tmp_path: Path, above: tuple[str, ...], below: tuple[str, ...], told: str
+) -> None:
+    found = delivered(tmp_path, ("x.csv", lines(*above, *TABLE, *below)))
+    assert (found.columns, found.lines) == (("id", "name", "code"), 5)
+    assert read(engine, found) == [tuple(row.split(",")) for row in TABLE[1:]]
+    assert found.notices == (f"Left out as titles, notes or blank lines: {told}",)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (*TABLE, "5,,"),  # of a record only its number is known
+        (",name", "0,Ann", "1,Bob"),  # a heading is missing
+        ("id,", "1,a", "2,b"),
+        ("id    name      address", "1     Ann Lee   1 High St, Leeds", "2     Bob       2 Park Rd, York"),
+        ("name,age,code", "Ann Lee,1,A", "Bob Hay,2,B", "Cy Dee,,"),
+    ],
+)
+def test_ordinary_first_and_last_rows_stay(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    found = delivered(tmp_path, ("x.csv", lines(*rows)))
+    assert (found.lines, found.notices) == (len(rows), ())
+
+
+def test_titles_over_no_header_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryRefusal, match="stand above a table whose header is not seen"):
+        delivered(tmp_path, ("x.csv", lines("Payroll extract,,", "1,Ann,2", "2,Bob,3", "3,Cy,4")))
+
+
+def test_a_sheet_is_framed_as_text_is(engine: DuckDB, tmp_path: Path) -> None:
+    rows = [("Payroll extract",), (), *(tuple(row.split(",")) for row in TABLE), (), ("Source: pay office",)]
+    found = delivered(tmp_path, ("x.xlsx", workbook(*rows)))
+    assert read(engine, found) == [tuple(row.split(",")) for row in TABLE[1:]]
+    assert found.notices == (
+        "Left out as titles, notes or blank lines: rows 1 to 2 above the header and rows 8 to 9 below the last row",
+    )

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from integrated_data.acquire.around import DELIMITERS, is_header
+from integrated_data.acquire.bytes import chunks
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.prepare import Numbered, Prepared
 from integrated_data.acquire.ruler import cut, widths_of
@@ -18,18 +19,11 @@ from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Landed, Sealer
 from integrated_data.model.contract import Contract, Format, Layout
 from integrated_data.model.errors import DeliveryRefusal
-from integrated_data.vocabulary.headings import is_known_heading
 
 HEAD = 1 << 20
 #: Rows of the head that are looked at, and the share of them that must agree on a width.
 LOOKED_AT = 2_000
 AGREED = 0.8
-DELIMITERS = (",", "\t", "|", ";", "~", "^")
-
-_NOT_A_NAME = re.compile(
-    r"[+-]?[£$€]?[\d.,/:\- ]+%?|[A-Za-z]{1,2}\d[\dA-Za-z]? ?\d[A-Za-z]{2}|[A-Z]\d{8}|[A-Z]{2}\d{6}[A-Z]"
-)
-_YEAR = re.compile(r"(19|20)\d\d")
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,8 @@ class Delivered:
 
     `layout` is how the delivery is written (what a contract says); `reading` is how the engine reads
     the prepared files; `columns` are the delivered names in order, each different from the others
-    also without regard to case. `lines`, `quoted`, `labels` and `numbered` as in `Prepared`.
+    also without regard to case. `lines`, `quoted`, `labels`, `numbered`, `above` and `notices` as in `Prepared`.
+    `empty`: names for columns at the end that hold nothing and are left out.
     """
 
     places: tuple[Path, ...]
@@ -49,10 +44,13 @@ class Delivered:
     quoted: bool
     labels: Mapping[str, Label] = field(default_factory=dict)
     numbered: tuple[Numbered, ...] = ()
+    above: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
     def source(self, *, rejects: str | None = None) -> Landed:
         """The source an engine loads; `rejects` names the table for lines that do not split."""
-        return Landed(self.places, self.reading, self.columns, rejects)
+        return Landed(self.places, self.reading, self.columns, rejects, self.empty)
 
 
 def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = None) -> Delivered:
@@ -68,7 +66,7 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
             why="All files of one delivery are read as one table, column by column",
             next_step="Deliver files of one layout together, the others as a delivery of their own",
         )
-    reading, columns = seen[0]
+    reading, columns, empty = seen[0]
     if prepared.lines and prepared.lines <= len(prepared.places) * int(reading.header):
         raise DeliveryRefusal(
             "The delivery has a header and no rows", next_step="Deliver the file again once it holds rows"
@@ -77,16 +75,19 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
     if prepared.workbook:
         sheet = contract.layout.sheet if contract else None
         layout = Layout(Format.EXCEL, header=reading.header, sheet=sheet)
+    dropped = ("Each line ends with a delimiter: the empty last column, which has no heading, is left out",)
     return Delivered(
-        prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels, prepared.numbered
-    )
+        prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels,
+        prepared.numbered, prepared.above, prepared.notices + (dropped if empty else ()), empty,
+    )  # fmt: skip
 
 
 def _sniff_one(
     place: Path, prepared: Prepared, *, sealer: Sealer, contract: Contract | None
-) -> tuple[Layout, tuple[str, ...]]:
+) -> tuple[Layout, tuple[str, ...], tuple[str, ...]]:
+    """How a file is read, its columns, and names for those at its end that are left out."""
     if prepared.parquet:
-        return Layout(Format.PARQUET, header=False), _parquet_columns(place, sealer)
+        return Layout(Format.PARQUET, header=False), _parquet_columns(place, sealer), ()
     lines = _head(place, sealer)
     first = next((line.lstrip() for line in lines if line.strip()), "")
     if not first:
@@ -94,7 +95,7 @@ def _sniff_one(
     if first.startswith("<"):
         raise refused("is a web page or XML", "Deliver CSV, fixed-width text, JSON lines, Parquet or .xlsx")
     if first.startswith("{"):
-        return Layout(Format.JSONL, header=False), _json_columns(lines)
+        return Layout(Format.JSONL, header=False), _json_columns(lines), ()
     if first.startswith("["):
         raise refused("is one JSON array", "Write one JSON object per line (JSON lines)")
     given = contract.layout if contract else None
@@ -102,10 +103,37 @@ def _sniff_one(
         reading, rows = given, [cut(line, given.widths) for line in lines[:LOOKED_AT]]
     else:
         reading, rows = _promised(lines, contract) or _text_layout(lines, given)
+    known = contract is not None and len(rows[0]) <= len(contract.columns)
+    ended = not known and _ended(reading, rows) and _each_ends(place, reading.delimiter, sealer=sealer)
+    if ended:
+        rows = [row[:-1] if len(row) == len(rows[0]) else row for row in rows]
     reading, columns = _headed(reading, rows, contract=contract)
     if reading.header and not lines[0].strip():  # the engine would take it for the header, and the header for a row
         raise refused("begins with a blank line", "Take out the lines above the header and deliver it again")
-    return reading, columns
+    return reading, columns, (_unique([*columns, ""])[-1],) if ended else ()
+
+
+def _ended(reading: Layout, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the last column of a text with delimiters seems to be a delimiter too many: no heading, no value."""
+    width = len(rows[0])
+    ends = reading.format is Format.CSV and width > 2 and not rows[0][-1].strip()
+    return ends and not any(row[-1].strip() for row in rows if len(row) == width)
+
+
+def _each_ends(place: Path, delimiter: str, *, sealer: Sealer) -> bool:
+    """Whether each line that is not empty ends with the delimiter, so that the column after it holds nothing.
+
+    In a text with values over several lines they do not, and the column stays.
+    """
+    mark, held, lines, ended = delimiter.encode(), b"", 0, 0
+    with sealer.read(place) as source:
+        for chunk in chunks(source):
+            block = held + chunk
+            end = b"\n" if b"\n" in block else b"\r"
+            whole, held = block[: block.rfind(end) + 1], block[block.rfind(end) + 1 :]
+            lines += whole.count(end)
+            ended += whole.count(mark + end) + whole.count(mark + b"\r\n")
+    return lines + bool(held) == ended + held.endswith(mark)
 
 
 def _head(place: Path, sealer: Sealer) -> list[str]:
@@ -227,30 +255,6 @@ def _headed(reading: Layout, rows: list[list[str]], *, contract: Contract | None
 
 def _with_header(layout: Layout, header: bool) -> Layout:
     return Layout(layout.format, layout.delimiter, layout.quote, header=header, widths=layout.widths)
-
-
-def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns.
-
-    It does when most of its cells are known headings. Otherwise it does not when a cell looks like a
-    value, stands there twice, or comes again below in its own column. Years over columns of other
-    numbers are names.
-    """
-    cells = [cell.strip() for cell in first]
-    filled = [cell for cell in cells if cell]
-    if filled and sum(is_known_heading(cell) for cell in filled) >= len(filled) / 2:
-        return True
-    if len({cell.lower() for cell in filled}) < len(cells) * 0.9:
-        return False
-    below = [{row[i].strip() for row in rest if i < len(row)} for i in range(len(cells))]
-    return not any(
-        cell and (cell in column or (_NOT_A_NAME.fullmatch(cell) and not _is_year_over(cell, column)))
-        for cell, column in zip(cells, below, strict=True)
-    )
-
-
-def _is_year_over(cell: str, column: Iterable[str]) -> bool:
-    return bool(_YEAR.fullmatch(cell)) and not any(_YEAR.fullmatch(value) for value in column)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from integrated_data.acquire.around import Around, around_lines
 from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
 from integrated_data.acquire.carried import carried
 from integrated_data.acquire.features import feature_lines, is_map
@@ -27,6 +28,10 @@ from integrated_data.model.errors import DeliveryRefusal
 Numbered = tuple[tuple[int, int], ...]
 
 
+#: Bytes of either end of a text in which what stands around its table is looked for.
+EDGE = 1 << 16
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Sealed files an engine can read, all of one layout.
@@ -35,6 +40,7 @@ class Prepared:
     so that a value may span lines; `parquet`: they are Parquet and not text; `workbook`: they were
     written from an Excel sheet; `labels`: what the files say of their own columns, by delivered name.
     `numbered`, for each place: how its records are numbered where they were delivered, as `Numbered` says.
+    `above`, for each place: lines that stood above its table and were left out; `notices`: what is told of the files.
     """
 
     places: tuple[Path, ...]
@@ -44,6 +50,8 @@ class Prepared:
     workbook: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
     numbered: tuple[Numbered, ...] = ()
+    above: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class Package(Protocol):
@@ -68,7 +76,7 @@ class Foreign(Protocol):
         ...
 
     def sheet_lines(
-        self, sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]]
+        self, sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]], told: list[str]
     ) -> Iterator[bytes]:
         """One sheet of a workbook (see `acquire.workbook`)."""
         ...
@@ -92,6 +100,8 @@ class _Piece:
     workbook: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
     numbered: Numbered = ()
+    above: int = 0
+    notices: tuple[str, ...] = ()
 
 
 def prepare(
@@ -116,6 +126,8 @@ def prepare(
         workbook=any(p.workbook for p in pieces),
         labels=_merged([p.labels for p in pieces]),
         numbered=tuple(p.numbered for p in pieces),
+        above=tuple(p.above for p in pieces),
+        notices=tuple(notice for p in pieces for notice in p.notices),
     )
 
 
@@ -132,7 +144,7 @@ def _merged(labels: Sequence[Mapping[str, Label]]) -> dict[str, Label]:
 def _pieces(file: LandedFile, folder: Path, *, means: _Means) -> list[_Piece]:
     sealer, place = means.sealer, folder / file.place
     if file.encoding == UTF8 and not file.mixed and not is_map(sealer, place):
-        return [_Piece(place, file.lines, file.quotes)]
+        return [_table_of(_Piece(place, file.lines, file.quotes), sealer=sealer)]
     with sealer.read(place) as source:
         wrapping = wrapping_of(source.read(1 << 12))
     stem = file.place.removesuffix(".sealed")
@@ -171,10 +183,12 @@ def _readable(survey: Survey, place: Path, *, means: _Means) -> _Piece:
         case Wrapping.PARQUET:
             return _Piece(place, parquet=True, labels=_carried(sealer, place))
         case Wrapping.ZIP:
-            rows: list[tuple[int, int]] = []
-            read = means.foreign.sheet_lines(sealer, place, sheet=means.sheet, numbered=rows)
+            rows, told = list[tuple[int, int]](), list[str]()
+            read = means.foreign.sheet_lines(sealer, place, sheet=means.sheet, numbered=rows, told=told)
             copied = _copied(read, target, sealer=sealer)
-            return _Piece(target, copied.lines, copied.quotes, workbook=True, numbered=tuple(rows))
+            return _Piece(
+                target, copied.lines, copied.quotes, workbook=True, numbered=tuple(rows), notices=tuple(told)
+            )  # fmt: skip
         case Wrapping.STATISTICAL:
             package = means.foreign.package(sealer, place)
             copied = _copied(package.lines(), target, sealer=sealer)
@@ -188,14 +202,59 @@ def _readable(survey: Survey, place: Path, *, means: _Means) -> _Piece:
                 copied = _copied(feature_lines(sealer, place), target, sealer=sealer)
                 return _Piece(target, copied.lines, copied.quotes, numbered=((1, 1),))
             if survey.encoding == UTF8 and not survey.mixed:
-                return _Piece(place, survey.lines, survey.quotes)
+                return _table_of(_Piece(place, survey.lines, survey.quotes), sealer=sealer)
             copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)
-            return _Piece(target, copied.lines, copied.quotes)
+            return _table_of(_Piece(target, copied.lines, copied.quotes), sealer=sealer)
         case _:
             raise refused(
                 "is not a table",
                 "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet, .xlsx, SPSS, Stata or SAS",
             )
+
+
+def _table_of(piece: _Piece, *, sealer: Sealer) -> _Piece:
+    """A text without what stands around its table (see `acquire.around`): itself where nothing does."""
+    size = sealer.size(piece.place)
+    with sealer.read(piece.place) as source:
+        head = source.read(EDGE)
+        source.seek(max(0, size - EDGE))
+        tail = source.read(EDGE)
+    end = b"\n" if b"\n" in head else b"\r"
+    opening, closing = _lines(head, end), _lines(tail, end)
+    if len(head) < size:
+        opening, closing = opening[:-1], closing[1:]
+    found = around_lines(*([line.decode("utf-8", "replace") for line in lines] for lines in (opening, closing)))
+    if found is None:
+        raise DeliveryRefusal(
+            "Lines with one value each stand above a table whose header is not seen",
+            why="They seem to be titles; no line below them seems to name the columns",
+            next_step="Take out the lines above the header, see that there is one, and deliver it again",
+        )
+    if found == Around():
+        return piece
+    first = sum(len(line) + 1 for line in opening[: found.above])
+    last = size - sum(len(line) + 1 for line in closing[len(closing) - found.below :]) + (not tail.endswith(end))
+    target = piece.place.with_name(piece.place.name.replace(".sealed", ".table.sealed"))
+    copied = _copied(_between(piece.place, first, last=last, sealer=sealer), target, sealer=sealer)
+    told = found.told(last=piece.lines)
+    return _Piece(target, copied.lines, copied.quotes, above=found.above, notices=(told,))
+
+
+def _lines(text: bytes, end: bytes) -> list[bytes]:
+    lines = text.split(end)
+    return lines if lines[-1] else lines[:-1]
+
+
+def _between(place: Path, first: int, *, last: int, sealer: Sealer) -> Iterator[bytes]:
+    """The bytes of a sealed file from one place to before another."""
+    with sealer.read(place) as source:
+        source.seek(first)
+        left = last - first
+        for chunk in chunks(source):
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                return
 
 
 def _carried(sealer: Sealer, place: Path) -> Mapping[str, Label]:

@@ -34,7 +34,7 @@ def sample_of(delivered: Delivered, place: Path, *, sealer: Sealer) -> Landed:
             for lines in _blocks(part, sealer, blocks=share, header=delivered.reading.header):
                 sealed.write(lines)
     reading = replace(delivered.reading, header=False)
-    return Landed((place,), reading, delivered.columns, _rejects(delivered))
+    return Landed((place,), reading, delivered.columns, _rejects(delivered), delivered.empty)
 
 
 def _rejects(delivered: Delivered) -> str | None:

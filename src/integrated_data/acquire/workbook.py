@@ -8,6 +8,7 @@ have none, as programs write them, is refused: their cells would come empty.
 import io
 import re
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -16,13 +17,13 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from integrated_data.acquire.around import LOOKED_AT as OPENING
+from integrated_data.acquire.around import Around, filled, notes, titles
 from integrated_data.acquire.cells import cell_text, csv_lines
 from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Sealer
 from integrated_data.model.errors import DeliveryRefusal
 
-#: Rows looked at to find where titles end and the table begins.
-OPENING = 30
 BATCH = 2_000
 
 #: A cell with a formula and no value, in the bytes of a sheet; its attributes are the first group. What was calculated
@@ -38,20 +39,20 @@ Row = tuple[Any, ...]
 
 
 def sheet_lines(
-    sealer: Sealer, place: Path, *, sheet: str | None = None, numbered: list[tuple[int, int]] | None = None
+    sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]], told: list[str]
 ) -> Iterator[bytes]:
-    """One sheet as UTF-8 CSV with LF line ends; title rows above the table are left out.
+    """One sheet as UTF-8 CSV with LF line ends; titles above the table and notes below it are left out.
 
-    Without `sheet`, the workbook must have exactly one visible sheet with rows. `numbered` is filled with pairs of a
-    record's number, from 1, and its row of the sheet, wherever rows were left out before it.
+    Without `sheet`, exactly one visible sheet must hold a table. `numbered` is filled with pairs of a record's number,
+    from 1, and its row of the sheet, wherever rows were left out before it; `told` with what is told of the sheet.
     """
     with sealer.read(place) as source:
         try:
             book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
             chosen = _sheet(book, sheet)
             _check_calculated(chosen)
-            table = _table(chosen.iter_rows(values_only=True))
-            rows = _noting(table, [] if numbered is None else numbered)
+            table = _table(chosen.iter_rows(values_only=True), told)
+            rows = _noting(table, numbered)
             for batch in iter(lambda: list(islice(rows, BATCH)), []):
                 yield csv_lines(batch)
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError):
@@ -69,7 +70,7 @@ def _sheet(book: Any, name: str | None) -> Any:
         sheets = [book[name]]
     else:
         visible = [s for s in book.worksheets if s.sheet_state == "visible"]
-        sheets = [s for s in visible if any(_filled(row) for row in s.iter_rows(max_row=OPENING, values_only=True))]
+        sheets = [s for s in visible if any(filled(row) for row in s.iter_rows(max_row=OPENING, values_only=True))]
     if len(sheets) != 1:
         raise DeliveryRefusal(
             f"The workbook has {len(sheets)} sheets with rows",
@@ -94,10 +95,6 @@ def _check_calculated(sheet: Any) -> None:
                 )
 
 
-def _filled(row: Row) -> int:
-    return sum(cell not in (None, "") for cell in row)
-
-
 def _noting(rows: Iterable[tuple[int, list[str]]], numbered: list[tuple[int, int]]) -> Iterator[list[str]]:
     for record, (row, cells) in enumerate(rows, start=1):
         if not numbered or row - record != numbered[-1][1] - numbered[-1][0]:
@@ -105,19 +102,32 @@ def _noting(rows: Iterable[tuple[int, list[str]]], numbered: list[tuple[int, int
         yield cells
 
 
-def _table(rows: Iterable[Row]) -> Iterator[tuple[int, list[str]]]:
-    """Rows from the header on with their number, all as wide as the header unless a cell beyond it is filled."""
+def _table(rows: Iterable[Row], found: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Rows from the header to the last with their number, all as wide as the header unless a cell beyond it is filled.
+
+    `found` is filled with what is told of titles and notes around them.
+    """
     source = iter(rows)
     opening = list(islice(source, OPENING))
-    widest, above = max((_filled(row) for row in opening), default=0), 0
-    while opening and (_filled(opening[0]) == 0 or (_filled(opening[0]) == 1 and widest > 1)):
-        opening.pop(0)
-        above += 1
-    width = 0
-    for number, row in enumerate(chain(opening, source), start=above + 1):
+    above, width, number = titles(opening), 0, 0
+    last: deque[tuple[int, list[str]]] = deque()
+    for number, row in enumerate(chain(opening[above:], source), start=above + 1):
         cells = [cell_text(cell) for cell in row]
         while len(cells) > width and not cells[-1]:
             cells.pop()
         width = width or len(cells)
-        if any(cells):
-            yield number, cells + [""] * (width - len(cells))
+        last.append((number, cells + [""] * (width - len(cells))))
+        if len(last) > OPENING:
+            yield from _filled_rows([last.popleft()])
+    table = [[cell_text(cell) for cell in row] for row in opening[above + 1 :]]
+    while table and filled(table[-1]) < 2:
+        table.pop()
+    below = notes([cells for _, cells in last], table=table)
+    yield from _filled_rows(list(last)[: len(last) - below])
+    blank = all(not filled(row) for row in opening[:above]) and all(not filled(c) for _, c in list(last)[-below:])
+    if (above or below) and not blank:
+        found.append(Around(above, below).told(last=number, rows="rows"))
+
+
+def _filled_rows(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    return ((number, cells) for number, cells in rows if any(cells))

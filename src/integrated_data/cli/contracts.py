@@ -76,11 +76,15 @@ def contract_infer(
     if out is not None:
         contracts.write(found, out)
     if call.json:
-        shown.document(described_json(found) | ({"written": str(out)} if out else {}))
+        shown.document(
+            described_json(found) | {"notices": list(delivered.notices)} | ({"written": str(out)} if out else {})
+        )
         return
     rows = [vars(row) for row in describe(found)]
     shown.table(rows, title=f"{found.dataset}: {layout_sentence(found.layout)}")
     uses = ", ".join(use.index for use in found.indexes) or "none"
+    for notice in delivered.notices:
+        shown.plain(f"{notice}.")
     shown.facts({"matched to": uses, "contract": str(out) if out else "not written; add --out contract.yaml"})
 
 
@@ -105,7 +109,19 @@ def contract_check(
     if call.json:
         shown.document(told)
     else:
-        kept = ("dataset", "layout", "read", "good", "quarantined", "by_rule", "unread", "drift", "verdict", "why")
+        kept = (
+            "dataset",
+            "layout",
+            "read",
+            "good",
+            "quarantined",
+            "by_rule",
+            "unread",
+            "drift",
+            "notices",
+            "verdict",
+            "why",
+        )
         shown.facts({k: told[k] for k in kept if k in told}, title="Check")
     if told["verdict"] != "would be accepted":
         raise typer.Exit(1)

@@ -345,13 +345,15 @@ def _csv_sql(source: Landed, layout: Layout, *, paths: str) -> str:
         f"max_line_size = {LONGEST_ROW}", f"buffer_size = {2 * LONGEST_ROW}",
     ]  # fmt: skip
     if source.columns:
-        options.append("columns = {" + ", ".join(f"{text(c)}: 'VARCHAR'" for c in source.columns) + "}")
+        columns = ", ".join(f"{text(c)}: 'VARCHAR'" for c in (*source.columns, *source.empty))
+        options.append(f"columns = {{{columns}}}")
     if source.rejects is not None:
         options += [
             "store_rejects = true", f"rejects_table = {text(source.rejects)}",
             f"rejects_scan = {text(source.rejects + '_scans')}", "rejects_limit = 0",
         ]  # fmt: skip
-    return f"SELECT * FROM read_csv({', '.join(options)})"
+    kept = ", ".join(map(name, source.columns)) if source.empty else "*"
+    return f"SELECT {kept} FROM read_csv({', '.join(options)})"
 
 
 def _fixed_sql(source: Landed, paths: str) -> str:

@@ -30,12 +30,13 @@ class Checked:
     """What checking found: where the lines went, and the counts.
 
     `more`: SQL of rows that were rejected beside, for what they would do to other deliveries, as
-    `validate.sql.quarantine_sql` has broken rows.
+    `validate.sql.quarantine_sql` has broken rows. `notices`: what a person should know, in sentences without a value.
     """
 
     account: reconcile.Account
     tally: Tally
     more: str = ""
+    notices: tuple[str, ...] = ()
 
 
 def view(engine: Engine, contract: Contract, *, delivered: Delivered) -> dict[str, str]:
@@ -80,7 +81,7 @@ def check(
     broken = _broken(engine, contract, others=others, good=GOOD)
     untested = () if standing is None else tuple(r.name for r in across_rules(contract) if r not in others)
     engine.drop(*others.values())
-    return Checked(account, replace(counted, broken=broken, untested=untested))
+    return Checked(account, replace(counted, broken=broken, untested=untested), notices=delivered.notices)
 
 
 def _others(engine: Engine, contract: Contract, *, standing: Standing) -> dict[Rule, str]:

@@ -77,7 +77,7 @@ def _counted(delivered: Delivered, account: reconcile.Account) -> int | None:
         return 1 if len(delivered.places) == 1 else None
     if len(delivered.places) > 1 or not _each_a_line(account) or account.rejects or len(numbered) > 1:
         return None
-    return numbered[0][1] - numbered[0][0] + header + 1 if numbered else header + 1
+    return numbered[0][1] - numbered[0][0] + header + 1 if numbered else header + 1 + delivered.above[0]
 
 
 def _each_a_line(account: reconcile.Account) -> bool:
@@ -140,7 +140,7 @@ def _told(delivered: Delivered, number: int, *, found: Places) -> tuple[Numbers,
     """Lines of rows and of rejected records of a file; their numbers where it was delivered, where it has no lines."""
     numbered = delivered.numbered[number] if delivered.numbered else ()
     if not numbered:
-        return found.rows[0], found.rejected[0]
+        return found.rows[0] + delivered.above[number], found.rejected[0] + delivered.above[number]
     return _counted_on(numbered, found.rows[1]), _counted_on(numbered, found.rejected[1])
 
 

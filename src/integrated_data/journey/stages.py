@@ -123,7 +123,8 @@ def _validate(workshop: Workshop, load: Load) -> Done:
         reasons += [told, *(s.told for s in unusual if s.grave)]
     reason, body = "; ".join(r for r in reasons if r), contracts.dump(contract)
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
-             "unusual": [s.told for s in unusual], "drift": drifting.facts(drifted)}  # fmt: skip
+             "notices": list(found.notices), "unusual": [s.told for s in unusual],
+             "drift": drifting.facts(drifted)}  # fmt: skip
     if evolution.evolved:
         facts |= {"base": contracts.dump(evolution.base), "stood": following.stands(workshop, contract.dataset)}
 

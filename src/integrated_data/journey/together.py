@@ -64,7 +64,7 @@ def validate(workshop: Workshop, load: Load, *, delivered: Delivered, place: Pat
         "delivery": whole.first.id, "withdraws": withdraws, "account": account, "beside": whole.beside,
     }  # fmt: skip
     facts = {**judge.facts(own, found.account), "contract": contracts.dump(contract), "reason": reason,
-             "unusual": [], "completes": completes}  # fmt: skip
+             "notices": list(found.notices), "unusual": [], "completes": completes}  # fmt: skip
 
     def write(change: Change) -> None:
         deliveries.set_contract(change, load.delivery.id, version=contract.version)

@@ -17,8 +17,10 @@ def package(sealer: Sealer, place: Path) -> "Statistical":
     return Statistical(sealer, place)
 
 
-def sheet_lines(sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]]) -> Iterator[bytes]:
+def sheet_lines(
+    sealer: Sealer, place: Path, *, sheet: str | None, numbered: list[tuple[int, int]], told: list[str]
+) -> Iterator[bytes]:
     """One sheet of the sealed workbook at `place`, as `acquire.workbook` reads it."""
     from integrated_data.acquire import workbook
 
-    return workbook.sheet_lines(sealer, place, sheet=sheet, numbered=numbered)
+    return workbook.sheet_lines(sealer, place, sheet=sheet, numbered=numbered, told=told)

@@ -139,7 +139,13 @@ def checked_json(looked: Looked) -> dict[str, Any]:
     reasons = [why, judge.sentence(contract, tally, account=account) if tally.quarantined else ""]
     facts = {**judge.facts(tally, account), "drift": drifting.facts(drifted)}
     told = "; ".join(reason for reason in reasons if reason)
-    return {**described_json(contract), **facts, "verdict": looked.verdict, "why": told}
+    return {
+        **described_json(contract),
+        **facts,
+        "notices": list(looked.found.notices),
+        "verdict": looked.verdict,
+        "why": told,
+    }
 
 
 def shown_drift(looked: Looked) -> tuple[Drifted, ...]:

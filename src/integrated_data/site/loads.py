@@ -115,7 +115,7 @@ def _told(site: LoadingSite, outcome: Outcome, *, deriving: bool = True) -> dict
         "delivery": outcome.delivery, "dataset": outcome.dataset, "state": str(outcome.state),
         "repeated": outcome.repeated, "reason": outcome.reason,
         **{k: checked[k] for k in ("read", "good", "quarantined", "by_rule", "unread") if k in checked},
-        "unusual": checked.get("unusual", []),
+        "notices": checked.get("notices", []), "unusual": checked.get("unusual", []),
         **({"completes": _completed(checked["completes"])} if "completes" in checked else {}),
         "drift": checked.get("drift", []),
         "links": {i: f["report"] for i, f in outcome.stages.get("index", {}).get("links", {}).items()},

@@ -45,6 +45,7 @@ def page(report: Mapping[str, Any]) -> str:
         ),
         f'<p class="verdict">The file <strong>{_text(report["verdict"])}</strong>.</p>',
         _paragraph(counts), _paragraph(f"It is {report['layout']}."),
+        *(_paragraph(f"{notice}.") for notice in report["notices"]),
         *_section("What to fix first", _first(report["first"])),
         *_section("What each column seems to be", _columns(report["columns"])),
         *_section("What breaks", _breaks(report["breaks"])),

@@ -63,6 +63,7 @@ def report_of(looked: Looked) -> dict[str, Any]:
                  "share_quarantined": round(tally.share_quarantined, 6)},
         "accepts": {"accepted_up_to": contract.thresholds.accept, "held_up_to": contract.thresholds.hold},
         "columns": _columns(looked),
+        "notices": list(looked.found.notices),
         "drift": drifting.facts(shown_drift(looked)),
         "breaks": breaks,
         "match": [_match(one) for one in looked.reach],
