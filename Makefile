@@ -25,6 +25,9 @@ demo: $(READY) ## the whole journey on a fictional country, from new (ARGS="--pe
 	@$(forget-demo)
 	@$(BIN)/ids demo --home $(DEMO) $(ARGS)
 
+# Two workers on two cores: with more threads than these, linear algebra mostly waits for its own.
+test test-long: export OPENBLAS_NUM_THREADS := 1
+
 test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k gate" for some)
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
