@@ -238,10 +238,10 @@ class Lake:
         with self._asking():
             table = self._catalog.load_table((dataset, TABLE))
             addresses = [task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files()]
-        if self.objects is None:
+        if self.objects is None or not self._is_own(table):
             found = tuple(sorted(Path(address.removeprefix("file://")) for address in addresses))
         else:
-            names = sorted(PurePosixPath(address).name for address in addresses)
+            names = self.objects.checked(dataset, sorted(PurePosixPath(address).name for address in addresses))
             found = tuple(self.named(dataset, name).resolve() for name in names)
         return found or (self.place(dataset, self._delivery(table, snapshot)),)
 

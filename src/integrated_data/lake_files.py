@@ -104,6 +104,16 @@ class Objects:
         finally:
             part.unlink(missing_ok=True)
 
+    def checked(self, dataset: str, names: Collection[str]) -> Collection[str]:
+        """The same names of files; refuses one that was never sent, which a snapshot in the store names."""
+        if not set(names) <= set(self._names(dataset)):
+            raise StoreRefusal(
+                f"A snapshot of dataset {dataset} in the object store names a file that was never sent",
+                why="It was changed there",
+                next_step="Find out who writes there, and move the lake again: ids lake leave, then ids lake store",
+            )
+        return names
+
     def gather(self, dataset: str) -> None:
         """Have every file of a dataset here that was sent."""
         folder = self._folder / FILES / dataset

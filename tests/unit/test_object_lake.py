@@ -113,6 +113,9 @@ def test_a_copy_that_is_missing_is_fetched_and_must_be_what_was_sent(store: Stor
     with pytest.raises(StoreRefusal, match="is not the one that was sent"):
         lake.files("pay", snapshot)
     assert list(place.parent.iterdir()) == []
+    (tmp_path / ".objects" / "pay" / "d1.parquet").unlink()
+    with pytest.raises(StoreRefusal, match="names a file that was never sent"):
+        lake.files("pay", snapshot)
 
 
 def test_a_connection_that_breaks_half_way_names_nothing_and_is_done_again(store: Stores, tmp_path: Path) -> None:
@@ -185,6 +188,8 @@ def test_keys_that_are_not_accepted_are_told_without_a_secret(store: Stores, tmp
 
 
 def test_a_store_that_lets_go_is_left_as_it_was(store: Stores) -> None:
+    store.client.put_object(Bucket=BUCKET, Key="ids/trial", Body=b"cut short")
+    assert store.bucket().is_empty()
     store.bucket().try_out()
     assert (store.all(), store.unfinished()) == ({}, [])
 

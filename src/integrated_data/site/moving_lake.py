@@ -130,7 +130,7 @@ def _claim(store: "Bucket", *, token: str, take_over: bool) -> None:
             f"Another installation keeps its lake at {store.root}",
             next_step="Name another prefix; where that installation is no more, this one takes over: --take-over",
         )
-    elif store.owner() is None and store.held(""):
+    elif store.owner() is None and not store.is_empty():
         raise InstallationRefusal(
             f"There is something at {store.root} already",
             why="What lies there is destroyed where the lake is written anew",

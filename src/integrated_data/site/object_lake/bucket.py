@@ -113,6 +113,10 @@ class Bucket:
             self._client.create_multipart_upload(**where)
         self.clear(TRIAL)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is there but what a trial that was cut short left."""
+        return not set(self.held("")) - {TRIAL}
+
     def own(self) -> None:
         """Write down whose the prefix is."""
         with _asking("written"):

@@ -35,6 +35,7 @@ def plan(site: LoadingSite, dataset: str) -> Facts:
         indexed |= any(v.source == dataset for v in indexes.versions(connection))
     places = site.places
     site.lake.gather(dataset)
+    table = digest(places, _files(places.lake / "files" / dataset)) | _beyond(site, dataset)
     told = [
         {"delivery": d, **digest(places, [p for zone in (places.landed, places.deliveries) for p in _files(zone / d)])}
         for d, _ in held
@@ -42,7 +43,7 @@ def plan(site: LoadingSite, dataset: str) -> Facts:
     return {
         "rule": rule, "deliveries": told, "releases": [r.id for r in known], "indexed": indexed,
         "rows_published": known[-1].rows if known else 0,
-        "table": digest(places, _files(places.lake / "files" / dataset)), "versions": versions(site),
+        "table": table, "versions": versions(site),
         "backups": due.backups(site.store, since=held[0][1]) if held else [],
     }  # fmt: skip
 
@@ -59,6 +60,11 @@ def digest(places: Places, files: Iterable[Path]) -> dict[str, Any]:
         whole.update(f"{place.relative_to(places.home)}\0{told.hexdigest()}\n".encode())
         count += 1
     return {"files": count, "bytes": size, "sha256": whole.hexdigest()}
+
+
+def _beyond(site: LoadingSite, dataset: str) -> dict[str, int]:
+    """How many objects there are of a dataset in the lake's store, where it has one."""
+    return {"objects": len(site.lake.left(dataset))} if site.lake.objects is not None else {}
 
 
 def _files(folder: Path) -> list[Path]:
