@@ -95,3 +95,12 @@ def test_rows_are_drawn_in_runs_from_the_first_to_the_last() -> None:
     assert (
         spread_sql(100, places=3, run=10) == "_row BETWEEN 0 AND 9 OR _row BETWEEN 45 AND 54 OR _row BETWEEN 90 AND 99"
     )
+
+
+def test_names_of_people_are_found_where_nobody_has_said_what_a_column_is(engine: DuckDB) -> None:
+    officers, kinds = ["Siân Jones", "M. Khan", "Niall O'Brien"], ["Rented", "Owned", "Shared"]
+    rows = [{"seen": officers[i % 3], "kind": kinds[i % 3], "agreed": officers[i % 3]} for i in range(60)]
+    _rows(engine, left=rows)
+    guessed = {"seen": True, "kind": True}
+    found = scan(engine, "left", columns=["seen", "kind", "agreed"], rows=60, guessed=guessed)
+    assert [(f.column, f.reason) for f in found] == [("seen", "values look like names of people")]

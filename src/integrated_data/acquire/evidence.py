@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from integrated_data.engine import Engine, Held
-from integrated_data.vocabulary import dates
+from integrated_data.vocabulary import dates, people
 from integrated_data.vocabulary.detect import (
     CONDITIONS,
     FAMILY_NAMES,
@@ -55,7 +55,8 @@ class Evidence:
     `rows` in the sample; `present` of them filled; `distinct` values; `longest` and `mean_length` in
     characters; `shapes` with their shares, commonest first; `layouts` that read dates, with their
     shares; `missing` codes that occur; `low` and `high` of numbers or of dates' years; `counting`: whole numbers from
-    0 or 1 without a gap, whose frequencies rise and fall once, as those of counts do and those of codes do not.
+    0 or 1 without a gap, whose frequencies rise and fall once, as those of counts do and those of codes do not;
+    `named`: what share of the values may be people.
     """
 
     heading: str
@@ -71,6 +72,7 @@ class Evidence:
     low: float | None = None
     high: float | None = None
     counting: bool = False
+    named: people.Named = field(default_factory=people.Named)
 
     def share(self, detector: str) -> float:
         """The share of values that meet a detector; 0 where nothing is known."""
@@ -96,7 +98,9 @@ def gather(engine: Engine, relation: str) -> tuple[Evidence, ...]:
     headings = list(engine.columns(relation))
     with _long_table(engine, relation, headings=headings) as rows:
         shapes = _shapes(engine)
-        found = _Found(_facts(engine), _shares(engine), shapes, _layouts(engine, shapes), _counting(engine))
+        found = _Found(
+            _facts(engine), _shares(engine), shapes, _layouts(engine, shapes), _counting(engine), _people(engine)
+        )
     return tuple(found.evidence(heading, i, rows=rows) for i, heading in enumerate(headings))
 
 
@@ -109,6 +113,7 @@ class _Found:
     shapes: Mapping[int, tuple[tuple[str, float], ...]]
     layouts: Mapping[int, Mapping[frozenset[str], float]]
     counting: frozenset[int]
+    people: Mapping[int, people.Named]
 
     def evidence(self, heading: str, number: int, *, rows: int) -> Evidence:
         """What was found of one column."""
@@ -121,6 +126,7 @@ class _Found:
             {k: (shares[k] or 0) / total for k in CONDITIONS} if total else {},
             self.shapes.get(number, ()), self.layouts.get(number, {}), tuple(sorted(facts["tokens"] or ())),
             shares.get("low"), shares.get("high"), number in self.counting,
+            self.people.get(number, people.Named()),
         )  # fmt: skip
 
 
@@ -139,6 +145,7 @@ def _long_table(engine: Engine, relation: str, *, headings: Sequence[str]) -> It
         "WHERE v <> '' GROUP BY ALL",
     )
     engine.load("_names", Held(_names()))
+    engine.load(people.WORDS, Held(pa.table(people.known())))
     chosen = (
         "SELECT column_number, v, n, upper(v) AS u FROM _values WHERE NOT coded "
         f"QUALIFY row_number() OVER (PARTITION BY column_number ORDER BY hash(v)) <= {MOST_VALUES}"
@@ -152,7 +159,7 @@ def _long_table(engine: Engine, relation: str, *, headings: Sequence[str]) -> It
     try:
         yield rows
     finally:
-        engine.drop("_sample", "_values", "_few", "_names")
+        engine.drop("_sample", "_values", "_few", "_names", people.WORDS)
 
 
 def _named(word: str, *, given: bool = True) -> str:
@@ -211,6 +218,11 @@ def _counting(engine: Engine) -> frozenset[int]:
         "AND NOT bool_or(step > noise AND w > down)"
     )
     return frozenset(row["column_number"] for row in engine.rows(sql).to_pylist())
+
+
+def _people(engine: Engine) -> dict[int, people.Named]:
+    rows = engine.rows(people.people_sql("_few")).to_pylist()
+    return {row["column_number"]: people.named_of(row) for row in rows}
 
 
 def _shapes(engine: Engine) -> dict[int, tuple[tuple[str, float], ...]]:

@@ -1,7 +1,10 @@
 """Judges of who and where: numbers and names of people and organisations, births, places."""
 
+import re
+
 from integrated_data.acquire.look import Guess, Look, numeric
 from integrated_data.model.meanings import Kind, Meaning
+from integrated_data.vocabulary.headings import at_work
 
 NAMES = (
     Meaning.GIVEN_NAME, Meaning.FAMILY_NAME, Meaning.MIDDLE_NAME, Meaning.PREVIOUS_FAMILY_NAME, Meaning.FULL_NAME,
@@ -10,6 +13,8 @@ ADDRESSES = (
     Meaning.ADDRESS, Meaning.ADDRESS_LINE, Meaning.ADDRESS_FLAT, Meaning.ADDRESS_BUILDING, Meaning.ADDRESS_STREET,
     Meaning.ADDRESS_LOCALITY,
 )  # fmt: skip
+#: Shape of words that each begin with a capital, as names are written (see `detect.shape_sql`).
+CAPITALS = re.compile(r"A['’]?A?[Aa]+([ '’.-]+A[Aa]*)*")
 BIRTH_PARTS = (Meaning.BIRTH_DAY, Meaning.BIRTH_MONTH, Meaning.BIRTH_YEAR)
 
 
@@ -112,6 +117,26 @@ def name(look: Look) -> Guess | None:
         return Guess(Meaning.FAMILY_NAME, 0.75)
     if e.share("spaces") >= 0.8 and e.share("given") >= 0.35:
         return Guess(Meaning.FULL_NAME, 0.75)
+    return None
+
+
+def people(look: Look, guess: Guess) -> Guess | None:
+    """Names of people in what seems to be a code list or the like: the few who keep the records, whoever they are.
+
+    Values tell by their words (see `people.Named`). Where the heading names somebody at work (officer, nurse, swyddog),
+    any words with capitals that are no jobs may be names that no list holds.
+    """
+    e, code = look.evidence, guess.meaning is Meaning.CODE
+    if e.named.hides(code=code):
+        if e.named.surely:
+            return Guess(
+                Meaning.UNKNOWN, 0.75, note="names of people whom the heading does not explain", identifies=True
+            )
+        return Guess(Meaning.UNKNOWN, 0.5, note="some of the values may be names of people")
+    capitals = sum(part for shape, part in e.shapes if CAPITALS.fullmatch(shape))
+    coded = look.hint(Meaning.CODE) >= 0.8
+    if code and not coded and at_work(e.heading) and capitals >= 0.8 and e.mean_length > 3 and e.share("job") < 0.3:
+        return Guess(Meaning.UNKNOWN, 0.5, note="the heading names people at work, and the values may be who they are")
     return None
 
 

@@ -29,6 +29,8 @@ LISTED_ONCE = 0.9
 #: Text of more letters than this on average may be words, and not codes; headings that say nothing.
 WORD = 3.0
 NO_HEADING = ("column", "col", "field", "var", "variable", "unnamed", "f", "v", "c", "x")
+#: Share of single words from which a name beside a family name is a given name.
+ONE_WORD = 0.85
 #: Share of values with blanks from which text under a heading for notes is notes.
 SPACED = 0.4
 
@@ -100,6 +102,7 @@ def _one_each(looks: Sequence[Look], guesses: list[Guess]) -> list[Guess]:
     """Of several columns with a meaning that a record has once, the surest own one keeps it."""
     kept = list(guesses)
     people = any(g.meaning in (*NAMED, *BORN, *NUMBERED) for g in guesses)
+    surnamed = any(g.meaning is Meaning.FAMILY_NAME for g in guesses)
     for i, (look, guess) in enumerate(zip(looks, guesses, strict=True)):
         if (
             people
@@ -110,6 +113,8 @@ def _one_each(looks: Sequence[Look], guesses: list[Guess]) -> list[Guess]:
                 guess, meaning=Meaning.UNKNOWN, confidence=0.5, note="where an organisation is",
                 identifies=guess.meaning is not Meaning.ADDRESS_TOWN,
             )  # fmt: skip
+        if surnamed and guess.meaning is Meaning.FULL_NAME and look.evidence.share("word") >= ONE_WORD:
+            kept[i] = replace(guess, meaning=Meaning.GIVEN_NAME)
     for meaning in ONE_EACH:
         rivals = [i for i, guess in enumerate(kept) if guess.meaning is meaning]
         if len(rivals) < 2:

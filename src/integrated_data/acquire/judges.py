@@ -8,17 +8,18 @@ from collections.abc import Callable
 
 from integrated_data.acquire import content, identity
 from integrated_data.acquire.look import Guess, Look
-from integrated_data.model.meanings import DIRECT_IDENTIFIERS, Meaning
+from integrated_data.model.meanings import DIRECT_IDENTIFIERS, Handling, Kind, Meaning, handling_of
 
 Judge = Callable[[Look], Guess | None]
 
 
 def judge(look: Look) -> Guess:
-    """The first answer of the judges."""
+    """The first answer of the judges, unless the words of what would be published are people's names."""
     for ask in JUDGES:
         guess = ask(look)
         if guess is not None:
-            return guess
+            shown = guess.kind is Kind.STRING and handling_of(guess.meaning) is Handling.PAYLOAD
+            return (identity.people(look, guess) if shown and not guess.identifies else None) or guess
     return Guess(Meaning.UNKNOWN, 0.4, note="nothing says what it is")
 
 

@@ -2,14 +2,17 @@
 
 No scan finds everything, which is why free text and columns of low confidence are withheld
 before it runs. Every string column that would be published is looked at: all distinct values of
-a short code list, a spread sample of a longer one.
+a short code list, a spread sample of a longer one. Where nobody has confirmed what a column is, words
+that are people's names withhold it too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from integrated_data.engine import Engine
-from integrated_data.vocabulary import sql
+import pyarrow as pa
+
+from integrated_data.engine import Engine, Held
+from integrated_data.vocabulary import people, sql
 from integrated_data.vocabulary.marks import spread_sql
 
 #: Runs of rows drawn from a long relation, and the rows of each.
@@ -18,6 +21,8 @@ PLACES, RUN = 10, 10_000
 SAMPLE = 20_000
 #: Table of the rows drawn.
 DRAWN = "drawn_to_scan"
+#: Table of the distinct values of columns that nobody has confirmed.
+GUESSED = "guessed_to_scan"
 #: Share of looked-at values that may look like an identifier by chance (check digits: 1 in 11).
 TOLERATED = 0.01
 #: A text column of more rows than this in which nearly every value differs is a reference, not a code.
@@ -42,16 +47,41 @@ class Finding:
     reason: str
 
 
-def scan(engine: Engine, relation: str, *, columns: Sequence[str], rows: int) -> tuple[Finding, ...]:
-    """Look at string columns of a relation of `rows` rows; returns those that must be withheld."""
+def scan(
+    engine: Engine, relation: str, *, columns: Sequence[str], rows: int, guessed: Mapping[str, bool] | None = None
+) -> tuple[Finding, ...]:
+    """Look at string columns of a relation of `rows` rows; returns those that must be withheld.
+
+    `guessed`: of these columns, the ones of whose meaning no person is sure, and whether that is a mere code.
+    """
     if not columns:
         return ()
     engine.create(DRAWN, drawn_sql(relation, columns, rows=rows))
     try:
         found = [_judge(c, engine.rows(scan_sql(DRAWN, c)).to_pylist()[0]) for c in columns]
+        named = _named(engine, [c for c in columns if c in (guessed or {})], codes=guessed or {})
     finally:
         engine.drop(DRAWN)
-    return tuple(finding for finding in found if finding is not None)
+    return (*(f for f in found if f is not None), *named)
+
+
+def _named(engine: Engine, columns: Sequence[str], *, codes: Mapping[str, bool]) -> list[Finding]:
+    """The columns whose values are people's names, or may be."""
+    if not columns:
+        return []
+    values = " UNION ALL ".join(
+        f"(SELECT {k} AS column_number, trim({sql.name(c)}) AS v FROM {sql.name(DRAWN)} "
+        f"WHERE {sql.name(c)} IS NOT NULL GROUP BY ALL LIMIT {SAMPLE})"
+        for k, c in enumerate(columns)
+    )
+    engine.create(GUESSED, values)
+    engine.load(people.WORDS, Held(pa.table(people.known())))
+    try:
+        rows = engine.rows(people.people_sql(GUESSED)).to_pylist()
+    finally:
+        engine.drop(GUESSED, people.WORDS)
+    told = {columns[row["column_number"]]: people.named_of(row) for row in rows}
+    return [Finding(c, "values look like names of people") for c, n in told.items() if n.hides(code=codes[c])]
 
 
 def drawn_sql(relation: str, columns: Sequence[str], *, rows: int) -> str:

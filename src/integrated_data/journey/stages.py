@@ -35,7 +35,7 @@ from integrated_data.journey.workshop import Done, Facts, Load, Stage, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import LoadState, Tally
 from integrated_data.model.errors import DeliveryRefusal
-from integrated_data.model.meanings import Handling, Kind
+from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.publish.catalogue import Published, entry
 from integrated_data.validate import judge
 from integrated_data.validate.widen import widened
@@ -194,12 +194,13 @@ def _deidentify(workshop: Workshop, load: Load) -> Done:
     with workshop.store.read() as connection:
         released = deliveries.released_columns(connection, contract.dataset)
     strings = [
-        c.name for c in attach.published_columns(following.with_released(contract, released), frozenset())
+        c for c in attach.published_columns(following.with_released(contract, released), frozenset())
         if c.kind is Kind.STRING and c.name not in released
     ]  # fmt: skip
+    guessed = {c.name: c.meaning is Meaning.CODE for c in strings if contract.inferred and c.confidence < 1.0}
+    names, rows = [c.name for c in strings], load.done["validate"]["read"]
     found = {
-        f.column: f.reason
-        for f in scan(workshop.engine, checking.GOOD, columns=strings, rows=load.done["validate"]["read"])
+        f.column: f.reason for f in scan(workshop.engine, checking.GOOD, columns=names, rows=rows, guessed=guessed)
     }
     held = {c.name: "withheld until a steward releases it" for c in contract.columns if c.handling is Handling.WITHHELD}
     withheld = {n: r for n, r in (held | found).items() if n not in released}

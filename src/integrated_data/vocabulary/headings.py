@@ -20,6 +20,17 @@ OTHERS = re.compile(
     r"contact|witness|landlord|manager|informant|interviewer|agent|previous|old|former|prev|alternative|second)\b"
 )
 
+#: Last words of a heading that says who did something, in English and Welsh: an officer, not the kind of one.
+AT_WORK = re.compile(
+    r"(\b|_)(officers?|workers?|caseworker|keyworker|nurses?|midwife|midwives|doctors?|gps?|clinicians?|consultants?|"
+    r"surgeons?|therapists?|physios?|carers?|teachers?|tutors?|lecturers?|heads?|managers?|supervisors?|leads?|leaders?|"
+    r"handlers?|agents?|advis[eo]rs?|assessors?|inspectors?|interviewers?|investigators?|reviewers?|registrars?|examiners?|"
+    r"coroners?|drivers?|operators?|clerks?|secretary|secretaries|administrators?|assistants?|staff|employees?|authors?|"
+    r"owners?|contacts?|persons?|referrers?|witness(es)?|buyers?|trainers?|coach(es)?|mentors?|by|who|swyddog(ion)?|"
+    r"gweithiwr|gweithwraig|nyrs(ys)?|meddyg(on)?|athro|athrawes|athrawon|tiwtor|rheolwr|rheolwraig|arweinydd|pennaeth|"
+    r"cynghorydd|aseswr|arolygydd|cyfwelydd|gyrrwr|clerc|ysgrifennydd|gofalwr|perchennog|cyswllt|staff|gan)$"
+)
+
 #: Words of an organisation: a name or address beside them is the organisation's.
 ORGANISATIONS = re.compile(
     r"\b(employer|company|organisation|organization|org|business|firm|practice|surgery|hospital|school|trust|"
@@ -85,6 +96,11 @@ def hints(heading: str) -> tuple[Hint, ...]:
             found[meaning] = max(strength, found.get(meaning, 0.0))
     ordered = sorted(found.items(), key=lambda item: -item[1])
     return tuple(Hint(meaning, strength, other, organisation) for meaning, strength in ordered)
+
+
+def at_work(heading: str) -> bool:
+    """Whether a heading says who did something (`case officer`, `swyddog`, `seen by`)."""
+    return bool(AT_WORK.search(words_of(heading)))
 
 
 def is_known_heading(cell: str) -> bool:

@@ -1,14 +1,15 @@
 """Word lists of the fictional country, typed in from general knowledge, and how they are read."""
 
 from functools import lru_cache
-from pathlib import Path
+from importlib import resources
 
-_FOLDER = Path(__file__).parent
+_FOLDER = resources.files("integrated_data.specimen.words")
 
 
 def lines(name: str) -> list[str]:
-    """Return the lines of `<name>.txt` that are neither blank nor comments."""
-    text = (_FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    """Return the lines of `<name>.txt` that are neither blank nor comments; names of people stand in the vocabulary."""
+    folder = resources.files("integrated_data.vocabulary.people") if name.startswith("names_") else _FOLDER
+    text = folder.joinpath(f"{name}.txt").read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
