@@ -133,7 +133,7 @@ def _free_port() -> int:
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -144,3 +144,11 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 def empty(columns: tuple[str, ...]) -> pa.Table:
     """A table of whole numbers without rows."""
     return pa.table({column: pa.array([], pa.int64()) for column in columns})
+
+
+def rounded(table: pa.Table) -> list[tuple[object, ...]]:
+    """Rows, floating points to ten digits: engines take sums in another order."""
+    return [
+        tuple(f"{v:.10g}" if isinstance(v, float) else v for v in row)
+        for row in zip(*(c.to_pylist() for c in table.columns), strict=True)
+    ]

@@ -148,7 +148,7 @@ def deliveries(draw: st.DrawFn) -> tuple[Contract, bytes]:
 
 
 @given(made=deliveries())
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_engines_agree_on_any_contract_and_table(
     made: tuple[Contract, bytes], both: tuple[DuckDB, Cluster], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

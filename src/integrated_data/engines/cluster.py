@@ -44,7 +44,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class Done:
-    """A statement that was spread: over how many shares and rows, and the seconds of the shares in all."""
+    """A statement that was spread: over how many shares and rows, and the seconds of a processor they took in all."""
 
     base: str
     shares: int

@@ -1,29 +1,17 @@
-"""Where heavy statements of loads run: here, or as tasks of the Spark server that the settings name.
-
-What opens an engine in a task is here too: it reads the keyring of the installation, which is under the same path where
-tasks run, so that no key is ever sent.
-"""
+"""Where heavy statements of loads run: here, or as tasks of the Spark server that the settings name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from integrated_data.engine import Engine
 from integrated_data.engines.cluster import Cluster, Spreading
-from integrated_data.engines.duckdb import DuckDB, Limits
+from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.query import EngineName
 from integrated_data.site.places import Places
 from integrated_data.site.settings import Settings
+from integrated_data.site.share_engine import open_share
 from integrated_data.site.spark_server import check_server
-from integrated_data.vault import Vault
-
-
-def open_share(home: Path, memory: str) -> DuckDB:
-    """An engine for one task: one thread, and the installation's sealed files."""
-    places = Places(home)
-    limits = Limits(threads=1, memory=memory, scratch=places.scratch)
-    return DuckDB(limits, parquet_key=Vault(places.keyring).parquet_key())
 
 
 @contextmanager
@@ -38,7 +26,8 @@ def loads_on(engine: DuckDB, settings: Settings, *, places: Places) -> Iterator[
     url = check_server(settings.spark, production=settings.production)
     from integrated_data.engines.spark_tasks import SparkTasks
 
-    opener = partial(open_share, places.home.resolve(), settings.task_memory)
+    home = Places(places.home.resolve())
+    opener = partial(open_share, home.keyring, home.scratch, memory=settings.task_memory)
     tasks = SparkTasks(url, opener=opener, at_once=settings.tasks or settings.threads)
     cluster = Cluster(engine, Spreading(tasks, places.scratch, settings.spread))
     try:
