@@ -204,3 +204,9 @@ def test_how_rows_are_dated(columns: list[tuple[str, Meaning]], expected: Dated)
     made = [Column(n, n, Kind.DATE, meaning, Handling.PAYLOAD) for n, meaning in columns]
     assert dated(contract_with(*made), published={n for n, _ in columns}) == expected
     assert dated(contract_with(*made), published=set()) == Dated()
+
+
+def test_rows_that_say_the_same_are_one_edge_in_whatever_order_they_come(engine: DuckDB) -> None:
+    rows = [(n * 7919 % 1000, 70, "2021-03-21", None, 0.9, n / 2000, "exact") for n in range(2000)]
+    found = edges(engine, Observed("pay", published(engine, "pay", "business", *rows), OWN, date(2021, 4, 1)))
+    assert [(e[0], e[5]) for e in found] == [(n, 2) for n in range(1000)]

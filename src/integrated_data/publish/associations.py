@@ -136,7 +136,8 @@ def edges_sql(association: Association, rows: str, *, attributes: Sequence[str] 
     # the last day of all has no day after it
     apart = f"f > CASE WHEN reach < {_NEVER} THEN reach + 1 ELSE reach END"
     parts = f"SELECT *, coalesce({apart}, TRUE)::INTEGER AS fresh FROM (SELECT *, {reach} AS reach FROM ({spans}))"
-    ordered = "PARTITION BY source, l, r ORDER BY f, t ROWS UNBOUNDED PRECEDING"
+    # over days, not rows: equal rows may come in another order here than above, and belong together all the same
+    ordered = "PARTITION BY source, l, r ORDER BY f, t"
     numbered = f"SELECT *, sum(fresh) OVER ({ordered}) AS part FROM ({parts})"
     edges = (
         f"SELECT {_end_sql(left, 'l')}, {_end_sql(right, 'r')}, min(f) AS valid_from, "

@@ -237,8 +237,8 @@ def spans(engine: Engine, folder: Path, *, relation: str) -> None:
         relation,
         "SELECT member_id, unit_id, level, source, any_value(reference) AS reference, min(valid_from) AS valid_from, "
         "CASE WHEN count(*) = count(valid_to) THEN max(valid_to) END AS valid_to FROM ("
-        "SELECT *, sum(fresh::INTEGER) OVER (PARTITION BY member_id, unit_id, level, source ORDER BY valid_from "
-        f"ROWS UNBOUNDED PRECEDING) AS part FROM (SELECT m.*, u.reference, {apart} AS fresh "
+        "SELECT *, sum(fresh::INTEGER) OVER (PARTITION BY member_id, unit_id, level, source ORDER BY valid_from"
+        f") AS part FROM (SELECT m.*, u.reference, {apart} AS fresh "  # rows of one day belong together
         f"FROM {relation}_memberships AS m JOIN {relation}_units AS u ON u.unit_id = m.unit_id "
         "WHERE m.recorded_to IS NULL)) GROUP BY member_id, unit_id, level, source, part "
         "ORDER BY member_id, level, valid_from, unit_id",
