@@ -78,7 +78,7 @@ def test_a_process_that_died_goes_on_where_it_was(tmp_path: Path) -> None:
         arrived = {f.name: journey.arrive(site.workshop, "flows", files=[Arriving(store, f)]) for f in store.listing()}
     fed.look("2024-03-02T09:00")  # the second file is of later than now
     assert fed.look("2024-03-03T09:00") == [("2024-03-02", "loaded")]
-    files = keeping.details(fed.store, "mobility")["files"]
+    files = keeping.details(fed.store, "mobility", by="tester")["files"]
     assert [(f["state"], f["delivery"]) for f in files] == [
         ("loaded", arrived[name].delivery.id) for name in ("od_20240302.csv", first.name)
     ]  # fmt: skip

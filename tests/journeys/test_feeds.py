@@ -69,7 +69,7 @@ def test_days_come_late_twice_wrong_and_again(fed: Fed) -> None:
     assert ("restated", "2024-03-02") in fed.alerts()
     table = [(str(r["day"]), r["trips"]) for r in fed.table("day, trips", "day, trips")]
     assert table == [("2024-03-01", 10), ("2024-03-01", 20)] + [("2024-03-02", n) for n in (12, 22, 32)]
-    row = keeping.status(fed.store)[0]
+    row = keeping.status(fed.store, by="tester")[0]
     assert (row["loaded"], row["refused"], row["last"], row["next_due"]) == (3, 1, "2024-03-02", "2024-03-04 12:00")
 
 
@@ -77,7 +77,7 @@ def test_mended_rows_of_a_day_complete_its_delivery(fed: Fed) -> None:
     broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")
     fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
     assert fed.look("2024-03-02T09:00") == [("2024-03-01", "loaded")]
-    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility", by="tester")["files"])
     fed.drops(f"od_20240301_m.completes-{first}.csv", b"day,origin,trips\n2024-03-01,A6,7\n", at="2024-03-05T08:00")
     fed.drops(f"od_20240301_n.completes-{'0' * 16}.csv", b"day,origin,trips\n2024-03-01,A6,8\n", at="2024-03-05T08:00")
     assert sorted(fed.look("2024-03-05T09:00")) == [("2024-03-01", "loaded"), ("2024-03-01", "refused")]
@@ -92,7 +92,7 @@ def test_days_of_which_one_withholds_a_column_are_one_table_with_a_twin(fed: Fed
     broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")  # nearly every origin differs
     fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
     fed.look("2024-03-02T09:00")
-    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility", by="tester")["files"])
     fed.drops(f"od_20240301_m.completes-{first}.csv", b"day,origin,trips\n2024-03-01,A6,7\n", at="2024-03-03T08:00")
     for day in ("2024-03-02", "2024-03-03"):
         fed.drops(f"od_{day.replace('-', '')}_a.csv", flows(day, 300, 301), at="2024-03-04T08:00")
@@ -113,7 +113,7 @@ def test_a_restated_day_takes_the_place_of_rows_that_were_mended_by_hand(fed: Fe
     broken = flows("2024-03-01", *range(1, 200)).replace(b",7\n", b",seven\n")
     fed.drops("od_20240301_a.csv", broken, at="2024-03-02T08:00")
     fed.look("2024-03-02T09:00")
-    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility")["files"])
+    (first,) = (f["delivery"] for f in keeping.details(fed.store, "mobility", by="tester")["files"])
     mended = fed.places.home / "mended.csv"
     mended.write_bytes(b"day,origin,trips\n2024-03-01,A6,7\n")
     with fed.opened() as site:
@@ -128,7 +128,9 @@ def test_a_restated_day_waits_for_a_steward_where_the_feed_says_so(fed: Fed) -> 
     for at, trips in (("08:00", 1), ("09:00", 2), ("10:00", 3)):
         fed.drops(f"od_20240301_{trips}.csv", flows("2024-03-01", trips), at=f"2024-03-02T{at}")
     assert fed.look("2024-03-02T11:00") == [("2024-03-01", s) for s in ("loaded", "held", "held")]
-    first, second, third = (f["delivery"] for f in reversed(keeping.details(fed.store, "mobility")["files"]))
+    first, second, third = (
+        f["delivery"] for f in reversed(keeping.details(fed.store, "mobility", by="tester")["files"])
+    )
     with fed.opened() as site:
         assert loads.accept(site, second, reason="they corrected it")["state"] == "published"
     assert fed.table("trips", "trips") == [{"trips": 2}]
@@ -145,7 +147,9 @@ def test_a_day_that_was_taken_back_is_free_for_another_file(fed: Fed) -> None:
     fed.drops("od_20240301_a.csv", flows("2024-03-01", 1), at="2024-03-02T08:00")
     fed.drops("od_20240302_a.csv", broken, at="2024-03-03T08:00")
     assert fed.look("2024-03-03T09:00") == [("2024-03-01", "loaded"), ("2024-03-02", "held")]
-    held = next(f["delivery"] for f in keeping.details(fed.store, "mobility")["files"] if f["state"] == "held")
+    held = next(
+        f["delivery"] for f in keeping.details(fed.store, "mobility", by="tester")["files"] if f["state"] == "held"
+    )
     fed.drops(f"od_20240302_b.completes-{held}.csv", b"day,origin,trips\n2024-03-02,A1,2\n", at="2024-03-03T10:00")
     assert fed.look("2024-03-03T11:00") == [("2024-03-02", "loaded")]
     fed.drops("od_20240302_c.csv", right, at="2024-03-03T12:00")
@@ -195,7 +199,7 @@ def test_a_store_that_is_gone_is_asked_again_later_and_later(fed: Fed) -> None:
     away.rename(fed.drop)
     fed.look("2024-03-01T01:00")
     assert fed.alerts() == []
-    assert keeping.status(fed.store)[0]["failures"] == 0
+    assert keeping.status(fed.store, by="tester")[0]["failures"] == 0
 
 
 def test_what_comes_while_a_dataset_is_frozen_is_taken_when_it_is_thawed(fed: Fed) -> None:
@@ -281,7 +285,7 @@ def test_a_day_that_is_another_one_under_another_date_waits_for_a_steward(fed: F
     assert fed.look("2024-03-04T09:00") == [
         ("2024-03-01", "loaded"), ("2024-03-02", "held"), ("2024-03-03", "held")
     ]  # fmt: skip
-    held = keeping.details(fed.store, "mobility")["files"]
+    held = keeping.details(fed.store, "mobility", by="tester")["files"]
     assert [h["why"] for h in held] == [
         "2 of 2 rows are dated outside of the period", "But for dates, its rows are those of 2024-03-01", ""
     ]  # fmt: skip
@@ -289,7 +293,11 @@ def test_a_day_that_is_another_one_under_another_date_waits_for_a_steward(fed: F
     with fed.opened() as site:
         assert loads.accept(site, held[1]["delivery"], reason="nobody moved")["state"] == "published"
     fed.look("2024-03-04T10:00")
-    assert [f["state"] for f in keeping.details(fed.store, "mobility")["files"]] == ["held", "loaded", "loaded"]
+    assert [f["state"] for f in keeping.details(fed.store, "mobility", by="tester")["files"]] == [
+        "held",
+        "loaded",
+        "loaded",
+    ]
 
 
 @pytest.mark.long

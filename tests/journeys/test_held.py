@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,12 @@ import pytest
 
 from integrated_data import journey
 from integrated_data.acquire import contracts, manifest
-from integrated_data.approve.roles import check_sees_rejects
 from integrated_data.control import deliveries, releases
 from integrated_data.control.store import records
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Mode, Rule, Thresholds
-from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, RoleRefusal, UsageRefusal
+from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
-from integrated_data.model.people import Role
-from integrated_data.model.signing_in import SignedIn, SignInMethod
 from integrated_data.site import loads
 from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
@@ -213,11 +209,3 @@ def test_a_supplier_gets_the_lines_of_what_was_rejected_and_no_value(service: Se
     assert told(site, "quarantine.listed") == [{"delivery": done["delivery"], "rows": 1}]
     (seen,) = loads.quarantine(site, done["delivery"], by="steward", reason="to be mended")
     assert (seen["line"], seen["raw"], seen["ref"]) == (2, "secret", "R0")
-
-
-def test_a_supplier_of_another_organisation_is_not_told_what_was_rejected() -> None:
-    supplier = SignedIn("sam", (Role.SUPPLIER,), SignInMethod.PASSWORD, datetime(2030, 1, 1, tzinfo=UTC))
-    check_sees_rejects(supplier, "Department", owner="Department")
-    check_sees_rejects(replace(supplier, roles=(Role.ENGINEER,)), "Another", owner="Department")
-    with pytest.raises(RoleRefusal, match="may not see what was rejected"):
-        check_sees_rejects(supplier, "Another", owner="Department")

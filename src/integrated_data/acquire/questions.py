@@ -11,7 +11,7 @@ from typing import Any
 from integrated_data.acquire.describe import shown_columns
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.acquire.infer import index_uses
-from integrated_data.model.contract import Column, Contract, Format, IndexUse, Mode
+from integrated_data.model.contract import UNNAMED, Column, Contract, Format, IndexUse, Mode
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
 from integrated_data.vocabulary.headings import is_trusted
@@ -90,7 +90,7 @@ def _of_columns(contract: Contract) -> list[Question]:
 
 def _of_the_whole(contract: Contract) -> list[Question]:
     found = []
-    if contract.owner in ("unknown", "unnamed"):
+    if contract.owner in UNNAMED:
         found.append(Question("owner", "Who owns these data (your organisation or office)?"))
     if not contract.inferred:
         return found

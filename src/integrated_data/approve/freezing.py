@@ -1,4 +1,4 @@
-"""Who may freeze, thaw, and take a table to another release: stopping is open to more people than letting go on."""
+"""Who may freeze and thaw: stopping is open to more people than letting go on."""
 
 from collections.abc import Collection
 
@@ -30,12 +30,3 @@ def check_may_thaw(who: SignedIn, organisation: str, *, kind: Frozen, owners: Co
             why="Approvers thaw people and datasets, stewards the datasets that their own organisation owns",
             next_step="Ask one of them",
         )
-
-
-def check_may_roll(who: SignedIn, organisation: str, *, owners: Collection[str]) -> None:
-    """Refuse a steward of another organisation than those that own the dataset."""
-    if organisation not in owners:
-        raise RoleRefusal(
-            f"{who.person} may not take this dataset to another release",
-            why="Stewards of an organisation that owns it may", next_step="Ask one of them",
-        )  # fmt: skip

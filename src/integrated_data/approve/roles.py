@@ -6,6 +6,7 @@ by the facts of that project and output as well.
 
 from collections.abc import Collection, Mapping
 
+from integrated_data.model.access import Person
 from integrated_data.model.errors import RoleRefusal
 from integrated_data.model.people import Action, Role
 from integrated_data.model.signing_in import SignedIn
@@ -23,11 +24,11 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.INDEX: frozenset({_E, _W}),
     Action.MATCH: frozenset({_E, _W}),
     Action.REVIEW_LINKS: frozenset({_E, _W}),
-    Action.SEE_REJECTS: frozenset({_S, _E, _W}),  # a supplier of their own organisation's data
-    Action.CANCEL: frozenset({_S, _E, _W}),  # a supplier loads of their own organisation's data
+    Action.SEE_REJECTS: frozenset({_S, _E, _W}),
+    Action.CANCEL: frozenset({_S, _E, _W}),
     Action.SEE_LINEAGE: frozenset({_E, _W, _R}),
     Action.SEE_QUARANTINE: frozenset({_E, _W}),
-    Action.ROLL: frozenset({_W}),  # whose, `approve/freezing.py` says
+    Action.ROLL: frozenset({_W}),
     Action.SETTLE_LOADS: frozenset({_W}),
     Action.AGREE: frozenset({_W, _P}),
     Action.APPLY: frozenset({_A}),
@@ -51,6 +52,10 @@ ROLES: Mapping[Action, frozenset[Role]] = {
     Action.SEE_TO_RIGHTS: frozenset({_W}),
     Action.OPERATE: frozenset(),
 }
+
+#: Who does of every organisation's data what suppliers and stewards do of their own organisation's alone: engineers
+#: look after what runs, auditors after what was done, and approvers stand between organisations.
+EVERYWHERE = frozenset({_E, _P, _R})
 
 #: What a token that was made for one project is for.
 OF_PROJECT: frozenset[Action] = frozenset({Action.LOOK, Action.QUERY, Action.REQUEST_OUTPUT})
@@ -116,21 +121,18 @@ def check_sees_uses(who: SignedIn, organisation: str, *, owners: Collection[str]
         )
 
 
-def check_sees_rejects(who: SignedIn, organisation: str, *, owner: str) -> None:
-    """Refuse a supplier who is not of the organisation that owns the data; a role that sees the rows sees lines too."""
-    if not may(who, Action.SEE_QUARANTINE) and organisation != owner:
-        raise RoleRefusal(
-            f"{who.person} may not see what was rejected of this dataset",
-            why="A supplier sees it of data that their own organisation owns",
-            next_step="Ask a steward",
-        )
+def everywhere(person: Person, action: Action) -> bool:
+    """Whether somebody has a role in which they may do this of every organisation's data."""
+    return bool(ROLES[action] & EVERYWHERE & set(person.roles))
 
 
-def check_may_cancel(who: SignedIn, organisation: str, *, owner: str | None) -> None:
-    """Refuse a supplier who is not of the organisation whose data a job loads; `owner`: None where it loads none."""
-    if not may(who, Action.SEE_QUARANTINE) and organisation != owner:
-        raise RoleRefusal(
-            f"{who.person} may not stop this job",
-            why="A supplier stops loads of data that their own organisation owns",
-            next_step="Ask an engineer or a steward",
-        )
+def check_of_owner(person: Person, action: Action, *, dataset: str, owners: Collection[str]) -> None:
+    """Refuse somebody who is not of an organisation that owns a dataset, whatever else they may do of their own."""
+    if everywhere(person, action) or person.organisation in owners:
+        return
+    whose = f"It is {' and '.join(sorted(owners))}'s" if owners else "It is on record for no organisation yet"
+    raise RoleRefusal(
+        f"{person.id} may not {action.value} where dataset {dataset} is concerned",
+        why=f"{whose}, and suppliers and stewards see to their own organisation's data alone",
+        next_step="Ask somebody of that organisation; whose it is changes by: ids organisation hand-over",
+    )

@@ -73,6 +73,23 @@ def organisation_add(
     shown.facts(vars(made), title="Organisation added", json_out=call.json)
 
 
+@organisation.command("hand-over")
+@taking
+def organisation_hand_over(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset.")],
+    *,
+    to: Annotated[str, typer.Option("--to", help="The organisation whose it is from now on.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit chain.")],
+    call: Call,
+) -> None:
+    """Hand a dataset over to another organisation: from then on its people deliver it and decide about it."""
+    from integrated_data.site import handing_over
+
+    with opened_store(call.home) as (_, store):
+        told = handing_over.hand_over(store, dataset, to=to, by=call.actor, reason=reason)
+    shown.facts(told, title="Handed over", json_out=call.json)
+
+
 @organisation.command("list")
 @taking
 def organisation_list(call: Call) -> None:

@@ -125,13 +125,13 @@ def feed_status(
 
     with opened_store(call.home) as (_, store):
         if name is None:
-            rows = keeping.status(store)
+            rows = keeping.status(store, by=call.actor)
             shown.table(rows, title="Feeds", json_out=call.json)
             raise typer.Exit(int(check and any(row["alerts"] for row in rows)))
         if seen:
             call.acting.check(Action.SETTLE_LOADS)
             keeping.seen(store, name, by=call.actor)
-        found = keeping.details(store, name)
+        found = keeping.details(store, name, by=call.actor)
     if call.json:
         shown.document(found)
     else:

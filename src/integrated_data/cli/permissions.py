@@ -67,6 +67,7 @@ ACTIONS: Mapping[str, Action | None] = {
     "match": Action.MATCH,
     "mcp": Action.LOOK,
     "organisation add": Action.ADMINISTER,
+    "organisation hand-over": Action.ADMINISTER,
     "organisation list": Action.LOOK,
     "output accept": Action.REQUEST_OUTPUT,
     "output approve": Action.CHECK_OUTPUTS,

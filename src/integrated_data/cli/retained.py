@@ -26,7 +26,7 @@ def retention_due(call: Call) -> None:
     from integrated_data.site.retention import due
 
     with opened_store(call.home) as (_, store):
-        rows = due.due(store)
+        rows = due.seen(store, by=call.actor)
     shown.table(rows, title="Due for removal", json_out=call.json)
 
 
@@ -64,7 +64,7 @@ def retention_proof(
 
     files.to_write(out)
     with opened_store(call.home) as (places, store):
-        place = running.prove(places, store, dataset=dataset, out=out)
+        place = running.proved(places, store, dataset=dataset, out=out, by=call.actor)
     shown.facts({"dataset": dataset, "proof": str(place)}, title="Proof", json_out=call.json)
 
 

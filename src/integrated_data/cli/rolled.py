@@ -28,7 +28,7 @@ def release_list(dataset: Dataset, *, call: Call) -> None:
     from integrated_data.site import rolling
 
     with opened_store(call.home) as (_, store):
-        rows = rolling.listed(store, dataset)
+        rows = rolling.listed(store, dataset, by=call.actor)
     shown.table(rows, title=f"Releases of {dataset}, newest first", json_out=call.json)
 
 

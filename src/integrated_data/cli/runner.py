@@ -11,7 +11,6 @@ from integrated_data.cli import shown
 from integrated_data.cli.call import Call, taking
 from integrated_data.cli.files import to_write
 from integrated_data.cli.opened import opened_store
-from integrated_data.control import jobs
 
 run = typer.Typer(help="Loads and other jobs that run: how far they are, and stopping them.", no_args_is_help=True)
 lineage = typer.Typer(help="Lineage: what every step read and made.", no_args_is_help=True)
@@ -34,7 +33,7 @@ def run_list(
     from integrated_data.site.progressing import rows
 
     with opened_store(call.home) as (_, store):
-        found = rows(store, running=not every)
+        found = rows(store, running=not every, by=call.actor)
     shown.table(found, title="Jobs", json_out=call.json)
 
 
@@ -65,8 +64,10 @@ def lineage_export(
     """Write the OpenLineage events of loads and their steps, one JSON document a line, as its servers take them."""
     if out is not None:
         to_write(out)
-    with opened_store(call.home) as (_, store), store.read() as connection:
-        found = jobs.lineage_of(connection, delivery)
+    from integrated_data.site.progressing import lineage as told
+
+    with opened_store(call.home) as (_, store):
+        found = told(store, delivery, by=call.actor)
         lines = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in found)
     if out is None:
         sys.stdout.write(lines)

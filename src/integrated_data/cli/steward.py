@@ -14,7 +14,7 @@ from integrated_data.cli.opened import opened_loading, opened_store
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import ManifestFile, editions_after, show_outcome
 from integrated_data.cli.table_files import list_to_write, write_list
-from integrated_data.control import deliveries, indexes
+from integrated_data.control import indexes
 from integrated_data.model.errors import UsageRefusal
 
 Index = Annotated[
@@ -286,8 +286,10 @@ def quarantine_lines(
 @taking
 def quarantine_list(call: Call) -> None:
     """List deliveries that are not published: held ones wait for a decision."""
-    with opened_store(call.home) as (_, store), store.read() as connection:
-        rows = deliveries.unpublished(connection)
+    from integrated_data.site import loads
+
+    with opened_store(call.home) as (_, store):
+        rows = loads.waiting(store, by=call.actor)
     shown.table(rows, title="Not published", json_out=call.json)
 
 
@@ -321,10 +323,10 @@ def _goes_on(settle: Callable[..., dict[str, Any]], delivery: str, *, reason: st
 @taking
 def quarantine_reject(delivery: DeliveryId, reason: Reason, *, call: Call) -> None:
     """Reject a held delivery: nothing of it is published."""
-    from integrated_data import journey
+    from integrated_data.site import loads
 
     with opened_loading(call.home) as site:
-        journey.reject_held(site.workshop, delivery, reason=reason)
+        loads.reject(site, delivery, reason=reason)
     shown.facts({"delivery": delivery, "state": "rejected"}, json_out=call.json)
 
 
@@ -341,6 +343,5 @@ def column_release(
     from integrated_data.site import loads
 
     with opened_store(call.home) as (_, store):
-        loads.check_releasable(store, dataset, column=name)
-        deliveries.release_column(store, dataset, name=name, by=call.actor, reason=reason)
+        loads.release_column(store, dataset, column=name, by=call.actor, reason=reason)
     shown.facts({"dataset": dataset, "column": name, "published": "from the next delivery on"}, json_out=call.json)

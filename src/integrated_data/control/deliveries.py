@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from integrated_data.control import tables as t
 from integrated_data.control.store import Change, Store
+from integrated_data.model.contract import names_owner
 from integrated_data.model.delivery import LOAD_MOVES, Completes, Delivery, LandedFile, LoadState, ReleaseState, Tally
-from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
 
 #: The step of a load's job that tells what its delivery completes; it is written down as it lands.
@@ -97,7 +98,8 @@ def set_contract(change: Change, delivery: str, *, version: str) -> None:
 def save_contract(change: Change, *, dataset: str, version: str, body: str, about: dict[str, Any]) -> None:
     """Keep a contract version (once) and make it the dataset's current one, unless `about` says otherwise.
 
-    `about`: owner, title, inferred, and `current` where it is not to be. A body that differs from the one kept under
+    `about`: owner, title, inferred, and `current` where it is not to be. The first names the dataset's owner, and no
+    later one changes it but `hand_over`. A body that differs from the one kept under
     the same version is refused, since published tables name the version they were loaded under; one that only
     rejected deliveries came with gives way.
     """
@@ -122,10 +124,25 @@ def save_contract(change: Change, *, dataset: str, version: str, body: str, abou
     if not about.get("current", True):
         return
     fields = {"owner": about["owner"], "title": about["title"], "contract_version": version}
-    if connection.execute(sa.select(t.dataset.c.id).where(t.dataset.c.id == dataset)).first():
-        connection.execute(sa.update(t.dataset).where(t.dataset.c.id == dataset).values(**fields))
-    else:
+    before = owner(connection, dataset)
+    if before is None:
         connection.execute(sa.insert(t.dataset).values(id=dataset, **fields))
+        return
+    if names_owner(before, dataset):
+        if kept != body:
+            check_same_owner(dataset, before, named=about["owner"])
+        fields["owner"] = before
+    connection.execute(sa.update(t.dataset).where(t.dataset.c.id == dataset).values(**fields))
+
+
+def check_same_owner(dataset: str, owner: str, *, named: str) -> None:
+    """Refuse a contract that names another owner than the dataset's: no version changes it by itself."""
+    if names_owner(owner, dataset) and named != owner:
+        raise ContractRefusal(
+            f"The contract names another owner of dataset {dataset} than {owner}, whose it is",
+            why="A new version of a contract does not change whose data they are",
+            next_step="Name that owner in team.name, or have it handed over first: ids organisation hand-over",
+        )
 
 
 def _binds(connection: sa.Connection, dataset: str, *, version: str) -> bool:
@@ -158,6 +175,21 @@ def versions(connection: sa.Connection, dataset: str) -> frozenset[str]:
     """Versions of a dataset's contract that are kept."""
     rows = connection.execute(sa.select(t.contract.c.version).where(t.contract.c.dataset == dataset))
     return frozenset(rows.scalars())
+
+
+def owner(connection: sa.Connection, dataset: str) -> str | None:
+    """What stands as the owner of a dataset; None before a contract of it is on record."""
+    return connection.execute(sa.select(t.dataset.c.owner).where(t.dataset.c.id == dataset)).scalar()
+
+
+def owned(connection: sa.Connection, owner: str) -> frozenset[str]:
+    """Datasets that are on record as an organisation's."""
+    return frozenset(connection.execute(sa.select(t.dataset.c.id).where(t.dataset.c.owner == owner)).scalars())
+
+
+def hand_over(change: Change, dataset: str, *, to: str) -> None:
+    """Make a dataset another organisation's inside a change."""
+    change.connection.execute(sa.update(t.dataset).where(t.dataset.c.id == dataset).values(owner=to))
 
 
 def current_version(connection: sa.Connection, dataset: str) -> str:

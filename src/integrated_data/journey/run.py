@@ -13,7 +13,7 @@ from pathlib import Path
 from integrated_data.acquire import contracts, manifest
 from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
-from integrated_data.journey import completing, pacing, room
+from integrated_data.journey import completing, owning, pacing, room
 from integrated_data.journey.going import Outcome, Progress, go, silent, stages_of
 from integrated_data.journey.workshop import Feed, Handed, Load, Workshop
 from integrated_data.model.contract import Contract
@@ -45,7 +45,7 @@ def deliver(
     """Take a delivery through all its stages; one that was delivered before goes on where it stands."""
     (progress or silent)("landing")
     arrived = arrive(workshop, dataset, files=files, handed=handed, feed=feed)
-    given = handed.contract if handed and arrived.completes is None else None
+    given = owning.given(workshop, dataset, contract=handed.contract if handed and arrived.completes is None else None)
     load = Load(arrived.delivery, given, feed, completes=arrived.completes)
     return go(workshop, load, repeated=arrived.known, progress=_paced(workshop, arrived.delivery.id, progress=progress))
 
@@ -56,6 +56,7 @@ def arrive(
     """Land the files of a delivery and register it; nothing more is done with it."""
     given = handed or Handed()
     _check_names(dataset, given.contract)
+    owning.given(workshop, dataset, contract=given.contract)
     completes = _completes(workshop, dataset, given=given)
     sweep(workshop)
     room.check_disk(workshop.places.landed, room.sizes(files))
@@ -139,9 +140,10 @@ def resume(
         started = jobs.done_steps(connection, f"load/{delivery}").get("acquire", {})
         completes = deliveries.completes(connection, delivery)
     feed = Feed(**started["feed"]) if started.get("feed") else None
+    given = owning.given(workshop, known.dataset, contract=None if completes else contract)
     return go(
         workshop,
-        Load(known, None if completes else contract, feed, completes=completes),
+        Load(known, given, feed, completes=completes),
         repeated=False,
         progress=_paced(workshop, delivery, progress=progress),
     )

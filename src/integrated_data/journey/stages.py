@@ -24,6 +24,7 @@ from integrated_data.journey import (
     drifting,
     following,
     linking,
+    owning,
     placing,
     profiling,
     rejecting,
@@ -60,7 +61,7 @@ def _acquire(workshop: Workshop, load: Load) -> Done:
         followed = drifting.header(_bench(workshop, load, delivered=delivered), contract, past=past)
     body, version = contracts.dump(followed.contract), followed.contract.version
     facts: Facts = {
-        "contract": body, "version": version, "inferred": contract.inferred, "fresh": fresh,
+        "contract": body, "version": version, "inferred": contract.inferred, "fresh": fresh, "owner": contract.owner,
         "feed": asdict(load.feed) if load.feed else None,
     }  # fmt: skip
     if followed.found:
@@ -77,7 +78,7 @@ def _bench(workshop: Workshop, load: Load, *, delivered: Delivered) -> drifting.
 def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contract:
     place = _landed(workshop, load) / "sample.sealed"
     workshop.engine.load("sample", sample_of(delivered, place, sealer=workshop.sealer))
-    owner = load.delivery.dataset
+    owner = owning.owner_of(workshop, load.delivery.dataset) or load.delivery.dataset
     contract = infer(workshop.engine, "sample", dataset=load.delivery.dataset, owner=owner, layout=delivered.layout)
     workshop.engine.drop("sample")
     place.unlink(missing_ok=True)

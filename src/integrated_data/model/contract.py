@@ -150,6 +150,15 @@ class Changes:
     sequence: str = ""
 
 
+#: What stands for an owner where a contract names none: tools write the first two, an inferred one its dataset's name.
+UNNAMED = ("unnamed", "unknown")
+
+
+def names_owner(owner: str, dataset: str) -> bool:
+    """Whether what stands as the owner of a dataset names somebody."""
+    return bool(owner.strip()) and owner not in (*UNNAMED, dataset)
+
+
 @dataclass(frozen=True)
 class Contract:
     """What a department promises about one dataset, and what the service does with it.

@@ -3,6 +3,7 @@
 The law is a file of the installation; without one, the United Kingdom's as shipped.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from integrated_data.model.agreement import Agreement, Annex, Framework, Law
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
 from integrated_data.model.event import Event
-from integrated_data.model.frameworks import differing
+from integrated_data.model.frameworks import agreement_of, differing
+from integrated_data.site import owning
 from integrated_data.site.places import Places
 from integrated_data.site.twin_limits import withdraw_looser
 
@@ -51,6 +53,7 @@ def add(places: Places, store: Store, *, text: str, by: str) -> dict[str, Any]:
     with store.read() as connection:
         known = frameworks.known(connection)
     paper = agree.read_paper(text, law, known=known)
+    _check_whose(store, paper, known=known, by=by)
     if isinstance(paper, Framework):
         frameworks.add_framework(store, paper, by=by)
         withdraw_looser(places, store, by=by)
@@ -62,6 +65,19 @@ def add(places: Places, store: Store, *, text: str, by: str) -> dict[str, Any]:
         others = [a for a in projects.agreements(connection, paper.dataset) if a.id != paper.id]
     kind = "annex" if isinstance(paper, Annex) else "agreement"
     return {"kind": kind, **bodies.write(made), "notes": _notes(made, others, today=store.now().date())}
+
+
+def _check_whose(
+    store: Store, paper: Agreement | Annex | Framework, *, known: Mapping[str, Framework], by: str
+) -> None:
+    """Refuse a steward who writes for another organisation, or over what another one agreed to."""
+    with store.read() as connection:
+        agreed = [a for a in projects.agreements(connection) if a.id == paper.id]
+    written = [known[paper.id]] if isinstance(paper, Framework) and paper.id in known else agreed
+    for one in (*written, paper):
+        about = agreement_of(one, known) if isinstance(one, Annex) else one
+        dataset = None if isinstance(about, Framework) else about.dataset
+        owning.check_agrees(store, dataset, owner=about.owner, by=by)
 
 
 def _notes(made: Agreement, others: list[Agreement], *, today: date) -> list[str]:

@@ -12,6 +12,8 @@ from integrated_data.control.store import Store
 from integrated_data.model.concepts import Concept, ConceptMapping, ConceptVersion, Harmonisation
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
+from integrated_data.model.people import Action
+from integrated_data.site import owning
 from integrated_data.site.places import Places
 from integrated_data.vocabulary.concepts.recode import recode_sql
 
@@ -77,6 +79,7 @@ def map_variable(places: Places, store: Store, *, text: str, by: str) -> Concept
     leaves out codes which the catalogue shows of the variable.
     """
     mapping = read(ConceptMapping, text, what="mapping")
+    owning.check(store, mapping.dataset, action=Action.SETTLE_LOADS, by=by)
     version = _version_of(registry_of(places), mapping)
     _check_way(mapping, version)
     with store.read() as connection:

@@ -8,13 +8,15 @@ from typing import Any
 
 from integrated_data.control import grants, projects, releases
 from integrated_data.model.errors import AgreementRefusal
-from integrated_data.site import rolling
+from integrated_data.model.people import Action
+from integrated_data.site import owning, rolling
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import cost, provision_earlier
 
 
 def grant(site: LoadingSite, project: str, *, dataset: str, as_at: str, by: str) -> dict[str, Any]:
     """Make a project's copy of the release of a dataset that was read as at a day, or of one by its number."""
+    owning.check(site.store, dataset, action=Action.DECIDE, by=by)
     with site.store.read() as connection:
         found = projects.get_project(connection, project)
         release = releases.as_at(connection, dataset, when=as_at, today=site.store.now().date())

@@ -15,6 +15,7 @@ from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.freezing import Frozen
 from integrated_data.model.output import OutputRequest, OutputState
 from integrated_data.model.people import Role
+from integrated_data.site import owning
 from integrated_data.site.acting import Acting
 
 #: How long freezing waits to see the running queries stop; they are asked about again every second.
@@ -95,15 +96,12 @@ def _subject(connection: sa.Connection, kind: Frozen, *, name: str) -> Subject:
         known = projects.get_person(connection, name)
         same = [p.id for p in projects.people(connection) if _same(p, known)]
         return Subject(kind, (name, *sorted(same)), frozenset({known.organisation}))
-    owners = {a.owner for a in projects.agreements(connection, name)}
-    published = releases.current(connection, name)
-    if published is not None:
-        owners.add(str(published.entry["owner"]))
-    if not owners and not any(d["dataset"] == name for d in deliveries.unpublished(connection)):
+    owners, published = owning.owners(connection, name), releases.current(connection, name)
+    if not owners and published is None and not any(d["dataset"] == name for d in deliveries.unpublished(connection)):
         raise AgreementRefusal(
             f"There is no dataset {name}: nothing was frozen", next_step="List them with: ids catalogue search"
         )
-    return Subject(kind, (name,), frozenset(owners))
+    return Subject(kind, (name,), owners)
 
 
 def _same(other: Person, known: Person) -> bool:

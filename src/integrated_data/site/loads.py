@@ -8,8 +8,7 @@ import pyarrow as pa
 from integrated_data import journey
 from integrated_data.acquire import contracts
 from integrated_data.acquire.land import File
-from integrated_data.approve import roles
-from integrated_data.control import deliveries, jobs, projects
+from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Store
 from integrated_data.journey import Handed, associations, presence, rejecting
 from integrated_data.journey.going import Outcome, Progress
@@ -18,7 +17,8 @@ from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling
-from integrated_data.site import concerned, joining, references, twinning
+from integrated_data.model.people import Action
+from integrated_data.site import concerned, joining, owning, references, twinning
 from integrated_data.site.acting import Acting
 from integrated_data.site.agreeing import check_loading, close_ended
 from integrated_data.site.loading import LoadingSite
@@ -40,7 +40,7 @@ def deliver_and_refresh(
 
     Grants whose agreement has ended are closed first; a dataset whose agreements have all ended is refused.
     """
-    check(site, dataset)
+    check(site, dataset, handed=handed)
     outcome = journey.deliver(site.workshop, dataset, files=files, handed=handed, progress=progress)
     return _told(site, outcome)
 
@@ -49,7 +49,7 @@ def deliver_alone(
     site: LoadingSite, dataset: str, *, files: Sequence[File], handed: Handed | None = None
 ) -> dict[str, Any]:
     """One delivery of many: what is derived from several datasets waits for `derive`."""
-    check(site, dataset)
+    check(site, dataset, handed=handed)
     outcome = journey.deliver(site.workshop, dataset, files=files, handed=handed)
     return _told(site, outcome, deriving=False)
 
@@ -64,8 +64,10 @@ def derive(site: LoadingSite) -> list[str]:
     return made
 
 
-def check(site: LoadingSite, dataset: str) -> None:
-    """Close what has ended, and refuse to load a dataset that may not be, before a byte of it is taken."""
+def check(site: LoadingSite, dataset: str, *, handed: Handed | None = None) -> None:
+    """Close what has ended, and refuse to load a dataset that may not be, or not by who acts, before a byte of it is
+    taken."""
+    owning.check_delivers(site.store, dataset, contract=handed.contract if handed else None, by=site.actor)
     close_ended(site.store, site.places.projects, by=site.actor)
     concerned.tell(site.store, by=site.actor)
     check_loading(site.store, dataset, by=site.actor)
@@ -90,7 +92,14 @@ def recheck(site: LoadingSite, delivery: str, *, reason: str, progress: Progress
     return _settled(site, outcome, progress=progress)
 
 
+def reject(site: LoadingSite, delivery: str, *, reason: str) -> None:
+    """A steward rejects a held delivery: nothing of it is published."""
+    owning.check_delivery(site.store, delivery, action=Action.SETTLE_LOADS, by=site.actor)
+    journey.reject_held(site.workshop, delivery, reason=reason)
+
+
 def _check_goes_on(site: LoadingSite, delivery: str) -> None:
+    owning.check_delivery(site.store, delivery, action=Action.SETTLE_LOADS, by=site.actor)
     with site.store.read() as connection:
         dataset = deliveries.get(connection, delivery).dataset
     check_loading(site.store, dataset, by=site.actor)
@@ -148,6 +157,7 @@ def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> lis
     """
     if not reason.strip():
         raise DeliveryRefusal("No reason was given to see identified rows", next_step="Add --reason TEXT")
+    owning.check_delivery(site.store, delivery, action=Action.SEE_QUARANTINE, by=by)
     with site.store.read() as connection:
         known = deliveries.get(connection, delivery)
         body = jobs.done_steps(connection, f"load/{delivery}").get("validate", {}).get("contract")
@@ -158,33 +168,38 @@ def quarantine(site: LoadingSite, delivery: str, *, by: str, reason: str) -> lis
     return found
 
 
+def waiting(store: Store, *, by: str) -> list[dict[str, Any]]:
+    """Deliveries that are not published, of a steward's organisation's datasets; an engineer is told of all."""
+    with store.read() as connection:
+        seen = owning.seen_by(connection, by, action=Action.SEE_QUARANTINE)
+        return [row for row in deliveries.unpublished(connection) if seen(row["dataset"])]
+
+
 def rejected_lines(site: LoadingSite, delivery: str, *, acting: Acting) -> pa.Table:
     """Where the rejected rows of a delivery stand, with column, rule and reason and without a value.
 
-    For whoever may see the rows, and for suppliers of the organisation that owns the dataset. It may leave the
+    For engineers, and for suppliers and stewards of the organisation that owns the dataset. It may leave the
     identified zone; that it was asked for is on record. Columns as in `journey.rejecting.listed`.
     """
     with site.store.read() as connection:
         known = deliveries.get(connection, delivery)
-        body = jobs.done_steps(connection, f"load/{delivery}").get("validate", {}).get("contract")
-        if acting.signed_in is not None:
-            owner = contracts.parse(body).owner if body else ""
-            organisation = projects.get_person(connection, acting.actor).organisation
-            roles.check_sees_rejects(acting.signed_in, organisation, owner=owner)
+    owning.check(site.store, known.dataset, action=Action.SEE_REJECTS, by=acting.actor)
     found = rejecting.listed(site.engine, folder=site.places.deliveries / delivery, delivery=delivery)
     facts = {"delivery": delivery, "rows": found.num_rows}
     site.store.record(Event("quarantine.listed", acting.actor, f"dataset/{known.dataset}", facts))
     return found
 
 
-def check_releasable(store: Store, dataset: str, *, column: str) -> None:
-    """Refuse to release a column that is not withheld: unknown ones, and identifiers for good."""
+def release_column(store: Store, dataset: str, *, column: str, by: str, reason: str) -> None:
+    """A steward of a dataset's owner releases a column; refuses one that is unknown, and identifiers for good."""
     with store.read() as connection:
         body = deliveries.contract_body(connection, dataset)
     if body is None:
         raise DeliveryRefusal(f"There is no dataset {dataset}", next_step="List them with: ids catalogue search")
+    owning.check(store, dataset, action=Action.SETTLE_LOADS, by=by)
     if contracts.parse(body).column(column).handling is Handling.IDENTIFIER:
         raise DeliveryRefusal(
             f"Column {column} of dataset {dataset} identifies people and is never published",
             next_step="Correct its meaning in the contract if that is wrong",
         )
+    deliveries.release_column(store, dataset, name=column, by=by, reason=reason)

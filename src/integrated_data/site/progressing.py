@@ -1,45 +1,54 @@
 """Where the jobs of an installation are, a row each, and stopping one."""
 
 import time
+from itertools import islice
 from typing import Any
 
-import sqlalchemy as sa
-
-from integrated_data.acquire import contracts
 from integrated_data.approve import roles
-from integrated_data.control import deliveries, jobs, projects
+from integrated_data.control import deliveries, jobs
 from integrated_data.control.store import Store
 from integrated_data.journey import pacing
+from integrated_data.model.people import Action
+from integrated_data.site import owning
 from integrated_data.site.acting import Acting
 
 #: Jobs that are listed at most, the newest first.
 SHOWN = 100
 
 
-def rows(store: Store, *, running: bool) -> list[dict[str, Any]]:
-    """Jobs that run, or all of the newest: how far each is, and about how many seconds it will take yet."""
+def rows(store: Store, *, running: bool, by: str) -> list[dict[str, Any]]:
+    """Jobs that run, or all of the newest: how far each is, and about how many seconds it will take yet.
+
+    Suppliers and stewards are shown those on their organisation's datasets.
+    """
     with store.read() as connection:
-        found = jobs.every(connection, running=running)[:SHOWN]
+        seen = owning.seen_by(connection, by, action=Action.SEE_FEEDS)
+        every = (j for j in jobs.every(connection, running=running) if seen(j["subject"].removeprefix("dataset/")))
+        found = list(islice(every, SHOWN))
     return [_row(job) | (_pace(store, job) if _runs(job) else {}) for job in found]
 
 
 def cancel(store: Store, job: str, *, acting: Acting) -> str:
-    """Ask for a running job to stop; returns what it is now. Suppliers stop loads of their organisation's data."""
-    if acting.signed_in is not None:
-        with store.read() as connection:
-            organisation = projects.get_person(connection, acting.actor).organisation
-            roles.check_may_cancel(acting.signed_in, organisation, owner=_owner(connection, job))
+    """Ask for a running job to stop; returns what it is now. Suppliers and stewards stop loads of their
+    organisation's data, and stewards also what is no load."""
+    with store.read() as connection:
+        loaded = deliveries.find(connection, job.removeprefix("load/")) if job.startswith("load/") else None
+    if loaded is not None:
+        owning.check(store, loaded.dataset, action=Action.CANCEL, by=acting.actor)
+    elif acting.signed_in is not None:
+        roles.check_may(acting.signed_in, Action.SEE_QUARANTINE)
     return jobs.cancel(store, job, by=acting.actor)
 
 
-def _owner(connection: sa.Connection, job: str) -> str | None:
-    """Whose data a load is of; None for another job, or before its contract is known."""
-    result = jobs.done_steps(connection, job).get("acquire", {})
-    if "contract" in result:
-        return contracts.parse(result["contract"]).owner
-    loaded = deliveries.find(connection, job.removeprefix("load/")) if job.startswith("load/") else None
-    body = deliveries.contract_body(connection, loaded.dataset) if loaded is not None else None
-    return contracts.parse(body).owner if body is not None else None
+def lineage(store: Store, delivery: str | None, *, by: str) -> list[dict[str, Any]]:
+    """The OpenLineage events of one delivery, or of all; a steward is told of their organisation's datasets'."""
+    if delivery is not None:
+        owning.check_delivery(store, delivery, action=Action.SEE_LINEAGE, by=by)
+    with store.read() as connection:
+        if delivery is not None:
+            return jobs.lineage_of(connection, delivery)
+        seen = owning.seen_by(connection, by, action=Action.SEE_LINEAGE)
+        return [e for e in jobs.lineage_of(connection, None) if seen(e["job"]["name"].partition("/")[0])]
 
 
 def _runs(job: dict[str, Any]) -> bool:

@@ -22,6 +22,8 @@ from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, Usage
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import LINK_COLUMNS
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.model.people import Action
+from integrated_data.site import owning
 from integrated_data.site.agreeing import check_loading
 from integrated_data.site.handing import handed_with
 from integrated_data.site.kit import Kit, infer_delivered, read_contract
@@ -71,8 +73,9 @@ def load_reference(site: LoadingSite, order: SourceOrder, *, progress: Progress 
     was to be done, those that an earlier call left unfinished among them.
     """
     site.seats.of(order.index)
-    check_loading(site.store, order.source, by=site.actor)
     handed = handed_with(order.contract_file, order.manifest_file)
+    owning.check_delivers(site.store, order.source, contract=handed.contract, by=site.actor, action=Action.INDEX)
+    check_loading(site.store, order.source, by=site.actor)
     feed = journey.Feed(order.index, order.id_column)
     outcome = journey.deliver(
         site.workshop, order.source, files=order.files, handed=handed, feed=feed, progress=progress

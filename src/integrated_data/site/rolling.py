@@ -9,8 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from integrated_data.approve.freezing import check_may_roll
-from integrated_data.control import freezes, indexes, projects, releases
+from integrated_data.control import freezes, indexes, releases
 from integrated_data.control.releases import Release
 from integrated_data.control.store import Change, Store, recorded
 from integrated_data.journey import branching, relinking
@@ -18,22 +17,28 @@ from integrated_data.model.delivery import ReleaseState
 from integrated_data.model.errors import AgreementRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.linkage import DERIVED
-from integrated_data.site import loads
+from integrated_data.model.people import Action
+from integrated_data.site import loads, owning
 from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite
 
 
-def listed(store: Store, dataset: str) -> list[dict[str, Any]]:
-    """Every release of a dataset, newest first: when it came, its rows, whether it stands, and which is read."""
+def listed(store: Store, dataset: str, *, by: str) -> list[dict[str, Any]]:
+    """Every release of a dataset, newest first: when it came, its rows, whether it stands, and which is read.
+
+    The delivery it came by, and why it was withdrawn, are told to people of the dataset's owner, auditors, engineers.
+    """
     with store.read() as connection:
+        inside = owning.seen_by(connection, by, action=Action.SEE_LINEAGE)(dataset)
         read = releases.current(connection, dataset)
         every = releases.history(connection, dataset)
         rolled = _rolled(connection, dataset)
     if not every:
         raise _absent(dataset)
     return [
-        {"release": r.id, "published": r.at, "delivery": r.delivery, "rows": r.rows,
-         "state": "read" if read is not None and r.id == read.id else r.state.value, "why": rolled.get(r.id, "")}
+        {"release": r.id, "published": r.at, "delivery": r.delivery if inside else "", "rows": r.rows,
+         "state": "read" if read is not None and r.id == read.id else r.state.value,
+         "why": rolled.get(r.id, "") if inside else ""}
         for r in reversed(every)
     ]  # fmt: skip
 
@@ -77,10 +82,8 @@ def _check(store: Store, dataset: str, *, reason: str, acting: Acting) -> None:
             next_step="Take one of those back: ids catalogue show tells them",
         )  # fmt: skip
     with store.read() as connection:
-        owners = {a.owner for a in projects.agreements(connection, dataset)}
-        owners.add(str(releases.get(connection, dataset).entry["owner"]))
-        if acting.signed_in is not None:
-            check_may_roll(acting.signed_in, projects.get_person(connection, acting.actor).organisation, owners=owners)
+        releases.get(connection, dataset)
+    owning.check(store, dataset, action=Action.ROLL, by=acting.actor)
 
 
 def _target(connection: sa.Connection, dataset: str, *, read: Release, to: int | None, back: bool) -> Release:

@@ -15,15 +15,22 @@ from integrated_data.control import freezes, releases
 from integrated_data.engine import Stored
 from integrated_data.model.errors import DeliveryRefusal, is_interrupt
 from integrated_data.model.event import Event
+from integrated_data.model.people import Action
 from integrated_data.output.limits import held_to
 from integrated_data.publish import safe_counts, twin
-from integrated_data.site import joinable
+from integrated_data.site import joinable, owning
 from integrated_data.site.loading import LoadingSite
 
 RELATION = "_twin_of"
 
 
 def make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
+    """Make the twin of a dataset anew, for a steward of its owner; returns what the twin is."""
+    owning.check(site.store, dataset, action=Action.SETTLE_LOADS, by=by)
+    return _make(site, dataset, by=by)
+
+
+def _make(site: LoadingSite, dataset: str, *, by: str) -> dict[str, Any]:
     """Count a dataset's newest release safely and make its twin from the counts; returns what the twin is.
 
     The fewest people behind a count are the service's, or more where an agreement asks for more. Refuses what is
@@ -56,7 +63,7 @@ def make_all(site: LoadingSite, datasets: list[str], *, by: str) -> None:
     """Make the twins of datasets that were published; one that cannot be made stops no load, and is on record."""
     for dataset in datasets:
         try:
-            make(site, dataset, by=by)
+            _make(site, dataset, by=by)
         except Exception as error:  # the table is published: its twin can be made later
             if is_interrupt(error):
                 raise KeyboardInterrupt from error

@@ -11,7 +11,8 @@ from integrated_data.control.store import Store
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.feed import AlertKind, Every, FeedDefinition, FileState, StoreKind
-from integrated_data.site import drops
+from integrated_data.model.people import Action
+from integrated_data.site import drops, owning
 from integrated_data.site.feeding.taking import THERE
 from integrated_data.site.places import Places
 
@@ -52,10 +53,11 @@ def _with_contract(found: FeedDefinition, contract: str) -> FeedDefinition:
     return FeedDefinition(**{**vars(found), "contract": contract})
 
 
-def status(store: Store) -> list[dict[str, Any]]:
-    """Where every feed stands, a row each."""
+def status(store: Store, *, by: str) -> list[dict[str, Any]]:
+    """Where every feed stands, a row each; suppliers and stewards are told of those of their organisation's data."""
     with store.read() as connection:
-        known = feeds.every(connection)
+        seen_by = owning.seen_by(connection, by, action=Action.SEE_FEEDS)
+        known = [f for f in feeds.every(connection) if seen_by(f.definition.dataset)]
         return [_row(f, files=feeds.files(connection, f.definition.id),
                      alerts=feeds.alerts(connection, f.definition.id)) for f in known]  # fmt: skip
 
@@ -83,10 +85,12 @@ def _next_due(definition: FeedDefinition, *, there: set[str]) -> str:
     return f"{due(period, plan):%Y-%m-%d %H:%M}" if period else ""
 
 
-def details(store: Store, feed: str) -> dict[str, Any]:
-    """One feed: its row, its newest files, its open alerts."""
+def details(store: Store, feed: str, *, by: str) -> dict[str, Any]:
+    """One feed: its row, its newest files, its open alerts; for people of its dataset's owner, and engineers."""
     with store.read() as connection:
         one = feeds.get(connection, feed)
+    owning.check(store, one.definition.dataset, action=Action.SEE_FEEDS, by=by)
+    with store.read() as connection:
         files, alerts = feeds.files(connection, feed), feeds.alerts(connection, feed)
     rows = [
         {"file": f.shown, "period": f.period, "state": f.state.value, "attempts": f.attempts,
@@ -100,7 +104,8 @@ def details(store: Store, feed: str) -> dict[str, Any]:
 def seen(store: Store, feed: str, *, by: str) -> int:
     """A person has seen a feed's notices: they are closed; those that end by themselves stay. Returns how many."""
     with store.read() as connection:
-        feeds.get(connection, feed)
+        dataset = feeds.get(connection, feed).definition.dataset
+    owning.check(store, dataset, action=Action.SETTLE_LOADS, by=by)
     with store.change(Event("feed.seen", by, f"feed/{feed}")) as change:
         closed = feeds.close(change, feed, kinds=NOTICES)
         change.note(closed=closed)

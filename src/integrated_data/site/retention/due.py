@@ -8,7 +8,8 @@ from integrated_data.control.store import Store, recorded
 from integrated_data.journey.derived import EXPIRY_BEGUN
 from integrated_data.model.delivery import LoadState
 from integrated_data.model.errors import AgreementRefusal
-from integrated_data.site import agreeing
+from integrated_data.model.people import Action
+from integrated_data.site import agreeing, owning
 
 
 def due(store: Store) -> list[dict[str, Any]]:
@@ -34,6 +35,14 @@ def due(store: Store) -> list[dict[str, Any]]:
                 "begun": dataset in begun, "stopped_by": freeze.told if freeze is not None else "",
             })  # fmt: skip
     return rows
+
+
+def seen(store: Store, *, by: str) -> list[dict[str, Any]]:
+    """What is due, as somebody is told it: a steward of their organisation's datasets alone."""
+    rows = due(store)
+    with store.read() as connection:
+        theirs = owning.seen_by(connection, by, action=Action.VERIFY)
+        return [row for row in rows if theirs(row["dataset"])]
 
 
 def rule(store: Store, dataset: str) -> dict[str, Any]:

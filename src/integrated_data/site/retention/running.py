@@ -11,6 +11,8 @@ from integrated_data.journey import derived
 from integrated_data.journey.workshop import Facts
 from integrated_data.model.errors import AbsentRefusal
 from integrated_data.model.event import Event
+from integrated_data.model.people import Action
+from integrated_data.site import owning
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.object_lake import keeping
 from integrated_data.site.places import Places
@@ -88,6 +90,12 @@ def _stated(site: LoadingSite, steps: Steps, *, dataset: str, planned: Facts) ->
         },
         "done": {"by": steps.actor, "at": site.store.now().isoformat(timespec="seconds")},
     }  # fmt: skip
+
+
+def proved(places: Places, store: Store, *, dataset: str, out: Path, by: str) -> Path:
+    """The signed proof of the last removal of a dataset, for its owner's stewards, approvers and auditors."""
+    owning.check(store, dataset, action=Action.VERIFY, by=by)
+    return prove(places, store, dataset=dataset, out=out)
 
 
 def prove(places: Places, store: Store, *, dataset: str, out: Path | None = None) -> Path:
