@@ -39,7 +39,7 @@ test-kills: $(READY) ## kill -9 at random moments of loads, and disks that fill 
 
 test-spark: $(READY) ## queries and loads on DuckDB, Sail and Apache Spark, equal results (minutes; needs Java 17)
 	@.ci/prepare --spark
-	@$(BIN)/pytest tests/spec/test_spark_functions.py tests/journeys/test_spark_gateway.py tests/journeys/test_spark_loading.py tests/journeys/test_iceberg.py -m 'spark or not spark' $(ARGS)
+	@$(BIN)/pytest tests/spec/test_spark_functions.py tests/journeys/test_spark_gateway.py tests/journeys/test_spark_loading.py tests/journeys/test_spark_specimen.py tests/journeys/test_iceberg.py -m 'spark or not spark' $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, limits and documentation
 	@$(BIN)/ruff format --check $(CODE)

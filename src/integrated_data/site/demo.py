@@ -98,7 +98,7 @@ def run(home: Path, *, settings: Settings, people: int, quiet: bool = False) -> 
         with show.step("match quality against the truth, which no stage has read"):
             quality = demo_quality.measure(site, country / "truth")
         show.table("Match quality", quality)
-        _agree(show, site)
+        agree_project(show, site)
     with open_analysis(places, settings) as analysis:
         released = _ask(show, analysis)
     with show.step("the audit chain is verified"):
@@ -143,7 +143,8 @@ def _load(show: Show, site: LoadingSite, *, deliveries: Path) -> None:
     show.report["deliveries"] = rows
 
 
-def _agree(show: Show, site: LoadingSite) -> None:
+def agree_project(show: Show, site: LoadingSite) -> None:
+    """Put the demo's agreements and people on record, and have its project approved and provisioned."""
     with show.step("agreements, an accredited analyst, a project"):
         today = site.store.now().date()
         law = agree.united_kingdom()
