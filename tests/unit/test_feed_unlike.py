@@ -70,6 +70,15 @@ def test_a_short_past_says_nothing_of_how_much_there_is() -> None:
     assert said(day(13, contents="12"), PAST[: ENOUGH - 1]) == [("contents", True)]
 
 
+def test_dates_of_long_ago_hold_no_first_delivery_and_stay_what_is_usual() -> None:
+    joined = day(0, outside=300)  # a list of staff: its dates are when people began
+    assert said(joined, []) == [("period", False)]
+    assert said(day(1, outside=290), [joined]) == []
+    assert said(day(1, outside=3), [day(0)]) == [("period", False)]
+    assert said(day(1, outside=300), [day(0)]) == [("period", True)]
+    assert said(day(0, repeated=150), []) == [("repeated", True)]
+
+
 def test_new_codes_are_usual_once_they_were_accepted() -> None:
     halves = {"A": 6000, "B1": 1500, "B2": 1500, "C": 1000}
     assert said(day(57, halves), [*PAST[1:], day(56, halves)]) == []

@@ -64,17 +64,21 @@ def _contents(today: Past, past: Sequence[Past]) -> list[Surprise]:
 
 
 def _rows(today: Past, past: Sequence[Past]) -> list[Surprise]:
-    """Rows that are there twice, or dated outside of the period, more than ever before."""
+    """Rows that are there twice, or dated outside of the period, more than ever before.
+
+    Equal rows are odd by themselves. Dates are not: many a table holds days of long ago, as its past will show, so
+    without one they are told alone.
+    """
     found, now = [], today.measures
-    for kind, count, before, told in (
+    for kind, count, before, told, alone in (
         (Unlike.REPEATED, now.repeated, [p.measures.repeated / max(1, p.measures.rows) for p in past],
-         "rows are equal to another"),
+         "rows are equal to another", True),
         (Unlike.PERIOD, now.outside, [p.measures.outside / max(1, p.measures.rows) for p in past],
-         "rows are dated outside of the period"),
+         "rows are dated outside of the period", False),
     ):  # fmt: skip
         share, usual = count / max(1, now.rows), max(before, default=0.0)
         if share > FACTOR * usual and count > 1:
-            grave = share > max(GRAVE_SHARE, FACTOR * FACTOR * usual)
+            grave = share > max(GRAVE_SHARE, FACTOR * FACTOR * usual) and (alone or bool(before))
             found.append(Surprise(kind, f"{count:,} of {now.rows:,} {told}", grave))
     return found
 
