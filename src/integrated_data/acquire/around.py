@@ -118,7 +118,11 @@ def around_lines(opening: Sequence[str], closing: Sequence[str]) -> Around | Non
     table = rows[above + 1 :]
     while table and filled(table[-1]) < 2:  # of a short text, what may stand below it
         table.pop()
-    return Around(above, notes([_cells(line, found) for line in closing[-LOOKED_AT:]], table=table))
+    last = [_cells(line, found) for line in closing[-LOOKED_AT:]]
+    below = notes(last, table=table)
+    if not any(last[len(last) - below :]):  # blank lines alone are accounted for where rows are counted
+        below = 0
+    return Around(above, below)
 
 
 def _begins(rows: Sequence[Sequence[str]]) -> bool:

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from integrated_data.acquire.around import DELIMITERS, is_header
 from integrated_data.acquire.bytes import chunks
 from integrated_data.acquire.labels import Label
-from integrated_data.acquire.prepare import Numbered, Prepared
+from integrated_data.acquire.last import Last, last_row
+from integrated_data.acquire.prepare import EDGE, Numbered, Prepared
 from integrated_data.acquire.ruler import cut, widths_of
 from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Landed, Sealer
@@ -33,7 +34,7 @@ class Delivered:
     `layout` is how the delivery is written (what a contract says); `reading` is how the engine reads
     the prepared files; `columns` are the delivered names in order, each different from the others
     also without regard to case. `lines`, `quoted`, `labels`, `numbered`, `above` and `notices` as in `Prepared`.
-    `empty`: names for columns at the end that hold nothing and are left out.
+    `empty`: names for columns at the end that hold nothing and are left out. `last`: how texts with delimiters end.
     """
 
     places: tuple[Path, ...]
@@ -47,6 +48,7 @@ class Delivered:
     above: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    last: tuple[Last, ...] = ()
 
     def source(self, *, rejects: str | None = None) -> Landed:
         """The source an engine loads; `rejects` names the table for lines that do not split."""
@@ -79,7 +81,25 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
     return Delivered(
         prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels,
         prepared.numbered, prepared.above, prepared.notices + (dropped if empty else ()), empty,
+        last=_lasts(prepared.places, reading, sealer=sealer),
     )  # fmt: skip
+
+
+def _lasts(places: Sequence[Path], reading: Layout, *, sealer: Sealer) -> tuple[Last, ...]:
+    """The last rows of texts with delimiters, where they show."""
+    found = []
+    for place in places if reading.format is Format.CSV else ():
+        size = sealer.size(place)
+        with sealer.read(place) as source:
+            head = source.read(EDGE).decode("utf-8", "replace").splitlines()
+            source.seek(max(0, size - EDGE))
+            tail = source.read(EDGE)
+        _, rows = _rows(head if size <= EDGE else head[:-1], reading.delimiter)
+        ended = tail.endswith((b"\n", b"\r"))
+        found.append(last_row(
+            tail.decode("utf-8", "replace"), rows[int(reading.header) :], delimiter=reading.delimiter, ended=ended
+        ))  # fmt: skip
+    return tuple(last for last in found if last is not None)
 
 
 def _sniff_one(

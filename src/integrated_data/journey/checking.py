@@ -9,6 +9,7 @@ from pathlib import Path
 
 from integrated_data.acquire.layout import Delivered
 from integrated_data.engine import Engine, Landed, Sealer, Stored
+from integrated_data.journey import ending
 from integrated_data.model.contract import Check, Contract, Format, Rule
 from integrated_data.model.delivery import Tally
 from integrated_data.standardise.sql import standardised_sql
@@ -72,7 +73,8 @@ def check(
     """
     view(engine, contract, delivered=delivered)
     others = _others(engine, contract, standing=standing or {})
-    text = sql.checked_sql(contract, STANDARDISED, quoted=delivered.quoted, others=others)
+    total = ending.totals(engine, contract, delivered=delivered, standardised=STANDARDISED)
+    text = sql.checked_sql(contract, STANDARDISED, quoted=delivered.quoted, others=others, total=total)
     rows = engine.save(text, place)
     account = reconcile.reconcile(engine, sealer, source=source_of(delivered), lines=delivered.lines, rows=rows)
     load_good(engine, contract, place=place)
@@ -81,7 +83,8 @@ def check(
     broken = _broken(engine, contract, others=others, good=GOOD)
     untested = () if standing is None else tuple(r.name for r in across_rules(contract) if r not in others)
     engine.drop(*others.values())
-    return Checked(account, replace(counted, broken=broken, untested=untested), notices=delivered.notices)
+    told = (*delivered.notices, *ending.told(engine, contract, delivered=delivered, counted=counted, checked=CHECKED))
+    return Checked(account, replace(counted, broken=broken, untested=untested), notices=told)
 
 
 def _others(engine: Engine, contract: Contract, *, standing: Standing) -> dict[Rule, str]:

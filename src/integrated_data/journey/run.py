@@ -46,7 +46,7 @@ def deliver(
     (progress or silent)("landing")
     arrived = arrive(workshop, dataset, files=files, handed=handed, feed=feed)
     given = owning.given(workshop, dataset, contract=handed.contract if handed and arrived.completes is None else None)
-    load = Load(arrived.delivery, given, feed, completes=arrived.completes)
+    load = Load(arrived.delivery, given, feed, completes=arrived.completes, vouched=bool(handed and handed.manifest))
     return go(workshop, load, repeated=arrived.known, progress=_paced(workshop, arrived.delivery.id, progress=progress))
 
 

@@ -22,6 +22,7 @@ from integrated_data.journey import (
     checking,
     completing,
     drifting,
+    ending,
     following,
     linking,
     owning,
@@ -124,8 +125,8 @@ def _validate(workshop: Workshop, load: Load) -> Done:
         reasons += [told, *(s.told for s in unusual if s.grave)]
     reason, body = "; ".join(r for r in reasons if r), contracts.dump(contract)
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
-             "notices": list(found.notices), "unusual": [s.told for s in unusual],
-             "drift": drifting.facts(drifted)}  # fmt: skip
+             "notices": [n for n in found.notices if not (load.vouched and n == ending.CUT)],
+             "unusual": [s.told for s in unusual], "drift": drifting.facts(drifted)}  # fmt: skip
     if evolution.evolved:
         facts |= {"base": contracts.dump(evolution.base), "stood": following.stands(workshop, contract.dataset)}
 

@@ -92,7 +92,8 @@ class Load:
     """One delivery on its way.
 
     `given`: the contract it came with, if any; `feed`: set for a reference source; `done`: facts of
-    the finished stages, by stage name; `completes`: set where it completes an earlier delivery.
+    the finished stages, by stage name; `completes`: set where it completes an earlier delivery. `vouched`: a manifest
+    says that its files are whole.
     """
 
     delivery: Delivery
@@ -100,6 +101,7 @@ class Load:
     feed: Feed | None = None
     done: Mapping[str, Facts] = field(default_factory=dict)
     completes: Completes | None = None
+    vouched: bool = False
 
     @property
     def job(self) -> str:

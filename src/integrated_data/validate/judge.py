@@ -10,7 +10,7 @@ from integrated_data.engine import Engine
 from integrated_data.model.contract import Check, Contract
 from integrated_data.model.delivery import LoadState, Tally
 from integrated_data.validate.reconcile import Account
-from integrated_data.validate.rules import row_rules, unique_rules
+from integrated_data.validate.rules import TOTALS, row_rules, unique_rules
 from integrated_data.validate.sql import marks_sql, repeated_sql
 from integrated_data.vocabulary.marks import BITS, FAILED, UNREAD, mask_names, typed
 
@@ -58,12 +58,14 @@ def _numbers(found: pa.Table, column: str) -> NDArray[np.int64]:
 def judge(contract: Contract, counted: Tally) -> LoadState:
     """The state a checked delivery may move to: PUBLISHED, HELD or REJECTED.
 
-    By the share of rows in quarantine against the contract's thresholds; a delivery without a good
+    By the share of rows in quarantine, but for totals, against the contract's thresholds; a delivery without a good
     row is rejected, one that breaks a rule on the whole table, or that cannot be tested yet, is held at least.
     """
-    if counted.good == 0 or counted.share_quarantined > contract.thresholds.hold:
+    broken = counted.quarantined - dict(counted.by_rule).get(TOTALS, 0)  # a total of a short table is no tenth of it
+    share = broken / counted.read if counted.read else 0.0
+    if counted.good == 0 or share > contract.thresholds.hold:
         return LoadState.REJECTED
-    if counted.share_quarantined > contract.thresholds.accept or broken_rules(contract, counted) or counted.untested:
+    if share > contract.thresholds.accept or broken_rules(contract, counted) or counted.untested:
         return LoadState.HELD
     return LoadState.PUBLISHED
 

@@ -20,6 +20,8 @@ FEW = 30
 OVER_TABLES = (Check.UNIQUE, Check.ROW_COUNT, Check.TABLE, Check.COVERS)
 #: The rule against rows that a quotation mark swallowed.
 LINE_ENDS = "no line is swallowed"
+#: The rule against a last row that is a total of those above.
+TOTALS = "no row is a total of others"
 #: The rule against lines of JSON that hold none of the columns.
 NOTHING = "the line holds a value"
 
@@ -60,7 +62,7 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
     """Every rule over single rows, in the order of their bits.
 
     Types first, then columns that are required, then the contract's own, then the rule that fits the
-    file's format: against swallowed lines, or against lines of JSON without any of the columns.
+    file's format: against swallowed lines and totals, or against lines of JSON without any of the columns.
     """
     needed = [
         Rule(f"{c.name} is there", Check.REQUIRED, c.name, reason="the value is missing")
@@ -79,7 +81,10 @@ def _format_rules(contract: Contract) -> tuple[Rule, ...]:
     match contract.layout.format:
         case Format.CSV | Format.EXCEL if len(contract.columns) > 1:
             reason = "a quotation mark that is not closed seems to have swallowed lines"
-            return (Rule(LINE_ENDS, Check.PATTERN, reason=reason),)
+            total = Rule(
+                TOTALS, Check.PATTERN, reason="it is a total of the rows above, as it says or as its numbers do"
+            )
+            return (Rule(LINE_ENDS, Check.PATTERN, reason=reason), total)
         case Format.JSONL:
             return (Rule(NOTHING, Check.REQUIRED, reason="the line is no JSON object with any of the columns"),)
         case _:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from integrated_data.model.contract import Check, Contract, Rule
-from integrated_data.validate.rules import LINE_ENDS, as_texts, broken_sql, row_rules, tolerated, unique_rules
+from integrated_data.validate.rules import LINE_ENDS, TOTALS, as_texts, broken_sql, row_rules, tolerated, unique_rules
 from integrated_data.vocabulary.marks import (
     FAILED,
     PIECE,
@@ -20,13 +20,19 @@ from integrated_data.vocabulary.sql import name, names, text
 
 
 def checked_sql(
-    contract: Contract, standardised: str, *, quoted: bool = False, others: Mapping[Rule, str] | None = None
+    contract: Contract,
+    standardised: str,
+    *,
+    quoted: bool = False,
+    others: Mapping[Rule, str] | None = None,
+    total: str | None = None,
 ) -> str:
     """One SELECT over the standardised relation: its columns, `_raw`, `_unread…` and `_failed…`.
 
     A row is good when every `_failed` mask is 0; bit k is the k-th of `rules.row_rules`. The rule
     against lines swallowed by a quotation mark is tested only where one occurs (`quoted`), one that refers to another
-    dataset only where `others` names the relation of its values.
+    dataset only where `others` names the relation of its values. `total`: SQL of whether a row is a total of others,
+    where one is.
     """
     rules = row_rules(contract)
     masks = mask_names(FAILED, len(rules))
@@ -35,8 +41,9 @@ def checked_sql(
     own = [
         (k, broken_sql(contract, rule, other=(others or {}).get(rule)))
         for k, rule in enumerate(rules)
-        if rule.check is not Check.TYPE and (quoted or rule.name != LINE_ENDS)
+        if rule.check is not Check.TYPE and (quoted or rule.name != LINE_ENDS) and rule.name != TOTALS
     ]
+    own += [(k, total) for k, rule in enumerate(rules) if rule.name == TOTALS and total is not None]
     marked = ", ".join(
         f"{sql} AS {name(mask)}" for mask, sql in zip(masks, masks_sql([*strict, *own], len(masks)), strict=True)
     )
