@@ -15,6 +15,7 @@ from integrated_data.acquire import unpack
 from integrated_data.acquire.bytes import Survey
 from integrated_data.acquire.land import delivery_id, land
 from integrated_data.acquire.prepare import Prepared, prepare
+from integrated_data.model.contract import Format
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.site import foreign
@@ -138,7 +139,7 @@ def test_excel_cells_keep_their_meaning(tmp_path: Path) -> None:
     book = workbook(("born", "sure", "pay", "note"), (date(1990, 2, 1), True, 12.5, "a\nb"), (None, None, 3.0, "c"))
     found, plain = prepared(tmp_path, "x.xlsx", book)
     assert plain == [b'born,sure,pay,note\n1990-02-01,true,12.5,"a\nb"\n,,3,c\n']
-    assert found.workbook
+    assert found.origin is Format.EXCEL
 
 
 def calculated(cells: bytes) -> bytes:
@@ -169,17 +170,24 @@ def test_what_looks_like_a_formula_in_text_is_text(tmp_path: Path) -> None:
     assert prepared(tmp_path, "x.csv", csv)[1] == [csv]
 
 
-def test_names_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../../up.csv", "/etc/root.csv", "C:\\there.csv", "a/../../b.csv", "link.csv"])
+def test_an_archive_whose_members_lead_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        for name in ("../../up.csv", "/etc/root.csv", "C:\\there.csv", "a/../../b.csv"):
-            archive.writestr(name, CSV)
-        link = zipfile.ZipInfo("link.csv")
-        link.external_attr = 0o120777 << 16
-        archive.writestr(link, "id,name\n/etc/passwd,x\n")
-    _, plain = prepared(tmp_path / "in", "x.zip", data.getvalue())
-    assert plain == [CSV] * 4 + [b"id,name\n/etc/passwd,x\n"], "a link is the text that it holds"
+        archive.writestr("fine..csv", CSV)
+        member = zipfile.ZipInfo(name)
+        member.external_attr = (0o120777 if name == "link.csv" else 0o100600) << 16
+        archive.writestr(member, CSV)
+    with pytest.raises(DeliveryRefusal, match="leads out of its folder"):
+        prepared(tmp_path / "in", "x.zip", data.getvalue())
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_link_that_a_person_names_is_the_file_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "there.csv").write_bytes(CSV)
+    (tmp_path / "here.csv").symlink_to(tmp_path / "there.csv")
+    (found,) = land([tmp_path / "here.csv"], tmp_path / "landed", sealer=SEALER)
+    assert found.sha256 == hashlib.sha256(CSV).hexdigest()
 
 
 def test_an_archive_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
@@ -211,6 +219,7 @@ def packed_zip_with_password() -> bytes:
         ("x.pdf", b"%PDF-1.7 ...", "not a table"),
         ("x.csv", b"\x89PNG\r\n", "not a table"),
         ("x.csv", b"a,b\n1,\x00\x00\x01\x02\x03\x00zz\n", "not a table"),
+        ("x.csv", b"a,b\n1,Ann\n2,B\x00ob and some more\n", "zero bytes, the first at byte 4 of line 3"),
         ("x.xlsx", workbook(("a",), (1,))[:-99], "damaged"),
     ],
 )

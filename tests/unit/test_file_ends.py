@@ -60,15 +60,15 @@ def test_a_category_called_total_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("last", "cut"),
     [
-        ("31,02/03/2024,19.50", False),  # a line end is missing and nothing else
-        ("31,02/03/2024", True),
-        ("31,02/03/2024,1x", True),
-        ('31,02/03/2024,"19', True),
+        ("101,19.50,02/03/2024", False),  # a line end is missing and nothing else
+        ("101,19.50", True),
+        ("101,19.50,02/0", True),
+        ('101,19.50,"02/', True),
     ],
 )
 def test_a_file_that_ends_within_a_row_is_told(tmp_path: Path, last: str, cut: bool) -> None:
-    rows = [f"{n},{n % 28 + 1:02d}/03/2024,{n * 3}.50" for n in range(1, 101)]
-    told = looked(tmp_path, "id,admission_date,cost", rows, last=last)
+    rows = [f"{n},{n * 3}.50,{n % 28 + 1:02d}/03/2024" for n in range(1, 1_001)]
+    told = looked(tmp_path, "id,cost,admission_date", rows, last=last)
     assert bool([n for n in told["notices"] if "cut off" in n]) is cut
 
 

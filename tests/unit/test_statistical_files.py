@@ -7,11 +7,15 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from integrated_data.acquire import contracts
+from integrated_data.acquire.describe import layout_sentence
 from integrated_data.acquire.labels import Label, labelled
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.contract import Column, Contract
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
+from integrated_data.standardise.values import standard_codes
+from integrated_data.validate import shape
 from tests.delivering import checked, contract_of, delivered, inferred
 
 ROWS = 60
@@ -92,3 +96,37 @@ def test_a_label_clears_no_identifier() -> None:
     column = Column("gp", "gp", meaning=Meaning.ORGANISATION_REFERENCE, handling=Handling.IDENTIFIER)
     (kept,) = labelled(contract_of(column), {"gp": Label("Practice", (("A1", "Elm"),), True)}).columns
     assert (kept.handling, kept.codes, kept.title) == (Handling.IDENTIFIER, (), "Practice")
+
+
+@pytest.mark.parametrize(("suffix", "told"), [("sav", "an SPSS file"), ("dta", "a Stata file"), ("xpt", "a SAS file")])
+def test_the_layout_is_told_as_what_it_is(engine: DuckDB, tmp_path: Path, suffix: str, told: str) -> None:
+    made = contract(engine, tmp_path, suffix)
+    assert layout_sentence(made.layout) == told
+    assert contracts.parse(contracts.dump(made)).layout == made.layout
+
+
+def spread(**counts: int) -> shape.Spread:
+    return shape.Spread(True, counts)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "guessed", "new"),
+    [
+        ([], spread(A=50, X=50), True, None),  # codes beside those that have a label, in the first delivery
+        ([spread(A=50, X=50)], spread(A=40, X=60), True, None),
+        ([spread(A=50, X=50)], spread(A=40, X=50, Y=10), True, 1),
+        ([], spread(A=50, X=50), False, 1),  # which is not what was agreed
+        ([], shape.Spread(False, {"3": 50, "9": 50}), False, None),  # numbers are no list
+    ],
+)
+def test_codes_beside_labelled_ones_are_no_drift_of_a_first_delivery(
+    before: list[shape.Spread], now: shape.Spread, guessed: bool, new: int | None
+) -> None:
+    column = Column("grade", "grade", codes=(("A", "active"), ("B", "left")))
+    found = shape.recoded(column, before, now=now, guessed=guessed)
+    assert (found.new if found else None) == new
+
+
+def test_codes_of_the_sexes_are_compared_as_the_standard_writes_them() -> None:
+    column = Column("sex", "sex", meaning=Meaning.SEX, codes=(("1", "Male"), ("2", "Female"), ("-9", "Refused")))
+    assert [code for code, _ in standard_codes(column)] == ["M", "F", "-9"]

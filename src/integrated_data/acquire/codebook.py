@@ -6,7 +6,6 @@ also stand together in one cell, a line each: `1 = Male`. CSV on the Web: W3C, M
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from integrated_data.acquire.labels import Label
 from integrated_data.engine import Engine
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.vocabulary.headings import folded
+from integrated_data.vocabulary.nested import load_json
 from integrated_data.vocabulary.sql import name, texts
 
 #: Folded headings of a codebook, the likeliest first.
@@ -45,7 +45,10 @@ def read_codebook(place: Path) -> dict[str, Label]:
         text = place.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise ContractRefusal("The codebook cannot be read", next_step="Give a CSV or JSON file in UTF-8") from None
-    rows = _from_json(text) if text.lstrip()[:1] in ("{", "[") else _from_csv(text)
+    try:
+        rows = _from_json(text) if text.lstrip()[:1] in ("{", "[") else _from_csv(text)
+    except csv.Error:
+        raise ContractRefusal("The codebook cannot be read", next_step="Give a CSV or JSON file in UTF-8") from None
     labels: dict[str, Label] = {}
     for row in rows:
         _take(row, labels)
@@ -66,8 +69,8 @@ def _from_csv(text: str) -> list[dict[str, str]]:
 
 def _from_json(text: str) -> list[dict[str, str]]:
     try:
-        body: Any = json.loads(text)
-    except json.JSONDecodeError:
+        body: Any = load_json(text)
+    except ValueError:
         raise ContractRefusal("The codebook is not valid JSON", next_step="Write it again, or as CSV") from None
     if isinstance(body, Mapping):
         tables = body.get("tables", [body])

@@ -31,6 +31,7 @@ from integrated_data.model.contract import (
 from integrated_data.model.drift import DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import PRESENCE, Handling, Kind, Meaning, handling_of
+from integrated_data.vocabulary.nested import TooDeepError, load_yaml
 
 API_VERSION = "v3.1.0"
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0")
@@ -105,7 +106,13 @@ def parse(text: str) -> Contract:
     ContractRefusal that names the field that is wrong.
     """
     try:
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - builds only text, lists and mappings
+        document = load_yaml(text, loader=_LOADER)
+    except TooDeepError:
+        raise ContractRefusal(
+            "The contract is nested deeper, or is longer, than any contract",
+            why="It would cost more to read than a table",
+            next_step="Write it again as YAML of a contract",
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from integrated_data.model.contract import Column, Contract, Format, Layout
+from integrated_data.model.contract import PACKAGES, Column, Contract, Format, Layout
 from integrated_data.model.meanings import Handling, Kind
 from integrated_data.vocabulary.headings import showable
 
@@ -13,6 +13,8 @@ HANDLED = {
     Handling.PAYLOAD: "published",
     Handling.WITHHELD: "withheld until a steward releases it",
 }
+#: Formats that are no text, in words.
+FORMS = {"excel": "an Excel sheet", "spss": "an SPSS file", "stata": "a Stata file", "sas": "a SAS file"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Described:
 def shown_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
     """Each column's name and its heading as they may be shown: what may be a value is called by its place."""
     headings = [c.source for c in contract.columns]
-    shown = headings if contract.layout.format in (Format.PARQUET, Format.JSONL) else showable(headings)
+    shown = headings if contract.layout.format in (Format.PARQUET, Format.JSONL, *PACKAGES) else showable(headings)
     return tuple(
         (c.name, c.source) if heading == c.source else (heading.replace(" ", "_"), heading)
         for c, heading in zip(contract.columns, shown, strict=True)
@@ -71,8 +73,8 @@ def layout_sentence(layout: Layout) -> str:
         case "jsonl":
             form = "JSON lines"
         case other:
-            form = "an Excel sheet" if other == "excel" else other.capitalize()
-    if layout.format in (Format.JSONL, Format.PARQUET):
+            form = FORMS.get(other, other.capitalize())
+    if layout.format in (Format.JSONL, Format.PARQUET, *PACKAGES):
         return form
     return f"{form}, {'with' if layout.header else 'without'} a header"
 

@@ -41,7 +41,7 @@ def feature_lines(sealer: Sealer, place: Path) -> Iterator[bytes]:
             features = _features(body)
             for feature in features:
                 yield _line(feature)
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise refused("is a damaged map", "Write it again as GeoJSON, and deliver it") from None
 
 

@@ -74,9 +74,8 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
             "The delivery has a header and no rows", next_step="Deliver the file again once it holds rows"
         )
     layout = reading
-    if prepared.workbook:
-        sheet = contract.layout.sheet if contract else None
-        layout = Layout(Format.EXCEL, header=reading.header, sheet=sheet)
+    if prepared.origin is not None:
+        layout = Layout(prepared.origin, header=reading.header, sheet=contract.layout.sheet if contract else None)
     dropped = ("Each line ends with a delimiter: the empty last column, which has no heading, is left out",)
     return Delivered(
         prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels,
@@ -181,7 +180,7 @@ def _json_columns(lines: Sequence[str]) -> tuple[str, ...]:
     for line in lines[:LOOKED_AT]:
         try:
             value: Any = json.loads(line) if line.strip() else None
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             continue
         if isinstance(value, dict):
             names |= dict.fromkeys(value)

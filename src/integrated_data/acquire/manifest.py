@@ -5,7 +5,6 @@ and JSON: a list `files` of objects with `name`, `sha256` and, where told, `byte
 manifest leads to no file. Names may hold personal values, so files are told of by their place in the delivery.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from typing import Any
 
 from integrated_data.model.delivery import LandedFile, Promised
 from integrated_data.model.errors import DeliveryRefusal
+from integrated_data.vocabulary.nested import load_json
 
 #: A manifest is short: larger files are none.
 LARGEST = 1 << 24
@@ -81,8 +81,8 @@ def _of_lines(text: str) -> tuple[Promised, ...]:
 
 def _of_json(text: str) -> tuple[Promised, ...]:
     try:
-        held: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        held: Any = load_json(text)
+    except ValueError:
         raise _refused("The manifest cannot be read", "It is no valid JSON") from None
     entries = held.get("files") if isinstance(held, dict) else held
     if not isinstance(entries, list):

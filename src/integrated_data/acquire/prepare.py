@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from integrated_data.acquire.around import Around, around_lines
-from integrated_data.acquire.bytes import UTF8, Survey, Wrapping, chunks, wrapping_of
+from integrated_data.acquire.bytes import SIGNATURES, UTF8, Survey, Wrapping, chunks, wrapping_of
 from integrated_data.acquire.carried import carried
 from integrated_data.acquire.features import feature_lines, is_map
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.unpack import archive, gunzipped, is_workbook, member_bytes, members, recoded, refused
 from integrated_data.engine import Sealer
+from integrated_data.model.contract import Format
 from integrated_data.model.delivery import LandedFile
 from integrated_data.model.errors import DeliveryRefusal
 
@@ -37,8 +38,9 @@ class Prepared:
     """Sealed files an engine can read, all of one layout.
 
     `lines` counts their physical lines (0 for Parquet); `quoted`: a double quotation mark occurs,
-    so that a value may span lines; `parquet`: they are Parquet and not text; `workbook`: they were
-    written from an Excel sheet; `labels`: what the files say of their own columns, by delivered name.
+    so that a value may span lines; `parquet`: they are Parquet and not text; `origin`: the format of what they were
+    written from, an Excel sheet or a statistical package's file; `labels`: what the files say of their own columns, by
+    delivered name.
     `numbered`, for each place: how its records are numbered where they were delivered, as `Numbered` says.
     `above`, for each place: lines that stood above its table and were left out; `notices`: what is told of the files.
     """
@@ -47,7 +49,7 @@ class Prepared:
     lines: int
     quoted: bool
     parquet: bool = False
-    workbook: bool = False
+    origin: Format | None = None
     labels: Mapping[str, Label] = field(default_factory=dict)
     numbered: tuple[Numbered, ...] = ()
     above: tuple[int, ...] = ()
@@ -59,6 +61,11 @@ class Package(Protocol):
 
     def lines(self) -> Iterator[bytes]:
         """UTF-8 CSV with a header and LF line ends; refuses a damaged file."""
+        ...
+
+    @property
+    def format(self) -> Format:
+        """Which package wrote it."""
         ...
 
     @property
@@ -97,7 +104,7 @@ class _Piece:
     lines: int = 0
     quoted: bool = False
     parquet: bool = False
-    workbook: bool = False
+    origin: Format | None = None
     labels: Mapping[str, Label] = field(default_factory=dict)
     numbered: Numbered = ()
     above: int = 0
@@ -123,7 +130,7 @@ def prepare(
         sum(p.lines for p in pieces),
         any(p.quoted for p in pieces),
         parquet=pieces[0].parquet,
-        workbook=any(p.workbook for p in pieces),
+        origin=next((p.origin for p in pieces if p.origin), None),
         labels=_merged([p.labels for p in pieces]),
         numbered=tuple(p.numbered for p in pieces),
         above=tuple(p.above for p in pieces),
@@ -187,12 +194,14 @@ def _readable(survey: Survey, place: Path, *, means: _Means) -> _Piece:
             read = means.foreign.sheet_lines(sealer, place, sheet=means.sheet, numbered=rows, told=told)
             copied = _copied(read, target, sealer=sealer)
             return _Piece(
-                target, copied.lines, copied.quotes, workbook=True, numbered=tuple(rows), notices=tuple(told)
+                target, copied.lines, copied.quotes, origin=Format.EXCEL, numbered=tuple(rows), notices=tuple(told)
             )  # fmt: skip
         case Wrapping.STATISTICAL:
             package = means.foreign.package(sealer, place)
             copied = _copied(package.lines(), target, sealer=sealer)
-            return _Piece(target, copied.lines, copied.quotes, labels=package.labels, numbered=((1, 0),))
+            return _Piece(
+                target, copied.lines, copied.quotes, origin=package.format, labels=package.labels, numbered=((1, 0),)
+            )  # fmt: skip
         case Wrapping.OLD_EXCEL:
             raise refused("is an old Excel or Word file", "Save the table as .xlsx or CSV")
         case Wrapping.TEXT:
@@ -206,6 +215,7 @@ def _readable(survey: Survey, place: Path, *, means: _Means) -> _Piece:
             copied = _copied(recoded(sealer, place, encoding=survey.encoding), target, sealer=sealer)
             return _table_of(_Piece(target, copied.lines, copied.quotes), sealer=sealer)
         case _:
+            _refuse_zero_bytes(sealer, place)
             raise refused(
                 "is not a table",
                 "Deliver CSV, fixed-width text, JSON lines, GeoJSON, Parquet, .xlsx, SPSS, Stata or SAS",
@@ -255,6 +265,20 @@ def _between(place: Path, first: int, *, last: int, sealer: Sealer) -> Iterator[
             left -= len(chunk)
             if left <= 0:
                 return
+
+
+def _refuse_zero_bytes(sealer: Sealer, place: Path) -> None:
+    """Refuse text that holds a few zero bytes, by where the first one stands; other bytes are no text at all."""
+    with sealer.read(place) as source:
+        head = source.read(EDGE)
+    strange = sum(head.count(bytes([b])) for b in range(32) if b not in b"\t\n\r")
+    if head.count(0) > 0 and strange * 10 < len(head) and not head.startswith(tuple(known for known, _ in SIGNATURES)):
+        at = head.index(0)
+        line, column = head.count(b"\n", 0, at) + 1, at - head.rfind(b"\n", 0, at)
+        raise refused(
+            f"is text with zero bytes, the first at byte {column:,} of line {line:,}",
+            "Take them out (an editor shows them as NUL), or write the file again from where it comes",
+        )
 
 
 def _carried(sealer: Sealer, place: Path) -> Mapping[str, Label]:

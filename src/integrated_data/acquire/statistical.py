@@ -14,6 +14,7 @@ from integrated_data.acquire.cells import cell_text, csv_lines
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Sealer
+from integrated_data.model.contract import Format
 
 BLOCK = 50_000
 
@@ -57,6 +58,13 @@ class Statistical:
             if not known.issuperset(columns.get(name, ())):
                 self._bare.add(name)
         return list(columns), list(columns.values())
+
+    @property
+    def format(self) -> Format:
+        """Which package wrote it."""
+        with self._sealer.read(self._place) as source:
+            read = _reader(source.read(32))
+        return {pyreadstat.read_sav: Format.SPSS, pyreadstat.read_dta: Format.STATA}.get(read, Format.SAS)
 
     @property
     def labels(self) -> dict[str, Label]:

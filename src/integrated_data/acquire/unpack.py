@@ -7,6 +7,8 @@ that an archive gives.
 import codecs
 import gzip
 import io
+import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -80,12 +82,17 @@ def archive(sealer: Sealer, place: Path, *, source: BinaryIO) -> zipfile.ZipFile
 
 
 def members(opened: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, ...]:
-    """The files of an archive that may hold a table; refuses encrypted ones and an empty archive."""
+    """The files of an archive that may hold a table; refuses encrypted ones, those that lead elsewhere, and none."""
     found = []
     for member in opened.infolist():
         last = member.filename.rsplit("/", 1)[-1]
         if member.is_dir() or member.filename.startswith("__MACOSX/") or last.startswith("."):
             continue
+        if _escapes(member):
+            raise refused(
+                "is a zip with a member whose name leads out of its folder, or that is a link",
+                "Nothing is ever written under such a name; pack the tables themselves, by plain names",
+            )
         if member.flag_bits & 1:
             raise refused("is a zip with a password", "Pack it without one: it is sealed where it lands")
         if member.file_size:
@@ -93,6 +100,17 @@ def members(opened: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, ...]:
     if not found:
         raise refused("is a zip that holds no file", "Pack the table and deliver it again")
     return tuple(found)
+
+
+def _escapes(member: zipfile.ZipInfo) -> bool:
+    """Whether a member's name is absolute or climbs, as the archive writes it, or the member is a symbolic link."""
+    name = member.orig_filename.replace("\\", "/")
+    return (
+        name.startswith("/")
+        or re.match(r"[A-Za-z]:", name) is not None
+        or ".." in name.split("/")
+        or stat.S_ISLNK(member.external_attr >> 16)
+    )
 
 
 def member_bytes(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import yaml
 
 from integrated_data.control import bodies
 from integrated_data.model.errors import AgreementRefusal
+from integrated_data.vocabulary.nested import load_yaml
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def load(text: str, *, what: str) -> object:
     if len(text) > LONGEST:
         raise AgreementRefusal(f"The {what} is too long to be one", next_step="Check which file was given")
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""

@@ -333,7 +333,7 @@ def _landed_sql(source: Landed) -> str:
             return f"SELECT * FROM read_json({paths}, format = 'newline_delimited', ignore_errors = true{shape})"
         case Format.FIXED:
             return _fixed_sql(source, paths)
-        case Format.CSV | Format.EXCEL:
+        case _:
             return _csv_sql(source, source.layout, paths=paths)
 
 

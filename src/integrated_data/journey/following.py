@@ -20,6 +20,7 @@ from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.errors import DeliveryRefusal
 from integrated_data.model.event import Event
 from integrated_data.model.meanings import Handling, Kind
+from integrated_data.standardise.values import standard_codes
 from integrated_data.validate import shape
 from integrated_data.vocabulary.marks import ROW
 from integrated_data.vocabulary.sql import text
@@ -76,9 +77,16 @@ def _compared(contract: Contract, now: shape.Shape, *, past: Past, first: Contra
             spread = None  # it did not come, which is told by itself
         if spread is not None and shape.stamped(column, before, now=spread):
             spread = None
-        recoded = shape.recoded(column, before, now=spread) if spread is not None else None
+        named = replace(column, codes=standard_codes(column))
+        guessed = contract.inferred
+        recoded = shape.recoded(named, before, now=spread, guessed=guessed) if spread is not None else None
         index = shape.shifted(before, spread) if spread is not None else None
-        if shape.unlisted(column, before, now=now.free.get(column.name)) and not past.has_free(column.name):
+        first_look = guessed and not past.shapes
+        if (
+            not first_look
+            and shape.unlisted(named, before, now=now.free.get(column.name))
+            and not past.has_free(column.name)
+        ):
             told = f"column {column.source} was a list of codes and is free text"
             found.append(Drifted(DriftKind.CODES, column.source, told, _graver(contract, column)))
         elif recoded is not None:

@@ -16,6 +16,13 @@ class Format(StrEnum):
     JSONL = "jsonl"
     PARQUET = "parquet"
     EXCEL = "excel"
+    SPSS = "spss"
+    STATA = "stata"
+    SAS = "sas"
+
+
+#: Files of statistical packages, which name their columns themselves.
+PACKAGES = (Format.SPSS, Format.STATA, Format.SAS)
 
 
 @dataclass(frozen=True)

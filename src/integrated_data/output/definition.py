@@ -18,6 +18,7 @@ from integrated_data.model.proposal import ACCEPTED
 from integrated_data.output import requested, wording
 from integrated_data.output.derived import text_of
 from integrated_data.output.review import check_checker
+from integrated_data.vocabulary.nested import load_yaml
 
 #: The longest text of a footnote or summary, and the most footnotes.
 LONGEST, MOST = 2_000, 50
@@ -101,7 +102,7 @@ def check_approved(definition: Definition) -> None:
 def read_words(text: str) -> Words:
     """The words of a definition from YAML; refuses what is no such thing, by the name of the field."""
     try:
-        body = yaml.safe_load(text)
+        body = load_yaml(text)
     except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise UsageRefusal("The words of a definition are YAML", next_step="Correct the file") from None
     found: Words = bodies.read(Words, body, what="definition")

@@ -17,6 +17,7 @@ from integrated_data.publish.exports.about import About, Format
 from integrated_data.publish.exports.notice import Notice, conditions, notice
 from integrated_data.site.agreeing import law_of
 from integrated_data.site.places import Places
+from integrated_data.vocabulary.nested import load_yaml
 
 
 def read_about(text: str) -> About:
@@ -91,7 +92,7 @@ def problems(document: object, schema: linkml.Schema) -> list[str]:
 def load(place: Path) -> object:
     """The plain values of a JSON or YAML file of metadata; refuses what is none."""
     try:
-        return yaml.safe_load(place.read_text(encoding="utf-8"))
+        return load_yaml(place.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         raise AgreementRefusal(
             f"{place.name} cannot be read as JSON or YAML", next_step="Check which file was given"

@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet
 
 from integrated_data.control import bodies
 from integrated_data.model.errors import InstallationRefusal
+from integrated_data.vocabulary.nested import load_yaml
 
 #: Signatures that are believed. `none` and shared secrets (HS…) are not among them.
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
@@ -204,7 +205,7 @@ def _is_time(value: object) -> bool:
 def read_provider(text: str) -> Provider:
     """A provider from the YAML of `sign-in.yaml`; refuses by the name of the field that is wrong."""
     try:
-        body = yaml.safe_load(text)
+        body = load_yaml(text)
     except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise InstallationRefusal("sign-in.yaml is not valid YAML", next_step="Correct the file") from None
     return bodies.read(Provider, body, what="sign-in.yaml")

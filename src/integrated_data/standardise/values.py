@@ -108,6 +108,22 @@ def _typed_sql(column: Column, value: str) -> str:
             return moment_sql(value, column.formats)
 
 
+def standard_codes(column: Column) -> tuple[tuple[str, str], ...]:
+    """A column's codes with their labels, as its values are written in the standard."""
+    tidy = TIDY.get(column.meaning)
+    if tidy is sex_sql:
+        return tuple((_sex(code), label) for code, label in column.codes)
+    if tidy in (_upper, _lower):
+        return tuple((code.upper() if tidy is _upper else code.lower(), label) for code, label in column.codes)
+    return column.codes
+
+
+def _sex(code: str) -> str:
+    """As `sex_sql` writes it."""
+    up = code.upper()
+    return "M" if up in MALE else "F" if up in FEMALE else up
+
+
 def source_sql(column: Column) -> str:
     """The delivered column, as text."""
     return name(column.source)

@@ -79,7 +79,7 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
 
 def _format_rules(contract: Contract) -> tuple[Rule, ...]:
     match contract.layout.format:
-        case Format.CSV | Format.EXCEL if len(contract.columns) > 1:
+        case Format.CSV | Format.EXCEL | Format.SPSS | Format.STATA | Format.SAS if len(contract.columns) > 1:
             reason = "a quotation mark that is not closed seems to have swallowed lines"
             total = Rule(
                 TOTALS, Check.PATTERN, reason="it is a total of the rows above, as it says or as its numbers do"

@@ -206,14 +206,17 @@ def shifted(before: Sequence[Spread], now: Spread) -> float | None:
     return min(index for index, _ in found)
 
 
-def recoded(column: Column, before: Sequence[Spread], *, now: Spread) -> Recoded | None:
+def recoded(column: Column, before: Sequence[Spread], *, now: Spread, guessed: bool = False) -> Recoded | None:
     """Codes that came and that are gone, beyond chance; None where the list is as it was.
 
-    Of a column whose contract lists its codes, those that it does not list and that are no slips. Otherwise a code is
-    new where the deliveries before, and gone where this one, would have had it but once in a million.
+    Of a code list whose contract names its codes, those that it does not name and that are no slips; `guessed`: the
+    contract was inferred, so that codes which its first delivery had beside the named ones are no news. Otherwise a
+    code is new where the deliveries before, and gone where this one, would have had it but once in a million.
     """
-    if column.codes:
-        known = {code for code, _ in column.codes}
+    if column.codes and guessed and not before:
+        return None
+    if column.codes and now.coded:
+        known = {code for code, _ in column.codes}.union(*(b.counts for b in before if guessed))
         new = [c for c, n in now.counts.items() if c not in known]
         if sum(now.counts[c] for c in new) <= SLIPS * now.filled:
             return None

@@ -10,6 +10,7 @@ from integrated_data.acquire.feeds.names import pattern
 from integrated_data.control import bodies
 from integrated_data.model.errors import AgreementRefusal, ContractRefusal
 from integrated_data.model.feed import Drop, Every, FeedDefinition, StoreKind
+from integrated_data.vocabulary.nested import load_yaml
 
 #: Longest definition, in characters.
 LONGEST = 100_000
@@ -23,7 +24,7 @@ def read(text: str) -> FeedDefinition:
     if len(text) > LONGEST:
         raise _wrong("", "It is too long to be one")
     try:
-        body = yaml.safe_load(text)
+        body = load_yaml(text)
     except (yaml.YAMLError, ValueError):
         raise _wrong("", "It is not valid YAML") from None
     try:

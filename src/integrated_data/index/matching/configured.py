@@ -24,6 +24,7 @@ from integrated_data.index.matching.definition import (
 from integrated_data.index.matching.described import Described, described, wrong
 from integrated_data.model.linkage import IndexDefinition
 from integrated_data.vocabulary import dwellings, names
+from integrated_data.vocabulary.nested import load_yaml
 from integrated_data.vocabulary.sql import name
 
 TOP = ("index", "title", "key", "attributes", "blocking", "comparisons", "rules", "tells_apart", "policy", "one_to_one")
@@ -63,7 +64,7 @@ WRONG = 0.05
 def definition_of(text: str) -> MatchDefinition:
     """The index that a file describes; refuses what cannot be read with what is wrong, why, and what to write."""
     try:
-        body = yaml.safe_load(text)
+        body = load_yaml(text)
     except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
         raise wrong("", "It is not YAML", step="Compare it with examples/vehicle_index.yaml") from None
     whole = described(body, "")

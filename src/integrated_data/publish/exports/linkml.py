@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from integrated_data.model.errors import UsageRefusal
+from integrated_data.vocabulary.nested import load_yaml
 
 Body = Mapping[str, Any]
 
@@ -168,7 +169,7 @@ def read(place: Path) -> Schema:
 
 def _files(place: Path, seen: set[str]) -> Iterator[dict[str, Any]]:
     try:
-        body = yaml.load(place.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - safe, both of them
+        body = load_yaml(place.read_text(encoding="utf-8"), loader=_LOADER)
     except (OSError, ValueError, yaml.YAMLError):
         body = None
     if not isinstance(body, dict) or not {"classes", "enums", "slots"} & set(body):

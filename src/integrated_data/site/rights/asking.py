@@ -24,6 +24,7 @@ from integrated_data.model.rights import ALL, ARTICLES, Asked, Right, Scope
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.rights import correctable
 from integrated_data.site.subjects import kept, somebody
+from integrated_data.vocabulary.nested import load_yaml
 
 ACTION = "right.asked"
 RESTORED = "installation.restored"
@@ -46,7 +47,7 @@ class Wish:
 def read_values(text: str) -> dict[str, object]:
     """Values by meaning, from YAML; refuses anything else, and quotes nothing of it."""
     try:
-        held = yaml.safe_load(text)
+        held = load_yaml(text)
     except yaml.YAMLError:
         held = None
     except ValueError:  # what the parser itself makes of a date such as 30 February

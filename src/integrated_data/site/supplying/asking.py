@@ -7,6 +7,7 @@ import yaml
 
 from integrated_data.acquire.questions import Question, read_answers
 from integrated_data.model.errors import UsageRefusal
+from integrated_data.vocabulary.nested import load_yaml
 
 
 def ask(questions: Sequence[Question], *, read: Callable[[], str], tell: Callable[[str], None]) -> dict[str, str]:
@@ -37,7 +38,7 @@ def _one(question: Question, *, read: Callable[[], str], tell: Callable[[str], N
 def answers_in(file: Path) -> dict[str, str]:
     """Answers by question in a YAML or JSON file; refuses one that cannot be read."""
     try:
-        document = yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - builds only text
+        document = load_yaml(file.read_text("utf-8"), loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise UsageRefusal(
             "The answers cannot be read", next_step="Write a YAML file with lines of id: answer"
