@@ -24,6 +24,7 @@ from integrated_data.model.meanings import Kind, Meaning, handling_of
 from integrated_data.model.people import Organisation, Role
 from integrated_data.site import agreeing, handing_over, loads, progressing, rolling
 from integrated_data.site.loading import LoadingSite
+from integrated_data.site.references import SourceOrder, load_reference
 from tests.house.pages import walk
 from tests.house.tree import holds
 from tests.service import Service
@@ -149,6 +150,8 @@ def test_a_new_contract_takes_no_dataset_over_whoever_brings_it(place: Place, si
         place.by(site, "eve", stolen, 9)
     with pytest.raises(RoleRefusal, match="It is Department's"):
         place.by(site, "eve", promised("wages"), 9)
+    with pytest.raises(RoleRefusal, match="It is Department's"):  # under a source's name
+        load_reference(replace(site, actor="eve"), SourceOrder("business", (place.file(rows(9)),), "wages"))
     for who in ("sam", "ed", "tester"):
         with pytest.raises(ContractRefusal, match="another owner of dataset wages than Department"):
             place.by(site, who, stolen, 9)
