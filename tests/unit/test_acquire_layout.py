@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,8 @@ from integrated_data.acquire.layout import Delivered
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.contract import Column, Format, Layout
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal
+from integrated_data.site.kit import infer_delivered, open_kit
+from integrated_data.site.settings import from_environment
 from tests.delivering import contract_of, delivered
 from tests.unit.test_acquire_files import workbook
 
@@ -235,3 +238,33 @@ def test_a_sheet_is_framed_as_text_is(engine: DuckDB, tmp_path: Path) -> None:
     assert found.notices == (
         "Left out as titles, notes or blank lines: rows 1 to 2 above the header and rows 8 to 9 below the last row",
     )
+
+
+def book(*sheets: tuple[str, tuple[str, ...]]) -> bytes:
+    made = openpyxl.Workbook()
+    for title, rows in sheets:
+        sheet = made.create_sheet(title)
+        for row in rows:
+            sheet.append(row.split(","))
+    del made["Sheet"]
+    held = io.BytesIO()
+    made.save(held)
+    return held.getvalue()
+
+
+def test_a_sheet_of_notes_beside_a_table_is_passed_over(engine: DuckDB, tmp_path: Path) -> None:
+    found = delivered(tmp_path, ("x.xlsx", book(("Notes", ("Made in May", "by,hand")), ("Data", TABLE))))
+    assert found.columns == ("id", "name", "code")
+    assert [n for n in found.notices if "Of 2 sheets with rows one holds a table" in n]
+
+
+def test_of_several_tables_one_is_named(tmp_path: Path) -> None:
+    data = book(("Data", TABLE), ("Codes", ("code,meaning", "A,active", "B,left")))
+    with pytest.raises(DeliveryRefusal, match="has 2 sheets with rows") as refusal:
+        delivered(tmp_path / "1", ("x.xlsx", data))
+    assert "--sheet NAME" in refusal.value.next_step
+    (tmp_path / "x.xlsx").write_bytes(data)
+    with open_kit(from_environment({})) as kit:
+        found = kit.delivered([tmp_path / "x.xlsx"], None, sheet="Codes")
+        made = infer_delivered(kit, found, dataset="d", owner="o")
+    assert (found.columns, made.layout.sheet) == (("code", "meaning"), "Codes")

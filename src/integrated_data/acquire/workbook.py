@@ -25,6 +25,8 @@ from integrated_data.engine import Sealer
 from integrated_data.model.errors import DeliveryRefusal
 
 BATCH = 2_000
+#: Rows of two cells or more, the header among them, from which a sheet holds a table and not notes.
+FEWEST = 3
 
 #: A cell with a formula and no value, in the bytes of a sheet; its attributes are the first group. What was calculated
 #: to an empty text says so (t="str"). A formula has at most 8,192 characters.
@@ -49,7 +51,7 @@ def sheet_lines(
     with sealer.read(place) as source:
         try:
             book = openpyxl.load_workbook(io.BufferedReader(source), read_only=True, data_only=True)  # type: ignore[type-var]
-            chosen = _sheet(book, sheet)
+            chosen = _sheet(book, sheet, told=told)
             _check_calculated(chosen)
             table = _table(chosen.iter_rows(values_only=True), told)
             rows = _noting(table, numbered)
@@ -59,7 +61,8 @@ def sheet_lines(
             raise refused("is a damaged Excel workbook", "Open it, save it again and deliver it") from None
 
 
-def _sheet(book: Any, name: str | None) -> Any:
+def _sheet(book: Any, name: str | None, *, told: list[str]) -> Any:
+    """The sheet of that name, or the only visible one with a table; of several with rows, notes are passed over."""
     if name is not None:
         if name not in book.sheetnames:
             raise DeliveryRefusal(
@@ -70,12 +73,19 @@ def _sheet(book: Any, name: str | None) -> Any:
         sheets = [book[name]]
     else:
         visible = [s for s in book.worksheets if s.sheet_state == "visible"]
-        sheets = [s for s in visible if any(filled(row) for row in s.iter_rows(max_row=OPENING, values_only=True))]
+        openings = {s.title: list(s.iter_rows(max_row=OPENING, values_only=True)) for s in visible}
+        sheets = [s for s in visible if any(map(filled, openings[s.title]))]
+        tables = [s for s in sheets if sum(filled(row) > 1 for row in openings[s.title]) >= FEWEST]
+        if len(sheets) > 1 and len(tables) == 1:
+            told.append(
+                f"Of {len(sheets)} sheets with rows one holds a table, the others notes: it is the one that is read"
+            )
+            sheets = tables
     if len(sheets) != 1:
         raise DeliveryRefusal(
             f"The workbook has {len(sheets)} sheets with rows",
             why="It is not clear which one holds the table",
-            next_step="Name one in the contract (layout.sheet), or deliver one sheet",
+            next_step="Name one: ids contract infer FILE --sheet NAME, or layout.sheet in the contract",
         )
     sheets[0].reset_dimensions()
     return sheets[0]

@@ -35,10 +35,11 @@ contract = typer.Typer(help="Contracts: the supplier's kit, needs no installatio
 
 @dataclass(frozen=True)
 class Named:
-    """What a contract is called."""
+    """What a contract is called, and which sheet of a workbook it is about."""
 
     dataset: Annotated[str, typer.Option(help="The dataset's name (else from the file's).")] = ""
     owner: Annotated[str, typer.Option(help="Who owns the data.")] = "unknown"
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook, where several hold tables.")] = None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,7 +70,7 @@ def contract_infer(
     book = read_codebook(codebook) if codebook is not None else None
     dataset = named.dataset or dataset_name(files[0])
     with open_kit(from_environment()) as kit, steps("reading"):
-        delivered = kit.delivered(files, None)
+        delivered = kit.delivered(files, None, sheet=named.sheet)
         found = infer_delivered(kit, delivered, dataset=dataset, owner=named.owner, book=book)
         if to_report:
             _write_reports(look_at(kit, found, delivered=delivered), to_report)

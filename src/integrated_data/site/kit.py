@@ -49,12 +49,13 @@ class Kit:
     sealer: FileSealer
     folder: Path
 
-    def delivered(self, files: Sequence[File], contract: Contract | None) -> Delivered:
-        """Land files into the kit's folder and find their layout."""
+    def delivered(self, files: Sequence[File], contract: Contract | None, *, sheet: str | None = None) -> Delivered:
+        """Land files into the kit's folder and find their layout; `sheet`: of a workbook, where it needs naming."""
         landed = land(files, self.folder / "landed", sealer=self.sealer)
-        sheet = contract.layout.sheet if contract else None
+        sheet = contract.layout.sheet if contract else sheet
         prepared = prepare(landed, self.folder / "landed", sealer=self.sealer, foreign=foreign, sheet=sheet)
-        return sniff(prepared, self.sealer, contract=contract)
+        found = sniff(prepared, self.sealer, contract=contract)
+        return replace(found, layout=replace(found.layout, sheet=sheet))
 
 
 @contextmanager
