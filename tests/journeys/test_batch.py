@@ -70,6 +70,20 @@ def test_again_nothing_is_loaded_that_did_not_change(home: Path, folder: Path) -
     assert again["seconds"] < 30
 
 
+def test_what_was_withdrawn_is_loaded_when_it_is_written_again(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "taken_back.csv"
+    for rows in (30, 40):
+        file.write_text("area,count\n" + "E06000001,1\n" * rows)
+        assert ids(home, "batch", tmp_path, "--json").code == 0
+    ids(home, "release", "back", "taken_back", "--reason", "wrong year")
+    assert published(home)["taken_back"] == 30
+    (told,) = ids(home, "batch", tmp_path, "--json").json["not_published"]
+    assert (told["state"], published(home)["taken_back"]) == ("withdrawn", 30), "no batch brings it by itself"
+    file.touch()
+    assert ids(home, "batch", tmp_path, "--json").code == 0
+    assert published(home)["taken_back"] == 40
+
+
 def test_two_files_of_one_name_are_both_named(home: Path, tmp_path: Path) -> None:
     for name in ("rents.csv", "rents.txt"):
         (tmp_path / name).write_text("area,count\n" + "E06000001,1\n" * 30)

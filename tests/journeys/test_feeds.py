@@ -166,6 +166,11 @@ def test_a_day_that_was_taken_back_is_free_for_another_file(fed: Fed) -> None:
     ]  # fmt: skip
     fed.drops("od_20240302_e.csv", flows("2024-03-02", 8), at="2024-03-03T16:00")
     assert fed.look("2024-03-03T17:00") == [("2024-03-02", "refused")]
+    with fed.opened() as site:
+        rolling.roll(site, "flows", to=None, back=True, reason="wrong after all", acting=DESK)
+    fed.drops("od_20240302_f.csv", right, at="2024-03-03T18:00")  # the very file that was published and withdrawn
+    assert fed.look("2024-03-03T19:00") == [("2024-03-02", "loaded")]
+    assert fed.table("trips", "trips") == [{"trips": 1}, {"trips": 7}]
 
 
 def test_a_day_that_would_take_the_place_of_a_later_one_waits(tmp_path: Path) -> None:

@@ -187,6 +187,11 @@ def test_a_held_delivery_comes_and_goes_with_what_completed_it(service: Service,
     assert "ids release forward taken_back --to" in str(refusal.value)
     rolling.roll(site, "taken_back", to=None, back=False, reason="right after all", acting=DESK)
     assert (stand(), ages(site, "taken_back")) == ([True, True, True], [1, 2, 3, 4])
+    rolling.roll(site, "taken_back", to=None, back=True, reason="wrong after all", acting=DESK)
+    again = service.deliver(site, strict, drawn(a=1, b="x", c="y", d=4))
+    assert (again["state"], again["repeated"]) == ("held", False)
+    assert mend(service, site, again, drawn(b=2, c=3))["state"] == "published"
+    assert ages(site, "taken_back") == [1, 2, 3, 4]
 
 
 @pytest.mark.long

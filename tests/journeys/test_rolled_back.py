@@ -7,17 +7,21 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyiceberg.table import StaticTable
 
+from integrated_data import journey
 from integrated_data.access import views
 from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import catalogue, freezes, grants, projects, releases
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
+from integrated_data.journey import Handed
 from integrated_data.model.access import Person
 from integrated_data.model.catalogue import Wanted
 from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
-from integrated_data.model.errors import AgreementRefusal, RoleRefusal
+from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal, RoleRefusal
 from integrated_data.model.freezing import Frozen
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.model.people import Role
@@ -121,6 +125,68 @@ def test_a_table_of_deliveries_goes_back_takes_another_and_goes_forward(service:
     assert rolled[0].facts == {
         "from": third, "to": first, "reason": "Wrong year", "withdrawn": [second, third], "stands_again": [],
     }  # fmt: skip
+
+
+def test_a_file_that_was_withdrawn_is_a_new_delivery_on_top_of_what_stands(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="again")
+    first, second = pay.deliver(row("a", 1)), pay.deliver(row("b", 2))
+    pay.roll(first)
+    pay.deliver(row("c", 3))
+    pay.deliver(row("b", 2))
+    assert pay.read() == [1, 2, 3]
+    told = service.deliver(site, contract("again", Mode.APPEND), [row("b", 2)])
+    assert (told["repeated"], pay.read()) == (True, [1, 2, 3]), "it stands, under whichever delivery"
+    pay.roll(second, back=False)
+    assert service.deliver(site, contract("again", Mode.APPEND), [row("b", 2)])["repeated"]
+    assert pay.read() == [1, 2]
+    pay.roll(first)
+    pay.deliver(row("b", 2))
+    assert pay.every()[-1] == [1, 2], "for the third time"
+    tables.register(site)
+    assert pay.read() == [1, 2]
+
+
+def test_a_file_that_comes_again_is_not_published_beside_the_delivery_that_stands_again(
+    service: Service, site: LoadingSite
+) -> None:
+    pay = Table(service, site, name="meanwhile")
+    first, second = pay.deliver(row("a", 1)), pay.deliver(row("b", 2))
+    pay.roll(first)
+    arrived = journey.arrive(
+        site.workshop,
+        "meanwhile",
+        files=[service.file([row("b", 2)])],
+        handed=Handed(contract("meanwhile", Mode.APPEND)),
+    )
+    pay.roll(second, back=False)
+    with pytest.raises(DeliveryRefusal, match="its rows would be there twice"):
+        loads.go_on(site, arrived.delivery.id, contract=None)
+    assert pay.read() == [1, 2]
+    pay.roll(first)
+    assert not service.deliver(site, contract("meanwhile", Mode.APPEND), [row("b", 2)])["repeated"]
+    assert pay.read() == [1, 2], "it went on where it stood"
+
+
+@pytest.mark.long
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([1, 2, 3, "back", "forward"]), min_size=4, max_size=9))
+def test_whatever_comes_and_goes_the_table_is_the_union_of_what_stands(
+    service: Service, site: LoadingSite, walk: list[int | str]
+) -> None:
+    service.files += 1
+    pay = Table(service, site, name=f"walk_{service.files}")
+    made = {pay.deliver(row("z", 9)): [9]}  # what each release holds
+    for step in walk:
+        read = made[next(n for n, state in pay.states().items() if state == "read")]
+        if isinstance(step, int):
+            told = service.deliver(site, contract(pay.name, Mode.APPEND), [row("a", step)])
+            assert (told["state"], told["repeated"]) == ("published", step in read)
+            if step not in read:
+                made[max(pay.states())] = sorted([*read, step])
+        elif any(state == ("standing" if step == "back" else "withdrawn") for state in pay.states().values()):
+            pay.roll(back=step == "back")
+        assert pay.read() == made[next(n for n, state in pay.states().items() if state == "read")]
+    assert pay.every() == [made[n] for n in sorted(made)]
 
 
 def test_a_table_that_each_delivery_replaces(service: Service, site: LoadingSite) -> None:

@@ -18,6 +18,8 @@ from integrated_data.model.event import Event
 LANDED = "land"
 #: The step that publishes; of a held delivery that went with another one, it tells by which under `BY`.
 PUBLISH, BY = "publish", "by"
+#: What is written down, as it lands, of a delivery of files that a withdrawn one had brought: which one, under `OF`.
+AGAIN, OF = "again", "of"
 
 
 def find(connection: sa.Connection, delivery: str) -> Delivery | None:
@@ -37,9 +39,12 @@ def get(connection: sa.Connection, delivery: str) -> Delivery:
     return found
 
 
-def register(store: Store, delivery: Delivery, *, actor: str, completes: Completes | None = None) -> None:
-    """Write down a delivery that has landed, and which one it completes."""
+def register(
+    store: Store, delivery: Delivery, *, actor: str, completes: Completes | None = None, again: str = ""
+) -> None:
+    """Write down a delivery that has landed, and which one it completes; `again`: the withdrawn one it brings again."""
     facts: dict[str, Any] = {"files": len(delivery.files), "bytes": sum(f.size for f in delivery.files)}
+    facts |= {"again": again} if again else {}
     if completes is not None:
         facts |= asdict(completes) | {"delivery": delivery.id, "completes": completes.delivery}
     subject = f"dataset/{delivery.dataset}"
@@ -50,9 +55,11 @@ def register(store: Store, delivery: Delivery, *, actor: str, completes: Complet
                 files=[asdict(f) for f in delivery.files], received_at=change.at,
             )
         )  # fmt: skip
-        if completes is not None:
-            step = {"job": f"load/{delivery.id}", "step": LANDED, "result": asdict(completes), "seconds": 0.0}
-            change.connection.execute(sa.insert(t.job_step).values(**step, at=change.at))
+        told = {LANDED: asdict(completes) if completes else {}, AGAIN: {OF: again} if again else {}}
+        for step, result in told.items():
+            if result:
+                values = {"job": f"load/{delivery.id}", "step": step, "result": result, "seconds": 0.0}
+                change.connection.execute(sa.insert(t.job_step).values(**values, at=change.at))
 
 
 def completes(connection: sa.Connection, delivery: str) -> Completes | None:
@@ -223,6 +230,26 @@ def published_with(connection: sa.Connection, delivery: str) -> str:
     s = t.job_step.c
     query = sa.select(s.result).where(s.job == f"load/{delivery}", s.step == PUBLISH)
     return str((connection.execute(query).scalar() or {}).get(BY, delivery))
+
+
+def is_withdrawn(connection: sa.Connection, delivery: str) -> bool:
+    """Whether a delivery was published, and the table was taken back from the release that it became a part of."""
+    r = t.release.c
+    its = sa.select(r.id).where(r.delivery == published_with(connection, delivery))
+    return connection.execute(its.where(r.state == ReleaseState.WITHDRAWN.value)).first() is not None
+
+
+def check_not_there(connection: sa.Connection, delivery: str) -> None:
+    """Refuse to publish a delivery that brings a withdrawn one again, where that one stands again by now."""
+    s, of = t.job_step.c, delivery
+    while found := connection.execute(sa.select(s.result).where(s.job == f"load/{of}", s.step == AGAIN)).scalar():
+        of = str(found[OF])
+        if not is_withdrawn(connection, of):
+            raise DeliveryRefusal(
+                f"Delivery {delivery} is not published",
+                why=f"It brings delivery {of} again, which was taken forward meanwhile: its rows would be there twice",
+                next_step="Nothing is to be done: what it brings is in the table",
+            )
 
 
 def contract_version(connection: sa.Connection, delivery: str) -> str | None:

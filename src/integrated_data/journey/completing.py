@@ -138,7 +138,8 @@ def _instead(known: Delivery, *, was: releases.Release | None) -> str:
     if was is None or was.state is not ReleaseState.WITHDRAWN:
         return "Deliver the whole file again"
     return (
-        f"Take the table forward to it: ids release forward {known.dataset} --to {was.id}; or deliver a corrected one"
+        f"Deliver the whole file again, the same or a corrected one, or take the table forward to it: "
+        f"ids release forward {known.dataset} --to {was.id}"
     )
 
 

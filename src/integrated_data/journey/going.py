@@ -112,7 +112,7 @@ def _why_there(workshop: Workshop, delivery: Delivery, *, done: Mapping[str, Fac
         return _why(delivery.state, done)
     return (
         f"It was published as release {release.id}, and the table was taken back from that: its rows are not read "
-        f"(ids release forward {delivery.dataset} --to {release.id})"
+        f"(deliver it again, or: ids release forward {delivery.dataset} --to {release.id})"
     )
 
 

@@ -64,18 +64,31 @@ def arrive(
     try:
         landed = land(files, arriving, sealer=workshop.sealer)
         _check_manifest(workshop, dataset, given=given, files=files, landed=landed)
-        delivery = Delivery(delivery_id(_purpose(dataset, feed, completes=completes), landed), dataset, landed)
+        first = Delivery(delivery_id(_purpose(dataset, feed, completes=completes), landed), dataset, landed)
         with _alone(workshop.places.landed):
-            with workshop.store.read() as connection:
-                known = deliveries.find(connection, delivery.id)
+            delivery, known, again = _which(workshop, first)
             if known is None and completes is not None:
                 completing.whole_of(workshop, completes.delivery)
             if known is None:
                 _settle(arriving, workshop.places.landed / delivery.id)
-                deliveries.register(workshop.store, delivery, actor=workshop.actor, completes=completes)
+                deliveries.register(workshop.store, delivery, actor=workshop.actor, completes=completes, again=again)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     return Arrived(known or delivery, known is not None, completes)
+
+
+def _which(workshop: Workshop, first: Delivery) -> tuple[Delivery, Delivery | None, str]:
+    """Which delivery files are, as it is known, and the withdrawn one that they bring again.
+
+    What was published of a withdrawn one is read no more, so that its files are new. Each delivery of them is named
+    after the one before: whichever stands is found.
+    """
+    delivery, again = first, ""
+    with workshop.store.read() as connection:
+        while (known := deliveries.find(connection, delivery.id)) and deliveries.is_withdrawn(connection, delivery.id):
+            again = delivery.id
+            delivery = replace(first, id=delivery_id(f"{first.dataset} again after {again}", first.files))
+    return delivery, known, again
 
 
 def _purpose(dataset: str, feed: Feed | None, *, completes: Completes | None) -> str:

@@ -257,6 +257,7 @@ def _publish(workshop: Workshop, load: Load) -> Done:
     def write(change: Change) -> None:
         what = f"Dataset {contract.dataset} is not published"
         freezes.check(change.connection, what, datasets=(contract.dataset,), refused=DeliveryRefusal)
+        deliveries.check_not_there(change.connection, load.delivery.id)
         release = releases.name_snapshot(
             change, dataset=contract.dataset, delivery=load.delivery.id, snapshot=snapshot, entry=made
         )

@@ -3,8 +3,9 @@
     plan → one step for each delivery → derive
 
 A batch is a job, and each delivery a step of it. The same folder again goes on where it stood: what was published,
-held or refused and did not change since is left as it is; what a crash or a full disk stopped is tried again,
-and so is what another process is loading just then.
+held or refused and did not change since is left as it is, also where the table was taken back from it, or a batch every
+night would bring that again; what a crash or a full disk stopped is tried again, and so is what another process is
+loading just then.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from integrated_data.control import holding, jobs
+from integrated_data.control import deliveries, holding, jobs
 from integrated_data.control.holding import Held
 from integrated_data.journey import room
 from integrated_data.model.errors import DeliveryRefusal, Refusal, is_interrupt
@@ -30,6 +31,11 @@ from integrated_data.site.settings import Settings
 
 #: States that a delivery is not tried again in while its files stay what they are.
 SETTLED = ("published", "held", "rejected", "refused")
+#: What is told of one that was published before, and whose table was taken back from it.
+WITHDRAWN = {
+    "state": "withdrawn",
+    "reason": "The table was taken back from it. Written again, or delivered by itself, it is loaded again.",
+}
 #: Times that a delivery is given to a process before one that ends without a word is taken for its fault.
 TRIES = 2
 #: Seconds between looks for room.
@@ -153,6 +159,7 @@ def _planned(
     job = held.work.job
     with site.store.read() as connection:
         known = {r["dataset"]: r for r in jobs.done_steps(connection, job).values()}
+        taken_back = {n for n, r in known.items() if deliveries.is_withdrawn(connection, r.get("delivery") or "")}
     share = replace(settings, threads=max(1, settings.threads // workers), memory=_shared(settings.memory, workers))
     batch = Batch(site, Lot(site.places.home, share, folder), job, len(every), lambda _: None, held=held)
     for item in every:
@@ -161,7 +168,8 @@ def _planned(
             batch.told[item.dataset] = {"state": "refused", "reason": item.wrong}
             note(site, job, item=item, told=batch.told[item.dataset], seconds=0.0)
         elif before is not None and before["state"] in SETTLED and before["stamp"] == item.stamp:
-            batch.told[item.dataset] = before | {"repeated": True}
+            withdrawn = WITHDRAWN if item.dataset in taken_back else {}
+            batch.told[item.dataset] = before | {"repeated": True} | withdrawn
         else:
             batch.waiting.put(item)
     return batch
