@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from integrated_data.acquire.binding import spelled
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.land import land
 from integrated_data.acquire.layout import Delivered, sniff
@@ -40,7 +41,8 @@ def inferred(engine: DuckDB, folder: Path, *files: tuple[str, bytes]) -> Contrac
     """The contract inferred for files."""
     found = delivered(folder, *files)
     engine.load("sample", sample_of(found, folder / "sample.sealed", sealer=SEALER))
-    return infer(engine, "sample", dataset="example", owner="department", layout=found.layout)
+    contract = infer(engine, "sample", dataset="example", owner="department", layout=found.layout)
+    return spelled(contract, found.headings)
 
 
 def contract_of(*columns: Column, layout: Layout | None = None, **more: Any) -> Contract:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from integrated_data.acquire import quality
+from integrated_data.acquire.binding import resolved, spelled_of
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.model.contract import (
     Changes,
@@ -76,7 +77,7 @@ _OF_CONTRACT = (
     "ruleOrder",
     "answered",
 )
-_OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes", "optional")
+_OF_COLUMN = ("meaning", "handling", "formats", "missing", "decimal", "confidence", "codes", "optional", "occurrence")
 
 
 #: libyaml where it is there: a twentieth of the time, which is half of what a small table costs.
@@ -144,7 +145,7 @@ def _contract(top: Fields, table: Fields) -> Contract:
         raise wrong("id", rule, next_step="Write for example id: pay_records")
     if dataset in RESERVED:
         raise wrong("id", "The lake has folders of that name", next_step="Choose another name for the table")
-    columns = tuple(_column(p) for p in table.list("properties"))
+    columns = resolved([_column(p) for p in table.list("properties")])
     _check_names(columns)
     custom = top.custom(_OF_CONTRACT)
     limits = Fields.of(custom.path("thresholds"), custom.values.get("thresholds", {}))
@@ -205,7 +206,16 @@ def _column(field: Fields) -> Column:
         missing=custom.texts("missing"), decimal=decimal, required=field.flag("required"),
         unique=field.flag("unique"), key=field.flag("primaryKey"), confidence=custom.share("confidence", 1.0),
         title=field.text("description", ""), codes=_codes(custom), optional=custom.flag("optional"),
+        occurrence=_occurrence(custom),
     )  # fmt: skip
+
+
+def _occurrence(custom: Fields) -> int:
+    """Which of the headings spelled alike a column is, from 1; 0 where nothing is said."""
+    value = custom.text("occurrence", "0")
+    if not value.isdecimal() or ("occurrence" in custom.values and int(value) < 1):
+        raise wrong(custom.path("occurrence"), "It is a whole number from 1", next_step="Write occurrence: 2")
+    return int(value)
 
 
 def _codes(custom: Fields) -> tuple[tuple[str, str], ...]:
@@ -300,8 +310,8 @@ def _pairs(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _property(contract: Contract, column: Column) -> dict[str, Any]:
     written: dict[str, Any] = {"name": column.name}
-    if column.source != column.name:
-        written["physicalName"] = column.source
+    if spelled_of(column) != column.name:
+        written["physicalName"] = spelled_of(column)
     written["logicalType"] = column.kind.value
     if column.title:
         written["description"] = column.title
@@ -319,6 +329,8 @@ def _property(contract: Contract, column: Column) -> dict[str, Any]:
         custom["codes"] = [{"code": code, "label": label} for code, label in column.codes]
     if column.optional:
         custom["optional"] = True
+    if column.occurrence:
+        custom["occurrence"] = column.occurrence
     checks = [quality.written(rule) for rule in contract.rules if rule.column == column.name]
     return written | ({"quality": checks} if checks else {}) | {"customProperties": _pairs(custom)}
 

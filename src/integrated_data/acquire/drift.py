@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from integrated_data.acquire.binding import spelled_of
 from integrated_data.model.contract import Contract, Format
 from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
-from integrated_data.vocabulary.headings import folded, showable
+from integrated_data.vocabulary.headings import respelled_as, showable
 
 #: Names shown in one sentence.
 SHOWN = 8
@@ -41,16 +42,16 @@ def drift_of(contract: Contract, delivered: Sequence[str]) -> Drift:
     optional = {c.source for c in contract.columns if c.optional}
     there, wanted = set(delivered), set(sources)
     new = [name for name in delivered if name not in wanted]
-    by_fold = {folded(name): name for name in reversed(new)}
+    by_fold = {respelled_as(name): name for name in reversed(new)}
     respelled, missing = [], []
     for source in sources:
         if source in there:
             continue
-        other = by_fold.get(folded(source))
+        other = by_fold.get(respelled_as(source))
         if other is not None:
             respelled.append((source, other))
             new.remove(other)
-            by_fold.pop(folded(source))
+            by_fold.pop(respelled_as(source))
         elif source not in optional:
             missing.append(source)
     return Drift(tuple(missing), tuple(respelled), tuple(new))
@@ -88,7 +89,7 @@ def check_known(contract: Contract, drift: Drift) -> None:
 def _shown(contract: Contract) -> dict[str, str]:
     """The contract's columns as they may be told: inferred from a file without a header, its names may be values."""
     sources = [c.source for c in contract.columns]
-    return dict(zip(sources, showable(sources), strict=True))
+    return dict(zip(sources, showable([spelled_of(c) for c in contract.columns]), strict=True))
 
 
 def check_allowed(contract: Contract, found: Sequence[Drifted]) -> None:

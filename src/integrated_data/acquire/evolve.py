@@ -1,9 +1,10 @@
 """Evolve: a contract that follows what was delivered, under a new version."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from integrated_data.acquire.binding import Heading, spelled_of
 from integrated_data.acquire.drift import Drift
 from integrated_data.model.contract import AS_AT, Check, Column, Contract
 from integrated_data.model.drift import Drifted, DriftKind, Policy
@@ -13,12 +14,17 @@ from integrated_data.vocabulary.headings import column_name
 _NUMBERED = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
-def told_of(contract: Contract, drift: Drift) -> tuple[Drifted, ...]:
-    """Every difference of a header as a sentence with what becomes of it, worst for the table first."""
+def told_of(contract: Contract, drift: Drift, *, headings: Sequence[Heading] = ()) -> tuple[Drifted, ...]:
+    """Every difference of a header as a sentence with what becomes of it, worst for the table first.
+
+    Columns are called as they are spelled, in the contract and in the delivered `headings`.
+    """
+    said = {c.source: spelled_of(c) for c in contract.columns}
+    came = {h.name: h.spelled for h in headings}
     needed = {c.source for c in contract.columns if c.key} | _by_change(contract)
     found = [
         Drifted(
-            DriftKind.MISSING, source, f"column {source} did not come",
+            DriftKind.MISSING, source, f"column {said[source]} did not come",
             Policy.REFUSE if source in needed else contract.policy(DriftKind.MISSING),
         )
         for source in drift.missing
@@ -27,10 +33,12 @@ def told_of(contract: Contract, drift: Drift) -> tuple[Drifted, ...]:
         (DriftKind.RENAMED, drift.renamed, "under the name"), (DriftKind.RESPELLED, drift.respelled, "written")
     ):  # fmt: skip
         found += [
-            Drifted(kind, ours, f"column {ours} came {how} {theirs}", contract.policy(kind)) for ours, theirs in pairs
+            Drifted(kind, ours, f"column {said[ours]} came {how} {came.get(theirs, theirs)}", contract.policy(kind))
+            for ours, theirs in pairs
         ]
     found += [
-        Drifted(DriftKind.NEW, name, f"column {name} is new", contract.policy(DriftKind.NEW)) for name in drift.new
+        Drifted(DriftKind.NEW, name, f"column {came.get(name, name)} is new", contract.policy(DriftKind.NEW))
+        for name in drift.new
     ]
     return tuple(found)
 

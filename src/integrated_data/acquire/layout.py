@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from integrated_data.acquire.around import DELIMITERS, is_header
+from integrated_data.acquire.binding import Heading, check_apart, headings, notices, plain, spelled_of, unique
 from integrated_data.acquire.bytes import chunks
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.last import Last, last_row
@@ -35,6 +36,7 @@ class Delivered:
     the prepared files; `columns` are the delivered names in order, each different from the others
     also without regard to case. `lines`, `quoted`, `labels`, `numbered`, `above` and `notices` as in `Prepared`.
     `empty`: names for columns at the end that hold nothing and are left out. `last`: how texts with delimiters end.
+    `headings`: the columns as they are spelled.
     """
 
     places: tuple[Path, ...]
@@ -49,6 +51,7 @@ class Delivered:
     notices: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     last: tuple[Last, ...] = ()
+    headings: tuple[Heading, ...] = ()
 
     def source(self, *, rejects: str | None = None) -> Landed:
         """The source an engine loads; `rejects` names the table for lines that do not split."""
@@ -68,7 +71,7 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
             why="All files of one delivery are read as one table, column by column",
             next_step="Deliver files of one layout together, the others as a delivery of their own",
         )
-    reading, columns, empty = seen[0]
+    reading, named, empty = seen[0]
     if prepared.lines and prepared.lines <= len(prepared.places) * int(reading.header):
         raise DeliveryRefusal(
             "The delivery has a header and no rows", next_step="Deliver the file again once it holds rows"
@@ -78,9 +81,10 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
         layout = Layout(prepared.origin, header=reading.header, sheet=contract.layout.sheet if contract else None)
     dropped = ("Each line ends with a delimiter: the empty last column, which has no heading, is left out",)
     return Delivered(
-        prepared.places, layout, reading, columns, prepared.lines, prepared.quoted, prepared.labels,
-        prepared.numbered, prepared.above, prepared.notices + (dropped if empty else ()), empty,
-        last=_lasts(prepared.places, reading, sealer=sealer),
+        prepared.places, layout, reading, tuple(h.name for h in named), prepared.lines, prepared.quoted,
+        prepared.labels, prepared.numbered, prepared.above,
+        prepared.notices + (dropped if empty else ()) + notices(named, contract), empty,
+        last=_lasts(prepared.places, reading, sealer=sealer), headings=named,
     )  # fmt: skip
 
 
@@ -103,10 +107,10 @@ def _lasts(places: Sequence[Path], reading: Layout, *, sealer: Sealer) -> tuple[
 
 def _sniff_one(
     place: Path, prepared: Prepared, *, sealer: Sealer, contract: Contract | None
-) -> tuple[Layout, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[Layout, tuple[Heading, ...], tuple[str, ...]]:
     """How a file is read, its columns, and names for those at its end that are left out."""
     if prepared.parquet:
-        return Layout(Format.PARQUET, header=False), _parquet_columns(place, sealer), ()
+        return Layout(Format.PARQUET, header=False), _described(_parquet_columns(place, sealer), contract), ()
     lines = _head(place, sealer)
     first = next((line.lstrip() for line in lines if line.strip()), "")
     if not first:
@@ -114,7 +118,7 @@ def _sniff_one(
     if first.startswith("<"):
         raise refused("is a web page or XML", "Deliver CSV, fixed-width text, JSON lines, Parquet or .xlsx")
     if first.startswith("{"):
-        return Layout(Format.JSONL, header=False), _json_columns(lines), ()
+        return Layout(Format.JSONL, header=False), _described(_json_columns(lines), contract), ()
     if first.startswith("["):
         raise refused("is one JSON array", "Write one JSON object per line (JSON lines)")
     given = contract.layout if contract else None
@@ -129,7 +133,7 @@ def _sniff_one(
     reading, columns = _headed(reading, rows, contract=contract)
     if reading.header and not lines[0].strip():  # the engine would take it for the header, and the header for a row
         raise refused("begins with a blank line", "Take out the lines above the header and deliver it again")
-    return reading, columns, (_unique([*columns, ""])[-1],) if ended else ()
+    return reading, columns, (unique([*(h.name for h in columns), ""])[-1],) if ended else ()
 
 
 def _ended(reading: Layout, rows: Sequence[Sequence[str]]) -> bool:
@@ -179,20 +183,32 @@ def _json_columns(lines: Sequence[str]) -> tuple[str, ...]:
     read = 0
     for line in lines[:LOOKED_AT]:
         try:
-            value: Any = json.loads(line) if line.strip() else None
+            value: Any = json.loads(line, object_pairs_hook=_members) if line.strip() else None
         except (json.JSONDecodeError, RecursionError):
             continue
-        if isinstance(value, dict):
+        if isinstance(value, _Members):
             names |= dict.fromkeys(value)
             read += 1
+            if len(set(value)) < len(value):
+                check_apart(value)
     if not read:
         raise refused("is JSON, but not one object per line", "Write one JSON object per line (JSON lines)")
-    return tuple({name.lower(): name for name in reversed(list(names))}[low] for low in _folded(names))
+    return tuple(names)
 
 
-def _folded(names: Iterable[str]) -> dict[str, None]:
-    """Names without regard to case, once each: SQL cannot tell `ID` from `id`, the first one counts."""
-    return dict.fromkeys(name.lower() for name in names)
+class _Members(list[str]):
+    """The names of an object's members, each as often as it stands there."""
+
+
+def _members(pairs: Iterable[tuple[str, Any]]) -> _Members:
+    return _Members(name for name, _ in pairs)
+
+
+def _described(names: Sequence[str], contract: Contract | None) -> tuple[Heading, ...]:
+    """Columns of a file that names them itself: the engine reads them under these names and no other."""
+    check_apart(names)
+    headings(names, contract)
+    return tuple(Heading(name, name) for name in names)
 
 
 def _promised(lines: Sequence[str], contract: Contract | None) -> tuple[Layout, list[list[str]]] | None:
@@ -200,7 +216,8 @@ def _promised(lines: Sequence[str], contract: Contract | None) -> tuple[Layout, 
     if contract is None or contract.layout.format is not Format.CSV or not contract.layout.header:
         return None
     _, rows = _rows(lines, contract.layout.delimiter)
-    if not rows or not {c.source for c in contract.columns if not c.optional} <= set(_unique(rows[0])):
+    there = {*plain(rows[0]), *unique(rows[0])} if rows else set()
+    if not there or not {spelled_of(c) for c in contract.columns if not c.optional} <= there:
         return None
     return Layout(Format.CSV, contract.layout.delimiter, contract.layout.quote), rows
 
@@ -255,7 +272,7 @@ def _refuse_ragged(lines: Sequence[str]) -> None:
             )
 
 
-def _headed(reading: Layout, rows: list[list[str]], *, contract: Contract | None) -> tuple[Layout, tuple[str, ...]]:
+def _headed(reading: Layout, rows: list[list[str]], *, contract: Contract | None) -> tuple[Layout, tuple[Heading, ...]]:
     width = len(rows[0])
     if contract is not None and not contract.layout.header:
         names = [c.source for c in contract.columns]
@@ -269,23 +286,8 @@ def _headed(reading: Layout, rows: list[list[str]], *, contract: Contract | None
     else:
         header = contract is not None or is_header(rows[0], rows[1:])
         names = rows[0] if header else [f"column_{i + 1}" for i in range(width)]
-    return _with_header(reading, header), _unique(names)
+    return _with_header(reading, header), headings(names, contract if header else None)
 
 
 def _with_header(layout: Layout, header: bool) -> Layout:
     return Layout(layout.format, layout.delimiter, layout.quote, header=header, widths=layout.widths)
-
-
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Every name different without regard to case; a blank one is called by its position."""
-    seen: set[str] = set()
-    result = []
-    for i, raw in enumerate(names):
-        base = raw.strip().strip('"').strip("\ufeff") or f"column_{i + 1}"
-        candidate, n = base, 1
-        while candidate.lower() in seen:
-            n += 1
-            candidate = f"{base}_{n}"
-        seen.add(candidate.lower())
-        result.append(candidate)
-    return tuple(result)

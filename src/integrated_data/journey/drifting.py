@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import evolve, renames
+from integrated_data.acquire.binding import spelled
 from integrated_data.acquire.drift import Drift, check_allowed, check_known, drift_of
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.layout import Delivered
@@ -94,10 +95,12 @@ def header(bench: Bench, contract: Contract, *, past: Past) -> Followed:
         if drift.missing and drift.new:
             drift = drift.with_renamed(_renamed(bench, contract, drift=drift, past=past))
         check_known(contract, drift)
-        found = evolve.told_of(contract, drift)
+        headings = bench.delivered.headings
+        found = evolve.told_of(contract, drift, headings=headings)
         check_allowed(contract, found)
         seen = bench.seen(contract.dataset) if drift.new else {}
-        return Followed(versioned(evolve.followed(contract, drift, seen=seen), contract, past=past), found)
+        changed = spelled(evolve.followed(contract, drift, seen=seen), headings)
+        return Followed(versioned(changed, contract, past=past), found)
     finally:
         bench.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
+from integrated_data.acquire.binding import spelled
 from integrated_data.acquire.drift import Drift, drift_of
 from integrated_data.acquire.infer import infer
 from integrated_data.acquire.labels import labelled
@@ -83,7 +84,7 @@ def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contra
     contract = infer(workshop.engine, "sample", dataset=load.delivery.dataset, owner=owner, layout=delivered.layout)
     workshop.engine.drop("sample")
     place.unlink(missing_ok=True)
-    return labelled(contract, delivered.labels)
+    return labelled(spelled(contract, delivered.headings), delivered.labels)
 
 
 def _delivered(workshop: Workshop, load: Load, *, contract: Contract | None) -> Delivered:

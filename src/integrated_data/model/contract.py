@@ -63,6 +63,8 @@ class Column:
     title: str = ""
     codes: tuple[tuple[str, str], ...] = ()  # code, label
     optional: bool = False  # a delivery may come without it; its values are empty then
+    heading: str = ""  # as it is spelled, where the engine cannot read it under that name
+    occurrence: int = 0  # which of the headings spelled so it is, from 1; 0: there is one
 
 
 class Check(StrEnum):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
+from integrated_data.acquire.binding import spelled
 from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json, shown_columns
 from integrated_data.acquire.infer import infer
@@ -87,7 +88,7 @@ def infer_delivered(
     contract = infer(kit.engine, "sample", dataset=dataset, owner=owner, layout=delivered.layout)
     told = for_columns(kit.engine, "sample", labels=book or {})
     kit.engine.drop("sample", "sample_rejects", "sample_rejects_scans")
-    return labelled(contract, {**delivered.labels, **told})
+    return labelled(spelled(contract, delivered.headings), {**delivered.labels, **told})
 
 
 @dataclass(frozen=True)

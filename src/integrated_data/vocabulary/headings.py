@@ -5,6 +5,7 @@ before the patterns of headings.txt are searched in it.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -152,3 +153,8 @@ def column_name(source: str, taken: set[str]) -> str:
 def folded(heading: str) -> str:
     """A heading without case, blanks and punctuation: what stays the same when it is written otherwise."""
     return re.sub(r"[^0-9a-z]+", "", heading.lower())
+
+
+def respelled_as(heading: str) -> str:
+    """A heading without case, blanks and punctuation, with the letters of every alphabet; itself where none is left."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", heading).casefold()) or heading
