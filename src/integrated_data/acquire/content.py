@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from integrated_data.acquire.look import READABLE, Guess, Look, all_but_noise, numeric, read_as_numbers
-from integrated_data.acquire.moments import READ, READ_BIRTH, moments_of
+from integrated_data.acquire.moments import ORDER_UNTOLD, READ, READ_BIRTH, moments_of
 from integrated_data.model.meanings import PRESENCE, Kind, Meaning
 
 REFERENCES = (
@@ -16,6 +16,8 @@ QUARTER = re.compile(r"9999[ _/-]?A+ ?9|A+ ?9[ _/-]?9999")
 #: Confidence in the type of a column in which some values cannot be read: below `validate.rules.SURE`,
 #: so that they are noted and their rows not quarantined.
 NOISY = 0.85
+#: The same where the file does not tell which of two readings is right: withheld, and asked.
+UNTOLD = 0.6
 
 
 def date(look: Look) -> Guess | None:
@@ -34,6 +36,9 @@ def date(look: Look) -> Guess | None:
     timed = moments.timed and not birth and look.evidence.share("midnight") < 0.99
     kind = Kind.TIMESTAMP if timed else Kind.DATE
     noisy = NOISY if moments.share < all_but_noise(look) else 1.0
+    if moments.untold:
+        what = Meaning.DATE_OF_BIRTH if birth and not look.other else Meaning.EVENT_DATE
+        return Guess(what, UNTOLD, kind, moments.layouts, ORDER_UNTOLD)
     if birth and moments.by_month:
         return Guess(Meaning.MONTH, 0.75, kind, moments.layouts, "month and year of birth: no day to match by")
     if birth:
@@ -127,9 +132,27 @@ def free_text(look: Look) -> Guess | None:
 def quantity(look: Look) -> Guess | None:
     """An amount, a count, a measurement or a year."""
     guess = _amount(look)
+    if guess is not None and guess.kind is not Kind.STRING:
+        guess = _kept(look, guess)
+        if look.mark.note:
+            sure = guess.confidence if look.mark.likely else UNTOLD
+            return replace(guess, confidence=sure, note=look.mark.note)
     if guess is None or guess.kind is Kind.STRING or read_as_numbers(look) >= all_but_noise(look):
         return guess
     return replace(guess, confidence=min(NOISY, guess.confidence))
+
+
+def _kept(look: Look, guess: Guess) -> Guess:
+    """The same, as text where numbers would lose digits."""
+    e = look.evidence
+    whole = guess.kind is Kind.INTEGER
+    if not e.share("wide") and (whole or not e.share("wide_whole")):
+        return guess
+    note = "numbers of more digits than a number keeps: text, so that none is lost"
+    hidden = replace(guess, kind=Kind.STRING, note=note)
+    return (
+        hidden if not whole and not e.share("wide_whole") else replace(hidden, meaning=Meaning.UNKNOWN, confidence=0.6)
+    )
 
 
 def _amount(look: Look) -> Guess | None:

@@ -49,6 +49,20 @@ def _names() -> pa.Table:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """First and last parts of dates of three short numbers, of which one is a day and one may be a year.
+
+    `values`: distinct dates; `firsts` and `lasts`: distinct parts; `first_high` and `last_high`: the greatest ones.
+    """
+
+    values: int
+    firsts: int
+    lasts: int
+    first_high: int
+    last_high: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What one column's sample shows. Shares are of present values that are no missing code, by rows.
 
@@ -56,7 +70,7 @@ class Evidence:
     characters; `shapes` with their shares, commonest first; `layouts` that read dates, with their
     shares; `missing` codes that occur; `low` and `high` of numbers or of dates' years; `counting`: whole numbers from
     0 or 1 without a gap, whose frequencies rise and fall once, as those of counts do and those of codes do not;
-    `named`: what share of the values may be people.
+    `named`: what share of the values may be people; `ends`: of dates with two-digit years.
     """
 
     heading: str
@@ -73,6 +87,7 @@ class Evidence:
     high: float | None = None
     counting: bool = False
     named: people.Named = field(default_factory=people.Named)
+    ends: Ends | None = None
 
     def share(self, detector: str) -> float:
         """The share of values that meet a detector; 0 where nothing is known."""
@@ -99,8 +114,9 @@ def gather(engine: Engine, relation: str) -> tuple[Evidence, ...]:
     with _long_table(engine, relation, headings=headings) as rows:
         shapes = _shapes(engine)
         found = _Found(
-            _facts(engine), _shares(engine), shapes, _layouts(engine, shapes), _counting(engine), _people(engine)
-        )
+            _facts(engine), _shares(engine), shapes, _layouts(engine, shapes), _counting(engine), _people(engine),
+            _ends(engine, shapes),
+        )  # fmt: skip
     return tuple(found.evidence(heading, i, rows=rows) for i, heading in enumerate(headings))
 
 
@@ -114,6 +130,7 @@ class _Found:
     layouts: Mapping[int, Mapping[frozenset[str], float]]
     counting: frozenset[int]
     people: Mapping[int, people.Named]
+    ends: Mapping[int, Ends]
 
     def evidence(self, heading: str, number: int, *, rows: int) -> Evidence:
         """What was found of one column."""
@@ -126,7 +143,7 @@ class _Found:
             {k: (shares[k] or 0) / total for k in CONDITIONS} if total else {},
             self.shapes.get(number, ()), self.layouts.get(number, {}), tuple(sorted(facts["tokens"] or ())),
             shares.get("low"), shares.get("high"), number in self.counting,
-            self.people.get(number, people.Named()),
+            self.people.get(number, people.Named()), self.ends.get(number),
         )  # fmt: skip
 
 
@@ -280,6 +297,28 @@ def _layouts_sql(allowed: Sequence[str], numbers: Sequence[int]) -> str:
         f"WHERE column_number IN ({', '.join(map(str, numbers))}) AND NOT ({_placeholder_sql('v')}) "
         "GROUP BY column_number, mask"
     )
+
+
+def _ends(engine: Engine, shapes: Mapping[int, Sequence[tuple[str, float]]]) -> dict[int, Ends]:
+    """The ends of dates in columns whose shapes allow a two-digit year at either."""
+    numbers = []
+    for number, seen in shapes.items():
+        allowed, share = date_layouts(seen)
+        if share >= DATELIKE and any(map(dates.year_first, allowed)):
+            numbers.append(str(number))
+    if not numbers:
+        return {}
+    digits = "regexp_full_match(v, '[0-9]+')"
+    first = f"CASE WHEN {digits} THEN left(lpad(v, 6, '0'), 2) ELSE regexp_extract(v, '^[0-9]+') END"
+    last = f"CASE WHEN {digits} THEN right(v, 2) ELSE regexp_extract(v, '[0-9]+$') END"
+    rows = engine.rows(
+        "SELECT column_number, count(*) AS n, count(DISTINCT f) AS firsts, count(DISTINCT l) AS lasts, "
+        "max(f) AS first_high, max(l) AS last_high FROM "
+        f"(SELECT column_number, CAST({first} AS INTEGER) AS f, CAST({last} AS INTEGER) AS l FROM _few "
+        f"WHERE column_number IN ({', '.join(numbers)}) "
+        "AND regexp_full_match(v, '[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{1,2}|[0-9]{5,6}')) GROUP BY column_number"
+    ).to_pylist()
+    return {r["column_number"]: Ends(r["n"], r["firsts"], r["lasts"], r["first_high"], r["last_high"]) for r in rows}
 
 
 def _placeholder_sql(value: str) -> str:

@@ -14,7 +14,7 @@ ADDRESSES = (
     Meaning.ADDRESS_LOCALITY,
 )  # fmt: skip
 #: Shape of words that each begin with a capital, as names are written (see `detect.shape_sql`).
-CAPITALS = re.compile(r"A['’]?A?[Aa]+([ '’.-]+A[Aa]*)*")
+CAPITALS = re.compile(r"(A\.? )*A['’A]*a[Aa'’]*([ -](A\.?|A['’A]*a[Aa'’]*))*")
 BIRTH_PARTS = (Meaning.BIRTH_DAY, Meaning.BIRTH_MONTH, Meaning.BIRTH_YEAR)
 
 

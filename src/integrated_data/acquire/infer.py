@@ -7,6 +7,7 @@ quarantine for what it only guessed (`validate.rules`).
 from collections.abc import Sequence
 from dataclasses import replace
 
+from integrated_data.acquire.decimals import marks_of
 from integrated_data.acquire.evidence import Evidence, gather, placeholders
 from integrated_data.acquire.identity import NAMES
 from integrated_data.acquire.judges import judge
@@ -63,7 +64,7 @@ PERSONAL = (
 def infer(engine: Engine, relation: str, *, dataset: str, owner: str, layout: Layout) -> Contract:
     """A contract for the relation's columns; `relation` is text, a sample of the delivery will do."""
     columns = gather(engine, relation)
-    looks = looks_at(columns)
+    looks = looks_at(columns, layout)
     guesses = _one_each(looks, [judge(look) for look in looks])
     dated = [
         look.evidence.heading
@@ -83,19 +84,14 @@ def infer(engine: Engine, relation: str, *, dataset: str, owner: str, layout: La
     )  # fmt: skip
 
 
-def looks_at(columns: Sequence[Evidence]) -> list[Look]:
+def looks_at(columns: Sequence[Evidence], layout: Layout) -> list[Look]:
     """Every column as the judges see it, with the facts that only the whole file shows."""
     months_first = puts_month_first(columns)
-    comma = _comma_is_decimal(columns)
     personal = any(h.meaning in PERSONAL and h.strength == 1.0 for c in columns for h in hints(c.heading))
-    return [look_at(c, months_first=months_first, comma=comma, personal=personal) for c in columns]
-
-
-def _comma_is_decimal(columns: Sequence[Evidence]) -> bool:
-    """Whether numbers of this file use a decimal comma: some column proves it and none uses a point."""
-    commas = sum(c.share("comma_decimal") > max(0.05, 1.5 * c.share("comma_groups")) for c in columns)
-    points = sum(c.share("point") > c.share("point_groups") + 0.02 for c in columns)
-    return commas > points
+    return [
+        look_at(c, months_first=months_first, mark=mark, personal=personal)
+        for c, mark in zip(columns, marks_of(columns, layout), strict=True)
+    ]
 
 
 def _one_each(looks: Sequence[Look], guesses: list[Guess]) -> list[Guess]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from integrated_data.acquire.decimals import Mark
 from integrated_data.acquire.evidence import Evidence
 from integrated_data.model.meanings import Kind, Meaning
 from integrated_data.vocabulary.headings import Hint, hints
@@ -12,6 +13,8 @@ VAGUE = frozenset(
 )
 #: Share of values that must be readable for a column to have a type at all.
 READABLE = 0.95
+#: Numbers as they are written in the United Kingdom.
+AS_USUAL = Mark()
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,20 @@ class Guess:
 class Look:
     """One column as the judges see it: its evidence, its heading's hints, and facts of the whole file.
 
-    `months_first`: the file's dates name the month first; `comma`: its decimal mark is a comma;
+    `months_first`: the file's dates name the month first; `mark`: how its numbers are read;
     `personal`: some heading speaks of a person (birth, sex, surname, NHS or National Insurance number).
     """
 
     evidence: Evidence
     hints: tuple[Hint, ...]
     months_first: bool = False
-    comma: bool = False
+    mark: Mark = AS_USUAL
     personal: bool = False
+
+    @property
+    def comma(self) -> bool:
+        """Whether the decimal mark is a comma."""
+        return self.mark.comma
 
     def hint(self, *meanings: Meaning) -> float:
         """The strength with which the heading suggests one of these meanings; 0 when it does not."""
@@ -73,9 +81,9 @@ class Look:
         return e.distinct <= 100 and e.distinct_share <= 0.5 and (e.distinct <= 20 or e.distinct_share <= 0.2)
 
 
-def look_at(evidence: Evidence, *, months_first: bool = False, comma: bool = False, personal: bool = False) -> Look:
+def look_at(evidence: Evidence, *, months_first: bool = False, mark: Mark = AS_USUAL, personal: bool = False) -> Look:
     """A column with its heading's hints."""
-    return Look(evidence, hints(evidence.heading), months_first, comma, personal)
+    return Look(evidence, hints(evidence.heading), months_first, mark, personal)
 
 
 def all_but_noise(look: Look) -> float:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from integrated_data.acquire import decimals
 from integrated_data.acquire.describe import shown_columns
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.acquire.infer import index_uses
+from integrated_data.acquire.moments import ORDER_UNTOLD
 from integrated_data.model.contract import UNNAMED, Column, Contract, Format, IndexUse, Mode
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
@@ -18,6 +20,12 @@ from integrated_data.vocabulary.headings import is_trusted
 
 #: Below this confidence a column is asked about.
 SURE = 0.8
+
+#: Confidence in a column whose writing a supplier has told, and nothing more of it.
+ANSWERED = 0.9
+#: Parts of a date with a two-digit year, by which may stand first, and what the layout begins with then.
+ORDERS = (("day", "The day"), ("month", "The month"), ("year", "The year"))
+STARTS = {"day": "%d", "month": "%m", "year": "%y"}
 
 #: Meanings that are withheld for what they are: a supplier's word does not change that.
 WORDS = (Meaning.FREE_TEXT, Meaning.OCCUPATION_TEXT, Meaning.INDUSTRY_TEXT)
@@ -77,7 +85,10 @@ def _of_columns(contract: Contract) -> list[Question]:
     found = []
     for number, (column, (_, heading)) in enumerate(zip(contract.columns, shown_columns(contract), strict=True), 1):
         held_back = column.handling is Handling.WITHHELD and column.meaning not in WORDS
-        if column.confidence < SURE or held_back:
+        written = _of_writing(number, column, heading=heading) if contract.inferred else None
+        if written is not None:
+            found.append(written)
+        elif column.confidence < SURE or held_back:
             choices = tuple((meaning.value, words) for meaning, words in MEANINGS)
             found.append(Question(f"{number}.meaning", f"What is in {heading}?", choices, column.meaning.value))
         if contract.inferred and column.missing:
@@ -88,13 +99,32 @@ def _of_columns(contract: Contract) -> list[Question]:
     return found
 
 
+def _of_writing(number: int, column: Column, *, heading: str) -> Question | None:
+    """How a column is written, where two readings are possible; the examples are no values of it."""
+    for mark, note in decimals.UNTOLD.items():
+        if column.title == note:
+            choices = (
+                ("thousands", f"1{mark}234 is one thousand two hundred and thirty-four"),
+                ("decimals", f"1{mark}234 is a little more than one"),
+            )
+            guess = "decimals" if column.decimal == mark else "thousands"
+            return Question(f"{number}.mark", f"How are the numbers in {heading} written?", choices, guess)
+    if column.title == ORDER_UNTOLD:
+        return Question(f"{number}.order", f"In the dates in {heading}, which comes first?", ORDERS, _order(column))
+    return None
+
+
+def _order(column: Column) -> str:
+    return next(answer for answer, start in STARTS.items() if column.formats[0].startswith(start))
+
+
 def _of_the_whole(contract: Contract) -> list[Question]:
     found = []
     if contract.owner in UNNAMED:
         found.append(Question("owner", "Who owns these data (your organisation or office)?"))
     if not contract.inferred:
         return found
-    turned = [c for c in contract.columns if swapped(c)]
+    turned = [c for c in contract.columns if swapped(c) and c.title != ORDER_UNTOLD]
     if turned:
         guess = "day" if all(_day_first(c) for c in turned) else "month"
         choices = (("day", "The day"), ("month", "The month"))
@@ -111,7 +141,7 @@ def _of_the_whole(contract: Contract) -> list[Question]:
 def swapped(column: Column) -> bool:
     """Whether a date's day and month stand as numbers beside each other, so that only their order tells them apart."""
     dated = column.kind in (Kind.DATE, Kind.TIMESTAMP)
-    return dated and any("%d" in f and "%m" in f and not f.startswith("%Y") for f in column.formats)
+    return dated and any("%d" in f and "%m" in f and not f.lower().startswith("%y") for f in column.formats)
 
 
 def _day_first(column: Column) -> bool:
@@ -157,7 +187,10 @@ def _take(contract: Contract, key: str, *, given: str) -> Contract:
             columns = [replace(c, source=f"column_{i}", name=f"column_{i}") for i, c in enumerate(contract.columns, 1)]
             return replace(contract, layout=replace(contract.layout, header=False), columns=tuple(columns))
         case "dates", _:
-            first = [_turned(c, day_first=given == "day") if swapped(c) else c for c in contract.columns]
+            first = [
+                _turned(c, day_first=given == "day") if swapped(c) and c.title != ORDER_UNTOLD else c
+                for c in contract.columns
+            ]
             return replace(contract, columns=tuple(first))
         case "mode", "added":
             return replace(contract, mode=Mode.APPEND)
@@ -180,8 +213,33 @@ def _column(column: Column, about: str, *, given: str) -> Column:
             return replace(column, meaning=meaning, handling=handling_of(meaning), confidence=sure, title="", key=key)
         case "missing", "no":
             return replace(column, missing=())
+        case "mark", _:
+            return _marked(column, decimals_=given == "decimals")
+        case "order", _:
+            formats = tuple(_ordered(f, first=given) for f in column.formats)
+            return replace(column, formats=formats, title="", confidence=ANSWERED, handling=_usual(column))
         case _:
             return column
+
+
+def _usual(column: Column) -> Handling:
+    return column.handling if column.handling is Handling.IDENTIFIER else handling_of(column.meaning)
+
+
+def _marked(column: Column, *, decimals_: bool) -> Column:
+    """The column with its one mark before decimals, or before thousands."""
+    mark = next(mark for mark, note in decimals.UNTOLD.items() if column.title == note)
+    other = next(m for m in decimals.UNTOLD if m != mark)
+    kind = Kind.NUMBER if decimals_ else Kind.INTEGER
+    return replace(
+        column, decimal=mark if decimals_ else other, kind=kind, title="", confidence=ANSWERED, handling=_usual(column)
+    )  # fmt: skip
+
+
+def _ordered(layout: str, *, first: str) -> str:
+    """A layout of day, month and two-digit year with another part first; what is between the parts stays."""
+    between = layout.replace("%d", "").replace("%m", "").replace("%y", "")[:1]
+    return between.join({"day": ("%d", "%m", "%y"), "month": ("%m", "%d", "%y"), "year": ("%y", "%m", "%d")}[first])
 
 
 def _uses(contract: Contract, columns: Sequence[Column]) -> tuple[IndexUse, ...]:

@@ -25,7 +25,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "99 99 9999": ("%d %m %Y", "%m %d %Y"),
     "99/99/99": ("%d/%m/%y", "%m/%d/%y", "%y/%m/%d"),
     "99-99-99": ("%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
-    "99.99.99": ("%d.%m.%y", "%m.%d.%y"),
+    "99.99.99": ("%d.%m.%y", "%m.%d.%y", "%y.%m.%d"),
     "99999999": ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     "9999999": ("%d%m%Y", "%m%d%Y"),
     "999999": ("%Y%m", "%m%Y", "%d%m%y", "%m%d%y", "%y%m%d"),
@@ -102,6 +102,11 @@ def month_first(layout: str) -> bool:
 def day_first(layout: str) -> bool:
     """Whether a layout writes the day before a numeric month."""
     return layout.startswith("%d") and "%m" in layout
+
+
+def year_first(layout: str) -> bool:
+    """Whether a layout begins with a two-digit year."""
+    return layout.startswith("%y")
 
 
 def bare(layout: str) -> bool:

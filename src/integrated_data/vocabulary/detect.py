@@ -90,6 +90,12 @@ def _full(pattern: str, value: str = "v") -> str:
     return f"regexp_full_match({value}, {text(pattern)})"
 
 
+#: A number of more digits than are kept: a whole one beyond BIGINT, or one with decimals of more than 17 digits.
+_WIDE = (
+    f"CASE WHEN {_full(r'[+-]?[0-9]+')} THEN TRY_CAST(v AS BIGINT) IS NULL "
+    f"WHEN {_full(r'[+-]?[0-9]*[.][0-9]+')} "
+    "THEN length(trim(replace(ltrim(v, '+-'), '.', ''), '0')) > 17 ELSE false END"
+)
 _BARE_COMPANY = "replace(u, 'GB-COH-', '')"
 
 #: Detector to condition. A CASE in front spares the dearer test where the shape rules it out.
@@ -102,6 +108,19 @@ CONDITIONS: dict[str, str] = {
     "point_groups": _full(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+"),
     "comma_decimal": "contains(v, ',') AND " + _full(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+"),
     "comma_groups": "contains(v, ',') AND " + _full(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?"),
+    "comma_three": _full(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"),
+    "comma_tells": "contains(v, ',') AND " + _full(r"[+-]?([0-9]+,([0-9]{1,2}|[0-9]{4,})|0[0-9]*,[0-9]+)")
+    + " OR " + _full(r"[+-]?[0-9]{4,},[0-9]+"),
+    "comma_parts": "contains(v, ',') AND "
+    + _full(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]+|[+-]?[1-9][0-9]{0,2}(,[0-9]{3}){2,}"),
+    "point_three": _full(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}"),
+    "point_tells": "contains(v, '.') AND "
+    + _full(r"[+-]?([0-9]*\.([0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{4,}\.[0-9]+)"),
+    "point_parts": "contains(v, '.') AND "
+    + _full(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|[+-]?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}"),
+    "wide": "length(v) > 15 AND " + _WIDE,
+    "wide_whole": f"length(v) > 15 AND {_full(r'[+-]?[0-9]+')} AND TRY_CAST(v AS HUGEINT) IS DISTINCT FROM "
+    "TRY_CAST(TRY_CAST(v AS DOUBLE) AS HUGEINT)",
     "money": _full(r"\(?[+-]?[£$€] ?[0-9][0-9,]*(\.[0-9]+)?\)?|\(?[+-]?[0-9][0-9,]*(\.[0-9]+)? ?[£€]\)?"),
     "percent": _full(r"[+-]?[0-9][0-9,.]* ?%"),
     "letters": _full(r"[A-Za-zÀ-ÖØ-öø-ÿĀ-ž' .’`-]+"),
