@@ -132,27 +132,24 @@ def free_text(look: Look) -> Guess | None:
 def quantity(look: Look) -> Guess | None:
     """An amount, a count, a measurement or a year."""
     guess = _amount(look)
-    if guess is not None and guess.kind is not Kind.STRING:
-        guess = _kept(look, guess)
-        if look.mark.note:
-            sure = guess.confidence if look.mark.likely else UNTOLD
-            return replace(guess, confidence=sure, note=look.mark.note)
     if guess is None or guess.kind is Kind.STRING or read_as_numbers(look) >= all_but_noise(look):
         return guess
     return replace(guess, confidence=min(NOISY, guess.confidence))
 
 
-def _kept(look: Look, guess: Guess) -> Guess:
-    """The same, as text where numbers would lose digits."""
-    e = look.evidence
-    whole = guess.kind is Kind.INTEGER
-    if not e.share("wide") and (whole or not e.share("wide_whole")):
+def as_written(look: Look, guess: Guess) -> Guess:
+    """A guess at numbers, as they can be read: as text where numbers would lose digits, and doubtful where the file
+    does not tell thousands from decimals.
+    """
+    if guess.kind not in (Kind.NUMBER, Kind.INTEGER):
         return guess
-    note = "numbers of more digits than a number keeps: text, so that none is lost"
-    hidden = replace(guess, kind=Kind.STRING, note=note)
-    return (
-        hidden if not whole and not e.share("wide_whole") else replace(hidden, meaning=Meaning.UNKNOWN, confidence=0.6)
-    )
+    e, whole = look.evidence, guess.kind is Kind.INTEGER
+    if e.share("wide") or (e.share("wide_whole") and not whole):
+        text = replace(guess, kind=Kind.STRING, note="more digits than a number keeps: text, so that none is lost")
+        return text if not e.share("wide_whole") else replace(text, meaning=Meaning.UNKNOWN, confidence=UNTOLD)
+    if look.mark.note:
+        return replace(guess, confidence=guess.confidence if look.mark.likely else UNTOLD, note=look.mark.note)
+    return guess
 
 
 def _amount(look: Look) -> Guess | None:

@@ -81,6 +81,10 @@ def _tells_point(column: Evidence) -> bool:
 
 def _comma_is_decimal(columns: Sequence[Evidence]) -> bool:
     """Whether numbers of this file use a decimal comma: some column proves it and none uses a point."""
-    commas = sum(c.share("comma_decimal") > max(0.05, 1.5 * c.share("comma_groups")) for c in columns)
+    commas = sum(
+        c.share("comma_decimal") > max(0.05, 1.5 * c.share("comma_groups"))
+        or c.share("comma_tells") > max(0.05, c.share("comma_parts"))
+        for c in columns
+    )
     points = sum(c.share("point") > c.share("point_groups") + 0.02 for c in columns)
     return commas > points

@@ -18,6 +18,7 @@ def judge(look: Look) -> Guess:
     for ask in JUDGES:
         guess = ask(look)
         if guess is not None:
+            guess = content.as_written(look, guess)
             shown = guess.kind is Kind.STRING and handling_of(guess.meaning) is Handling.PAYLOAD
             return (identity.people(look, guess) if shown and not guess.identifies else None) or guess
     return Guess(Meaning.UNKNOWN, 0.4, note="nothing says what it is")
