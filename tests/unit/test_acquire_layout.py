@@ -65,6 +65,8 @@ def test_a_file_without_header(engine: DuckDB, tmp_path: Path) -> None:
         (["1,High Street,Leeds", "2,Park Road,York"], False),
         (["Smith,Jane,Leeds", "Jones,Ann,Leeds"], False),
         (["a,a", "b,c"], False),
+        (["alpha,beta", "x,y", "alpha,beta", "z,w"], True),
+        (["alpha,beta", "x,y", "alpha,w", "z,w"], False),
         (["E01000001,Leeds", "E01000002,York"], False),
     ],
 )

@@ -15,7 +15,7 @@ from integrated_data.cli.kit import app
 from integrated_data.model.contract import Mode
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Meaning
-from integrated_data.vocabulary.headings import showable
+from integrated_data.vocabulary.headings import is_above_numbers, showable
 
 HEAD = "ref,forename,surname,dob,postcode,grade,<script>alert(1)</script>"
 #: Planted in values of every kind: a name, a code, a place, a reference, a date that few share, a word in a number.
@@ -122,6 +122,21 @@ def test_a_refusal_tells_no_value(tmp_path: Path, made: Path) -> None:
 )
 def test_headings_that_may_be_values_are_told_by_their_place(headings: str, shown: str) -> None:
     assert "|".join(showable(headings.split("|"))) == shown
+
+
+@pytest.mark.parametrize(
+    ("headings", "numbers", "names"),
+    [
+        ("ref|temp|sat", (False, True, True), True),
+        ("ref|huge|mac", (False, False, True), True),
+        ("Zebulon|unknown|n/a", (False, True, True), False),
+        ("Zebulon|Quibble|late", (False, False, True), False),
+        ("Zebulon|12|late", (False, True, True), False),
+        ("Zebulon|Quibble|Bristol", (False, False, False), False),
+    ],
+)
+def test_words_above_numbers_are_names_of_columns(headings: str, numbers: tuple[bool, ...], names: bool) -> None:
+    assert is_above_numbers(headings.split("|"), numbers=numbers) is names
 
 
 def test_the_page_is_valid_and_hostile_headings_are_text(tmp_path: Path) -> None:

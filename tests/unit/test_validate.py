@@ -87,6 +87,27 @@ def test_a_type_that_the_rest_of_the_file_disproves_is_widened(engine: DuckDB, t
     assert (again.tally.quarantined, widened(engine, wider, checked="checked", counted=again.tally)) == (0, None)
 
 
+@pytest.mark.parametrize(("slips", "quarantined"), [(11, 11), (2, 2)])
+def test_numbers_that_a_sample_showed_to_be_few_slips_stay_numbers(
+    engine: DuckDB, tmp_path: Path, slips: int, quarantined: int
+) -> None:
+    """3.7 % with a decimal comma: their rows are rejected with a reason, and the column is still one of numbers."""
+    data = table("cost,n", [f"{i}.25,{i % 9}" for i in range(300 - slips)] + [f'"{i},25",1' for i in range(slips)])
+    contract = inferred(engine, tmp_path / "infer", ("x.csv", data))
+    found = checked(engine, tmp_path, data=data, contract=contract)
+    assert (contract.columns[0].kind, found.tally.quarantined) == (Kind.NUMBER, quarantined)
+    assert widened(engine, contract, checked="checked", counted=found.tally) is None
+
+
+def test_a_column_of_whole_numbers_loses_no_digit_of_long_ones(engine: DuckDB, tmp_path: Path) -> None:
+    early = table("figure,n", [f"{i % 40 * 7},1" for i in range(400)])
+    late = table("figure,n", [f"{i % 40 * 7},1" for i in range(400)] + ["98765432109876543210,1"] * 9)
+    contract = inferred(engine, tmp_path / "infer", ("x.csv", early))
+    found = checked(engine, tmp_path, data=late, contract=contract)
+    wider = widened(engine, contract, checked="checked", counted=found.tally)
+    assert wider is not None and wider.columns[0].kind is Kind.STRING
+
+
 def test_a_promise_is_not_widened(engine: DuckDB, tmp_path: Path) -> None:
     contract = contract_of(AGE, ID)
     found = checked(engine, tmp_path, data=table("age,id", ["3.5,a"]), contract=contract)

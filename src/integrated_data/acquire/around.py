@@ -156,7 +156,7 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns.
 
     It does when most of its cells are known headings. Otherwise it does not when a cell looks like a
-    value, stands there twice, or comes again below in its own column. Years over columns of other
+    value, stands there twice, or comes again below in its own column without the others. Years over columns of other
     numbers are names.
     """
     cells = [cell.strip() for cell in first]
@@ -168,6 +168,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         return True
     if len({cell.lower() for cell in filled}) < len(cells) * 0.9:
         return False
+    again = [cell.strip() for cell in first]
+    rest = [row for row in rest if [cell.strip() for cell in row] != again]  # a header that is repeated further down
     below = [{row[i].strip() for row in rest if i < len(row)} for i in range(len(cells))]
     return not any(
         cell and (cell in column or (_NOT_A_NAME.fullmatch(cell) and not _is_year_over(cell, column)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from integrated_data.acquire.look import READABLE, Guess, Look, all_but_noise, numeric, read_as_numbers
 from integrated_data.acquire.moments import ORDER_UNTOLD, READ, READ_BIRTH, moments_of
 from integrated_data.model.meanings import PRESENCE, Kind, Meaning
+from integrated_data.vocabulary.marks import SLIPS
 
 REFERENCES = (
     Meaning.RECORD_ID, Meaning.PERSON_REFERENCE, Meaning.ORGANISATION_REFERENCE, Meaning.SUCCESSOR,
@@ -16,6 +17,8 @@ QUARTER = re.compile(r"9999[ _/-]?A+ ?9|A+ ?9[ _/-]?9999")
 #: Confidence in the type of a column in which some values cannot be read: below `validate.rules.SURE`,
 #: so that they are noted and their rows not quarantined.
 NOISY = 0.85
+#: The same of numbers of which more cannot be read than slips of the pen: their rows are quarantined, and counted.
+SLIPPED = 0.9
 #: The same where the file does not tell which of two readings is right: withheld, and asked.
 UNTOLD = 0.6
 
@@ -134,7 +137,9 @@ def quantity(look: Look) -> Guess | None:
     guess = _amount(look)
     if guess is None or guess.kind is Kind.STRING or read_as_numbers(look) >= all_but_noise(look):
         return guess
-    return replace(guess, confidence=min(NOISY, guess.confidence))
+    if guess.confidence < NOISY:
+        return guess
+    return replace(guess, confidence=SLIPPED, note=SLIPS)
 
 
 def as_written(look: Look, guess: Guess) -> Guess:

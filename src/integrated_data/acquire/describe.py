@@ -1,11 +1,12 @@
 """Describe: what inference found and how a file compares, as rows and as JSON; never a value from the data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from integrated_data.model.contract import PACKAGES, Column, Contract, Format, Layout
 from integrated_data.model.meanings import Handling, Kind
-from integrated_data.vocabulary.headings import showable
+from integrated_data.vocabulary.headings import is_above_numbers, showable
 
 #: What happens to a column, in words for people.
 HANDLED = {
@@ -32,12 +33,22 @@ class Described:
 
 def shown_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
     """Each column's name and its heading as they may be shown: what may be a value is called by its place."""
-    headings = [c.source for c in contract.columns]
-    shown = headings if contract.layout.format in (Format.PARQUET, Format.JSONL, *PACKAGES) else showable(headings)
+    shown = shown_headings(contract)
     return tuple(
         (c.name, c.source) if heading == c.source else (heading.replace(" ", "_"), heading)
         for c, heading in zip(contract.columns, shown, strict=True)
     )
+
+
+def shown_headings(contract: Contract, spelled: Sequence[str] = ()) -> tuple[str, ...]:
+    """Each column's heading (`spelled`, or as the contract calls it) as it may be shown; words above numbers show that
+    the first row is one of names.
+    """
+    headings = tuple(spelled or (c.source for c in contract.columns))
+    if contract.layout.format in (Format.PARQUET, Format.JSONL, *PACKAGES):
+        return headings
+    numbers = [c.kind is not Kind.STRING for c in contract.columns]
+    return showable(headings, names=contract.layout.header and is_above_numbers(headings, numbers=numbers))
 
 
 def describe(contract: Contract) -> tuple[Described, ...]:

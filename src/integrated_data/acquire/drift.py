@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from integrated_data.acquire.binding import spelled_of
+from integrated_data.acquire.describe import shown_headings
 from integrated_data.model.contract import Contract, Format
 from integrated_data.model.drift import Drifted, DriftKind, Policy
 from integrated_data.model.errors import ContractRefusal
-from integrated_data.vocabulary.headings import respelled_as, showable
+from integrated_data.vocabulary.headings import respelled_as
 
 #: Names shown in one sentence.
 SHOWN = 8
@@ -89,7 +90,7 @@ def check_known(contract: Contract, drift: Drift) -> None:
 def _shown(contract: Contract) -> dict[str, str]:
     """The contract's columns as they may be told: inferred from a file without a header, its names may be values."""
     sources = [c.source for c in contract.columns]
-    return dict(zip(sources, showable([spelled_of(c) for c in contract.columns]), strict=True))
+    return dict(zip(sources, shown_headings(contract, [spelled_of(c) for c in contract.columns]), strict=True))
 
 
 def check_allowed(contract: Contract, found: Sequence[Drifted]) -> None:

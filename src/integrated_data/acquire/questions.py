@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrated_data.acquire import decimals
-from integrated_data.acquire.describe import shown_columns
+from integrated_data.acquire.describe import shown_columns, shown_headings
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.acquire.infer import index_uses
 from integrated_data.acquire.moments import ORDER_UNTOLD
 from integrated_data.model.contract import UNNAMED, Column, Contract, Format, IndexUse, Mode
 from integrated_data.model.errors import ContractRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning, handling_of
-from integrated_data.vocabulary.headings import is_trusted
 
 #: Below this confidence a column is asked about.
 SURE = 0.8
@@ -76,7 +75,8 @@ def open_questions(contract: Contract) -> tuple[Question, ...]:
 
 def _of_the_file(contract: Contract) -> list[Question]:
     headed = contract.layout.format in (Format.CSV, Format.EXCEL, Format.FIXED) and contract.layout.header
-    if contract.inferred and headed and not is_trusted([c.source for c in contract.columns]):
+    shown = sum(c.source == heading for c, heading in zip(contract.columns, shown_headings(contract), strict=True))
+    if contract.inferred and headed and 2 * shown < len(contract.columns):
         return [Question("header", "Does the first line of the file name the columns?", YES_OR_NO, "yes")]
     return []
 

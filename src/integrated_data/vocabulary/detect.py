@@ -90,12 +90,15 @@ def _full(pattern: str, value: str = "v") -> str:
     return f"regexp_full_match({value}, {text(pattern)})"
 
 
-#: A number of more digits than are kept: a whole one beyond BIGINT, or one with decimals of more than 17 digits.
-_WIDE = (
-    f"CASE WHEN {_full(r'[+-]?[0-9]+')} THEN TRY_CAST(v AS BIGINT) IS NULL "
-    f"WHEN {_full(r'[+-]?[0-9]*[.][0-9]+')} "
-    "THEN length(trim(replace(ltrim(v, '+-'), '.', ''), '0')) > 17 ELSE false END"
-)
+def wide_sql(value: str) -> str:
+    """Whether a number has more digits than are kept: a whole one beyond BIGINT, or more than 17 with decimals."""
+    return (
+        f"CASE WHEN {_full(r'[+-]?[0-9]+', value)} THEN TRY_CAST({value} AS BIGINT) IS NULL "
+        f"WHEN {_full(r'[+-]?[0-9]*[.][0-9]+', value)} "
+        f"THEN length(trim(replace(ltrim({value}, '+-'), '.', ''), '0')) > 17 ELSE false END"
+    )
+
+
 _BARE_COMPANY = "replace(u, 'GB-COH-', '')"
 
 #: Detector to condition. A CASE in front spares the dearer test where the shape rules it out.
@@ -118,7 +121,7 @@ CONDITIONS: dict[str, str] = {
     + _full(r"[+-]?([0-9]*\.([0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+|[0-9]{4,}\.[0-9]+)"),
     "point_parts": "contains(v, '.') AND "
     + _full(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+|[+-]?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}"),
-    "wide": "length(v) > 15 AND " + _WIDE,
+    "wide": "length(v) > 15 AND " + wide_sql("v"),
     "wide_whole": f"length(v) > 15 AND {_full(r'[+-]?[0-9]+')} AND TRY_CAST(v AS HUGEINT) IS DISTINCT FROM "
     "TRY_CAST(TRY_CAST(v AS DOUBLE) AS HUGEINT)",
     "money": _full(r"\(?[+-]?[£$€] ?[0-9][0-9,]*(\.[0-9]+)?\)?|\(?[+-]?[0-9][0-9,]*(\.[0-9]+)? ?[£€]\)?"),

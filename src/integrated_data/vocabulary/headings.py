@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from integrated_data.model.meanings import Meaning
+from integrated_data.vocabulary.detect import MISSING_TOKENS, MISSING_WORDS
 from integrated_data.vocabulary.names import nicknames
 from integrated_data.vocabulary.postcodes import PATTERN as POSTCODE
 
@@ -68,6 +69,10 @@ _VALUES = tuple(
                             r"^[A-Z]{2}[0-9]{6}[A-D]?$", r"[£$€]", r"^[+-]?[0-9.,]+$")
 )  # fmt: skip
 
+#: Words that say that there is no value.
+NO_VALUE = frozenset((*MISSING_TOKENS, *MISSING_WORDS))
+_PLAIN, _LOWER = re.compile(r"[^\W\d_][\w .()%/£-]*"), re.compile(r"[a-z][a-z0-9_]*")
+
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 _BREAK = re.compile(r"[^0-9A-Za-z]+")
 
@@ -110,13 +115,14 @@ def is_known_heading(cell: str) -> bool:
     return bool(words) and len(words) <= 60 and any(h.strength >= 0.9 for h in hints(cell)) and "@" not in cell
 
 
-def showable(headings: Sequence[str]) -> tuple[str, ...]:
+def showable(headings: Sequence[str], *, names: bool = False) -> tuple[str, ...]:
     """Headings as they may be shown outside: what may be a value is called by its place, `column 3`.
 
     The first row of a file without a header can pass for one. A heading is shown where it is a known one or is made
     as names of columns are (`ward_2`, `q14`, `LSOA11CD`), and, beside a known one, where it does not look like a value.
+    `names`: something else shows that they are names (`is_above_numbers`), as a known one does.
     """
-    known = any(is_known_heading(h) for h in headings)
+    known = names or any(is_known_heading(h) for h in headings)
     return tuple(
         heading if is_known_heading(heading) or ((_MADE.fullmatch(heading) or known) and not _like_a_value(heading))
         else f"column {number}"
@@ -124,10 +130,15 @@ def showable(headings: Sequence[str]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def is_trusted(headings: Sequence[str]) -> bool:
-    """Whether headings are shown as they are, most of them: then the first row is surely one of names."""
-    shown = sum(a == b for a, b in zip(headings, showable(headings), strict=True))
-    return 2 * shown >= len(headings)
+def is_above_numbers(headings: Sequence[str], *, numbers: Sequence[bool]) -> bool:
+    """Whether headings can be no values, for plain words stand above numbers and dates (`numbers`, by column).
+
+    A row of values may lack one and say so in words; two such words, none of which says that, are names, and so is one
+    among words that are all written as names of columns are.
+    """
+    above = [h.strip() for h, number in zip(headings, numbers, strict=True) if number]
+    words = all(_PLAIN.fullmatch(h) and h.upper() not in NO_VALUE for h in above)
+    return words and (len(set(above)) > 1 or (len(above) == 1 and all(_LOWER.fullmatch(h) for h in headings)))
 
 
 def _like_a_value(heading: str) -> bool:

@@ -15,6 +15,8 @@ ROW = "_row"
 UNREAD = "_unread"
 #: Marks of rules a row breaks; 0 in every `_failed` column means the row is good.
 FAILED = "_failed"
+#: What is noted of a column of numbers of which a sample showed that a few are none.
+SLIPS = "a few of its values are no numbers: their rows are held back"
 #: The raw text of unreadable values: for each, `PIECE` number `VALUE` text.
 RAW = "_raw"
 PIECE, VALUE = "\x1e", "\x1f"
