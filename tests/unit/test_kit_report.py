@@ -139,6 +139,10 @@ def test_words_above_numbers_are_names_of_columns(headings: str, numbers: tuple[
     assert is_above_numbers(headings.split("|"), numbers=numbers) is names
 
 
+def test_a_name_among_names_of_columns_is_one_only_in_lower_case() -> None:
+    assert showable(["ref", "dec", "Mark", "E01"], names=True) == ("ref", "dec", "column 3", "E01")
+
+
 def test_the_page_is_valid_and_hostile_headings_are_text(tmp_path: Path) -> None:
     page = told(tmp_path, [HEAD, *rows(60)])[0]
     parser = html5lib.HTMLParser(strict=True)

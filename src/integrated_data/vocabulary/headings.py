@@ -124,10 +124,16 @@ def showable(headings: Sequence[str], *, names: bool = False) -> tuple[str, ...]
     """
     known = names or any(is_known_heading(h) for h in headings)
     return tuple(
-        heading if is_known_heading(heading) or ((_MADE.fullmatch(heading) or known) and not _like_a_value(heading))
-        else f"column {number}"
+        heading if is_known_heading(heading) or _is_made(heading, known=known, names=names) else f"column {number}"
         for number, heading in enumerate(headings, 1)
-    )  # fmt: skip
+    )
+
+
+def _is_made(heading: str, *, known: bool, names: bool) -> bool:
+    """Whether a heading is made as names of columns are; among those that surely are, small letters are enough."""
+    if names and _LOWER.fullmatch(heading) and len(heading) <= LONGEST:
+        return True
+    return (known or bool(_MADE.fullmatch(heading))) and not _like_a_value(heading)
 
 
 def is_above_numbers(headings: Sequence[str], *, numbers: Sequence[bool]) -> bool:
