@@ -207,8 +207,8 @@ def notices(delivered: Sequence[Heading], contract: Contract | None) -> tuple[st
     ]
     looks: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        looks.setdefault(unicodedata.normalize("NFKC", name).translate(_ALIKE), []).append(name)
+        looks.setdefault(unicodedata.normalize("NFKC", name).translate(_ALIKE).casefold(), []).append(name)
     for alike in looks.values():
-        if len(alike) > 1:
+        if len({name.casefold() for name in alike}) > 1:
             found.append(f"Headings look alike in other letters: {', '.join(shown[a] for a in alike)}")
     return tuple(found)
