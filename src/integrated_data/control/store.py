@@ -3,6 +3,7 @@
 SQLite (WAL, BEGIN IMMEDIATE: several processes write) or PostgreSQL, by URL.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from integrated_data.audit import chain
 from integrated_data.control import tables
+from integrated_data.model.errors import is_disk_full
 from integrated_data.model.event import Event
 
 _LAST_AT = sa.select(tables.audit_event.c.at).order_by(tables.audit_event.c.number.desc()).limit(1)
@@ -150,14 +152,38 @@ def record_at(connection: sa.Connection, action: str, *, fact: tuple[str, Any]) 
 
 def sqlite(place: Path) -> sa.Engine:
     """An engine on a SQLite file in WAL mode; transactions begin when the store says so."""
-    engine = sa.create_engine(f"sqlite:///{place}", connect_args={"timeout": 30})
+    engine = sa.create_engine(f"sqlite:///{place}", creator=lambda: _connected(place))
 
     @sa.event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     return engine
+
+
+def _connected(place: Path) -> sqlite3.Connection:
+    """A connection in WAL mode, on a full disk by whatever needs no room.
+
+    Whoever opens the file first makes one beside it, for what processes that have it open tell each other. Where there
+    is no room for that, none has it open, and this process keeps it to itself and tells its own threads in memory.
+    """
+    try:
+        return _in_wal_mode(str(place))
+    except sqlite3.OperationalError as error:
+        if not is_disk_full(error):
+            raise
+        return _in_wal_mode(f"{place.absolute().as_uri()}?vfs=unix-excl", uri=True)
+
+
+def _in_wal_mode(place: str, *, uri: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, timeout=30, check_same_thread=False, uri=uri)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

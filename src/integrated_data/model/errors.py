@@ -24,6 +24,8 @@ import errno
 #: How the system, the engine and the database say that the disk is full.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_SAID = ("No space left on device", "database or disk is full", "File too large", "max_temp_directory_size")
+#: What SQLite calls it where it cannot make a file longer: its own, a log's, or that of memory that processes share.
+_FULL_NAMED = ("SQLITE_FULL", *(f"SQLITE_IOERR_{at}" for at in ("WRITE", "TRUNCATE", "SHMOPEN", "SHMSIZE")))
 #: How the engine says that its memory is used up.
 _MEMORY_SAID = ("Out of Memory Error", "failed to allocate")
 
@@ -117,6 +119,8 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         said = str(error)
         if (isinstance(error, OSError) and error.errno in _FULL) or any(text in said for text in _FULL_SAID):
+            return True
+        if getattr(error, "sqlite_errorname", "") in _FULL_NAMED:
             return True
         error = error.__cause__ or error.__context__
     return False

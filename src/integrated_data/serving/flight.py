@@ -33,7 +33,7 @@ from integrated_data.serving import wire
 from integrated_data.serving.desk import Desk, Stage, Visit, table_of
 from integrated_data.serving.handles import Handles
 from integrated_data.serving.listings import LISTINGS, Asker, listing
-from integrated_data.serving.problems import note
+from integrated_data.serving.problems import failed, note
 from integrated_data.site.signing_in import SignIn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,7 +75,7 @@ def safe(method: F) -> F:
             raise
         except Exception as error:
             note(error, door="flight")
-            raise fl.FlightInternalError("The service failed at this. Try again.") from None
+            raise fl.FlightInternalError(failed(error)) from None
 
     return called  # type: ignore[return-value]
 

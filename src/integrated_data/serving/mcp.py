@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from integrated_data import __version__
-from integrated_data.model.errors import Refusal, UsageRefusal
+from integrated_data.model.errors import Refusal, UsageRefusal, is_disk_full
 
 #: Revisions that are spoken, the newest last; a client that asks for another is offered that.
 REVISIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
@@ -118,7 +118,8 @@ class Server:
             return {"content": [{"type": "text", "text": str(refusal)}], "isError": True}
         except Exception as error:  # never with the error's own text
             structlog.get_logger().error("a tool failed", tool=tool.name, kind=type(error).__name__)
-            return {"content": [{"type": "text", "text": "The service failed at this. Try again."}], "isError": True}
+            what = "The disk of the service is full" if is_disk_full(error) else "The service failed at this"
+            return {"content": [{"type": "text", "text": f"{what}. Try again."}], "isError": True}
         text = json.dumps(found["result"], ensure_ascii=False, default=str)
         whole = json.loads(json.dumps(found, default=str))
         return {"content": [{"type": "text", "text": text}], "structuredContent": whole, "isError": False}

@@ -21,9 +21,12 @@ from integrated_data.model.errors import (
     RoleRefusal,
     SignInRefusal,
     UsageRefusal,
+    is_disk_full,
 )
 
 MEDIA = "application/problem+json"
+#: What is told of a failure that nobody foresaw.
+FAILED, FULL = "The service failed at this", "The disk of the service is full"
 
 #: First match wins.
 STATUS: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
@@ -82,7 +85,14 @@ async def _routing(_: Request, error: Exception) -> Response:
 
 async def _unforeseen(_: Request, error: Exception) -> Response:
     note(error, door="http")
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, what="The service failed at this", next_step="Try again")
+    full = is_disk_full(error)
+    status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(status, what=FULL if full else FAILED, next_step="Try again")
+
+
+def failed(error: Exception) -> str:
+    """What is told of a failure that nobody foresaw; never its text, which may hold values."""
+    return f"{FULL if is_disk_full(error) else FAILED}. Try again."
 
 
 def note(error: Exception, *, door: str) -> None:

@@ -12,7 +12,7 @@ from integrated_data.control import deliveries, feeds
 from integrated_data.journey import Arrived, Handed
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import Completes, LoadState
-from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal
+from integrated_data.model.errors import BusyRefusal, CancelledRefusal, Refusal, RoomRefusal, StoreRefusal, is_disk_full
 from integrated_data.model.event import Event
 from integrated_data.model.feed import Alert, AlertKind, Every, FeedDefinition, FileState, Found, Restated
 from integrated_data.site import loads
@@ -57,7 +57,10 @@ class Taking:
         except Refusal as refusal:
             return self._note(FileState.REFUSED, reason=str(refusal))
         except Exception as error:  # its text may hold values: the kind alone is told
-            return self._failed(f"An unforeseen {type(error).__name__} stopped the load.")
+            full = is_disk_full(error)
+            return self._failed(
+                "The disk is full." if full else f"An unforeseen {type(error).__name__} stopped the load."
+            )
 
     def _taken(self, store: Store) -> dict[str, Any]:
         site, dataset, period = self.site, self.definition.dataset, self.file.name.period
