@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from integrated_data.acquire import contracts
 from integrated_data.acquire.binding import headings, notices, spelled
+from integrated_data.acquire.describe import describe
 from integrated_data.acquire.drift import Drift, check_header, drift_of
 from integrated_data.acquire.evolve import followed
 from integrated_data.engines.duckdb import DuckDB
@@ -124,6 +125,11 @@ def test_a_new_column_is_kept_as_it_is_spelled() -> None:
     changed = spelled(followed(contract, drift, seen={n: Column(n, n) for n in drift.new}), found)
     again = contracts.parse(contracts.dump(changed))
     assert kept(again) == [("ref", 0), ("Value", 0), ("VALUE", 0)]
+
+
+def test_people_see_headings_as_they_are_spelled() -> None:
+    contract = promised("ref", "Value", "VALUE")
+    assert [d.source for d in describe(contract)] == ["ref", "Value", "VALUE"]
 
 
 def test_headings_that_look_alike_are_told() -> None:

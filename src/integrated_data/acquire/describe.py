@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from integrated_data.acquire.binding import spelled_of
 from integrated_data.model.contract import PACKAGES, Column, Contract, Format, Layout
 from integrated_data.model.meanings import Handling, Kind
 from integrated_data.vocabulary.headings import is_above_numbers, showable
@@ -35,7 +36,7 @@ def shown_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
     """Each column's name and its heading as they may be shown: what may be a value is called by its place."""
     shown = shown_headings(contract)
     return tuple(
-        (c.name, c.source) if heading == c.source else (heading.replace(" ", "_"), heading)
+        (c.name, heading) if heading == spelled_of(c) else (heading.replace(" ", "_"), heading)
         for c, heading in zip(contract.columns, shown, strict=True)
     )
 
@@ -44,7 +45,7 @@ def shown_headings(contract: Contract, spelled: Sequence[str] = ()) -> tuple[str
     """Each column's heading (`spelled`, or as the contract calls it) as it may be shown; words above numbers show that
     the first row is one of names.
     """
-    headings = tuple(spelled or (c.source for c in contract.columns))
+    headings = tuple(spelled or (spelled_of(c) for c in contract.columns))
     if contract.layout.format in (Format.PARQUET, Format.JSONL, *PACKAGES):
         return headings
     numbers = [c.kind is not Kind.STRING for c in contract.columns]

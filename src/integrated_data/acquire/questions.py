@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrated_data.acquire import decimals
+from integrated_data.acquire.binding import spelled_of
 from integrated_data.acquire.describe import shown_columns, shown_headings
 from integrated_data.acquire.fields import Fields, wrong
 from integrated_data.acquire.infer import index_uses
@@ -75,7 +76,7 @@ def open_questions(contract: Contract) -> tuple[Question, ...]:
 
 def _of_the_file(contract: Contract) -> list[Question]:
     headed = contract.layout.format in (Format.CSV, Format.EXCEL, Format.FIXED) and contract.layout.header
-    shown = sum(c.source == heading for c, heading in zip(contract.columns, shown_headings(contract), strict=True))
+    shown = sum(spelled_of(c) == heading for c, heading in zip(contract.columns, shown_headings(contract), strict=True))
     if contract.inferred and headed and 2 * shown < len(contract.columns):
         return [Question("header", "Does the first line of the file name the columns?", YES_OR_NO, "yes")]
     return []

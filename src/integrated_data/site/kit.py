@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from integrated_data.acquire import contracts
-from integrated_data.acquire.binding import spelled
+from integrated_data.acquire.binding import spelled, spelled_of
 from integrated_data.acquire.codebook import for_columns
 from integrated_data.acquire.describe import described_json, shown_columns
 from integrated_data.acquire.infer import infer
@@ -153,11 +153,9 @@ def checked_json(looked: Looked) -> dict[str, Any]:
 def shown_drift(looked: Looked) -> tuple[Drifted, ...]:
     """What has drifted, with columns under the names that may be shown."""
     columns = zip(looked.contract.columns, shown_columns(looked.contract), strict=True)
-    hidden = {c.source: heading for c, (_, heading) in columns if heading != c.source}
+    hidden = {c.source: (spelled_of(c), heading) for c, (_, heading) in columns if heading != spelled_of(c)}
     return tuple(
-        replace(d, column=hidden[d.column], told=d.told.replace(d.column, hidden[d.column]))
-        if d.column in hidden
-        else d
+        replace(d, column=hidden[d.column][1], told=d.told.replace(*hidden[d.column])) if d.column in hidden else d
         for d in looked.drifted
     )
 
