@@ -185,7 +185,10 @@ def _take(contract: Contract, key: str, *, given: str) -> Contract:
         case "owner", _:
             return replace(contract, owner=given.strip())
         case "header", "no":
-            columns = [replace(c, source=f"column_{i}", name=f"column_{i}") for i, c in enumerate(contract.columns, 1)]
+            columns = [
+                replace(c, source=f"column_{i}", name=f"column_{i}", heading="", occurrence=0)
+                for i, c in enumerate(contract.columns, 1)
+            ]
             return replace(contract, layout=replace(contract.layout, header=False), columns=tuple(columns))
         case "dates", _:
             first = [
