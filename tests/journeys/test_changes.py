@@ -113,7 +113,7 @@ def test_without_a_sequence_the_later_delivery_counts(service: Service) -> None:
 
 
 def test_a_table_with_another_key_is_not_changed(service: Service) -> None:
-    other = Contract("others", "R", Layout(Format.CSV), (Column("x", "x", handling=Handling.PAYLOAD),))
+    other = Contract("others", contract().owner, Layout(Format.CSV), (Column("x", "x", handling=Handling.PAYLOAD),))
     with service.open() as site:
         service.deliver(site, other, [{"x": "1"}])
         with pytest.raises(ContractRefusal, match="another key"):
