@@ -20,7 +20,7 @@ from pyiceberg.exceptions import NoSuchTableError, ValidationError
 from pyiceberg.table import Table, Transaction
 
 from integrated_data.lake_files import FILES, TABLES, Objects, ObjectStore, asking
-from integrated_data.model.errors import DeliveryRefusal, InstallationRefusal
+from integrated_data.model.errors import DeliveryRefusal, InstallationRefusal, StoreRefusal
 
 TABLE = "records"
 #: The property that tells the columns of the newest delivery, by a digest.
@@ -32,6 +32,8 @@ KEPT = {
     "write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "5",
 }  # fmt: skip
 SUFFIX = ".parquet"
+#: What is done where a table is between two places, or two registrations.
+ANEW = "Give the command again that was cut short: ids lake store, ids lake leave, ids right erase or ids restore"
 
 
 @dataclass(frozen=True)
@@ -234,10 +236,22 @@ class Lake:
         return int(pq.read_metadata(place).num_rows) if place.exists() else 0
 
     def files(self, dataset: str, snapshot: int) -> tuple[Path, ...]:
-        """The Parquet files that make up one snapshot of a dataset's table; of an empty one, the last delivery's."""
-        with self._asking():
-            table = self._catalog.load_table((dataset, TABLE))
-            addresses = [task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files()]
+        """The Parquet files that make up one snapshot of a dataset's table; of an empty one, the last delivery's.
+
+        Refuses a snapshot that the table does not have, and a store that is another installation's by now.
+        """
+        try:
+            with self._asking():
+                table = self._catalog.load_table((dataset, TABLE))
+                addresses = [task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files()]
+        except StoreRefusal:
+            if self.objects is not None:
+                self.objects.check_own()  # somebody who took it over destroyed what is missing
+            raise
+        except NoSuchTableError:
+            raise _between(dataset) from None
+        if table.snapshot_by_id(snapshot) is None:
+            raise _between(dataset)
         if self.objects is None or not self._is_own(table):
             found = tuple(sorted(Path(address.removeprefix("file://")) for address in addresses))
         else:
@@ -272,7 +286,7 @@ class Lake:
         if not self._is_own(table):
             raise InstallationRefusal(
                 "The lake is being moved, and a table was not moved yet", why="The command that moves it was cut short",
-                next_step="Give that command again: ids lake store, or ids lake leave",
+                next_step=ANEW,
             )  # fmt: skip
         return table
 
@@ -284,6 +298,13 @@ class Lake:
             if (kept.get("delivery"), kept.get("base")) == wanted:
                 return int(snapshot.snapshot_id)
         return None
+
+
+def _between(dataset: str) -> InstallationRefusal:
+    return InstallationRefusal(
+        f"The lake does not know the version of dataset {dataset} that is named",
+        why="Its tables were being registered anew, and that was cut short", next_step=ANEW,
+    )  # fmt: skip
 
 
 def _follow(change: Transaction, dataset: str, *, columns: pa.Schema, whole: bool) -> None:
