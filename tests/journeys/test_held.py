@@ -16,6 +16,7 @@ from integrated_data.control import deliveries, releases
 from integrated_data.control.store import records
 from integrated_data.journey import Handed
 from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Mode, Rule, Thresholds
+from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.site import loads
@@ -124,6 +125,23 @@ def test_files_that_do_not_match_their_manifest_are_not_kept(service: Service, s
     assert "checksum" in told(site, "delivery.stopped")[-1]["reason"]
     whole = service.file(drawn(1, 2, 3)).rename(file)
     assert loads.deliver_and_refresh(site, "sent", files=[whole], handed=handed)["state"] == "published"
+
+
+def test_only_a_file_that_no_manifest_vouches_for_is_said_to_be_cut(service: Service, site: LoadingSite) -> None:
+    def deliver(body: str, *, vouched: bool, completes: str = "") -> Any:
+        file, sums = service.folder / f"ends{len(body)}{vouched}.csv", service.folder / "SHA256SUMS"
+        file.write_text(f"ref,age\n{body}")  # no line end
+        sums.write_text(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n")
+        given = promised(f"ends_{vouched:d}", thresholds=Thresholds(0.9, 0.9)) if not completes else None
+        promise = manifest.read(sums) if vouched else ()
+        handed = Handed(given, promise, Completes(completes) if completes else None)
+        return loads.deliver_and_refresh(site, f"ends_{vouched:d}", files=[file], handed=handed)
+
+    for vouched in (False, True):
+        first = deliver("R1,1\nR2,2\nR3,3\nR4,x\nR5,y\nR6", vouched=vouched)
+        mended = deliver("R4,4\nR5", vouched=vouched, completes=first["delivery"])
+        for told_ in (first, mended):
+            assert bool([n for n in told_["notices"] if "cut off" in n]) is not vouched
 
 
 def test_a_load_that_was_held_for_its_thresholds_is_held_again(service: Service, site: LoadingSite) -> None:

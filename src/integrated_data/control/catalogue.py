@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 from operator import and_, or_
 from typing import Any
 
@@ -46,6 +46,8 @@ _DATED = frozenset(
     }
 )  # fmt: skip
 _ONE = ord("1")
+#: Rows of facets that are held at a time: all of them at once have the collector of garbage walk through them.
+_PART = 256
 _DAY = re.compile(r"((?:18|19|20|21)\d\d)(-\d\d-\d\d)?(?!\d)")
 
 
@@ -134,7 +136,8 @@ def facets(connection: sa.Connection, wanted: Wanted, *, day: date) -> dict[str,
     found = _bits(connection.execute(_having(connection, _words(wanted.words))).scalars().all())
     found &= found if allowed is None else allowed
     having: dict[tuple[str, str], int] = {}
-    for name, value, items in connection.execute(_HELD.where(_holds(day))).all():
+    held = connection.execute(_HELD.where(_holds(day))).partitions(_PART)
+    for name, value, items in chain.from_iterable(held):
         if its := int.from_bytes(items, "little") & found:  # most owners have few datasets
             having[name, value] = having.get((name, value), 0) | its
     counted: dict[str, list[tuple[int, str]]] = {name.value: [] for name in Facet}

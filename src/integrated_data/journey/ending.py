@@ -61,6 +61,11 @@ def told(engine: Engine, contract: Contract, *, delivered: Delivered, counted: T
     return tuple(found)
 
 
+def kept(notices: Sequence[str], *, vouched: bool) -> list[str]:
+    """What is told of a load: not that a file may be cut where a manifest says that it is whole."""
+    return [told for told in notices if not (vouched and told == CUT)]
+
+
 def _repeats(engine: Engine, contract: Contract, *, checked: str) -> int:
     """Rows whose key an earlier one has, where the key is a guess."""
     keys = [name(c.name) for c in contract.columns if c.key]

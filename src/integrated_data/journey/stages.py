@@ -126,7 +126,7 @@ def _validate(workshop: Workshop, load: Load) -> Done:
         reasons += [told, *(s.told for s in unusual if s.grave)]
     reason, body = "; ".join(r for r in reasons if r), contracts.dump(contract)
     facts = {**judge.facts(found.tally, found.account), "contract": body, "reason": reason,
-             "notices": [n for n in found.notices if not (load.vouched and n == ending.CUT)],
+             "notices": ending.kept(found.notices, vouched=load.vouched),
              "unusual": [s.told for s in unusual], "drift": drifting.facts(drifted)}  # fmt: skip
     if evolution.evolved:
         facts |= {"base": contracts.dump(evolution.base), "stood": following.stands(workshop, contract.dataset)}

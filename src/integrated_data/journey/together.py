@@ -10,7 +10,7 @@ from integrated_data.acquire.layout import Delivered
 from integrated_data.control import deliveries
 from integrated_data.control.store import Change
 from integrated_data.engine import Engine, Stored
-from integrated_data.journey import checking, rejecting
+from integrated_data.journey import checking, ending, rejecting
 from integrated_data.journey.completing import Whole, whole_of
 from integrated_data.journey.standing import standing_of
 from integrated_data.journey.workshop import Done, Load, Workshop
@@ -64,7 +64,8 @@ def validate(workshop: Workshop, load: Load, *, delivered: Delivered, place: Pat
         "delivery": whole.first.id, "withdraws": withdraws, "account": account, "beside": whole.beside,
     }  # fmt: skip
     facts = {**judge.facts(own, found.account), "contract": contracts.dump(contract), "reason": reason,
-             "notices": list(found.notices), "unusual": [], "completes": completes}  # fmt: skip
+             "notices": ending.kept(found.notices, vouched=load.vouched), "unusual": [],
+             "completes": completes}  # fmt: skip
 
     def write(change: Change) -> None:
         deliveries.set_contract(change, load.delivery.id, version=contract.version)
