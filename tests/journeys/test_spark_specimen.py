@@ -1,4 +1,4 @@
-"""Every source and delivery of `ids demo`, by DuckDB and by tasks of Sail and Apache Spark.
+"""Every source and delivery of `ids demo`, by DuckDB and by tasks of Sail, Apache Spark and a standalone cluster of it.
 
 Each engine takes a step from the same state: a source feeds its index, a delivery is published. What it leaves must be
 equal; ids that it draws are told by the first row that has them, since they are drawn anew each time. The next step
@@ -44,6 +44,9 @@ pytestmark = pytest.mark.spark
 PEOPLE, SPREAD = 2_500, 2_000
 
 STEPS = (*demo.SOURCES, *demo.DELIVERIES)
+
+#: Steps that the cluster takes too.
+ON_THE_CLUSTER = ("census",)
 
 #: What is told of a load that is its own: when it was, how long it took, what it is called; digests of ids or of
 #: weights to the last digit; and how an index numbers its rows.
@@ -162,6 +165,7 @@ class Country:
     places: Places
     url: str
     left: list[tuple[str, dict[str, Left]]]
+    folder: Path
 
 
 @pytest.fixture(scope="module")
@@ -171,24 +175,27 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
     places, kept = create(folder / "home", actor="tester"), folder / "kept"
     with contextlib.ExitStack() as stack:
         servers: dict[str, str | None] = {"duckdb": None, "sail": stack.enter_context(sparks.sail())}
-        servers["spark"] = stack.enter_context(sparks.spark(folder))
+        for name, started in (("cluster", sparks.cluster), ("spark", sparks.spark)):
+            (folder / name).mkdir()
+            servers[name] = stack.enter_context(started(folder / name))
         left = []
         for step in STEPS:
             name = step[1] if len(step) == 4 else step[0]
             shutil.copytree(places.home, kept)
             found = {}
             for engine, url in servers.items():
-                shutil.rmtree(places.home)
-                shutil.copytree(kept, places.home)
-                found[engine] = take(places, folder / "deliveries", step, url=url)
+                if engine != "cluster" or name in ON_THE_CLUSTER:
+                    shutil.rmtree(places.home)
+                    shutil.copytree(kept, places.home)
+                    found[engine] = take(places, folder / "deliveries", step, url=url)
             shutil.rmtree(kept)
             left.append((name, found))
-        yield Country(places, str(servers["spark"]), left)
+        yield Country(places, str(servers["spark"]), left, folder)
 
 
 def test_every_step_leaves_the_same(country: Country) -> None:
     for step, found in country.left:
-        ours = found["duckdb"]
+        ours = found.pop("duckdb")
         for engine, theirs in found.items():
             assert theirs.told == ours.told, (step, engine)
             assert theirs.tables.keys() == ours.tables.keys(), (step, engine)
@@ -196,9 +203,12 @@ def test_every_step_leaves_the_same(country: Country) -> None:
                 assert theirs.tables[name] == rows, (step, engine, name)
 
 
-def test_deliveries_were_shared_out(country: Country) -> None:
-    small = {"industry_index", "occupation_index", "postcode_directory"}
-    assert {step for step, found in country.left if not found["spark"].spread} <= small
+def test_deliveries_were_shared_out_to_both_workers(country: Country) -> None:
+    for step, found in country.left:
+        assert step in ("industry_index", "occupation_index", "postcode_directory") or found["spark"].spread
+    for worker in sparks.WORKERS:
+        logs = [f.read_text() for f in (country.folder / "cluster" / worker).rglob("stderr")]
+        assert any("Running task" in log for log in logs), worker
 
 
 def test_the_project_asks_spark_and_is_answered_as_by_duckdb(country: Country) -> None:
