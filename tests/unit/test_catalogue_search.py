@@ -1,5 +1,6 @@
 """Searching the catalogue: words, ranks, facets, periods, conditions; with full text and without."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -169,6 +170,46 @@ def test_both_ways_find_the_same(words: list[str]) -> None:
     with plain(store) as connection:
         assert {one["dataset"] for one in catalogue.search(connection, wanted, day=DAY)} == ours
         assert catalogue.facets(connection, wanted, day=DAY) == counted
+
+
+def test_what_is_registered_is_looked_up_among_facets_not_looked_for(full: Store) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def _kept(_connection: object, _cursor: object, statement: str, *rest: Any) -> None:
+        if "catalogue_facet" in statement:
+            asked.append((statement, rest[0][0] if rest[2] else rest[0]))
+
+    sa.event.listen(full.engine, "before_cursor_execute", _kept)
+    publish(full, entry("new", "A new one", "New", variable("paid", "money")), delivery="new")
+    publish(full, entry("tax", "Levies", "Treasury", variable("paid", "money")), delivery="later")
+    sa.event.remove(full.engine, "before_cursor_execute", _kept)
+    with full.read() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in asked]
+    told = [step[3] for plan in plans for step in plan]
+    assert sum("SEARCH catalogue_facet" in step for step in told) > len(asked) / 2
+    assert [step for step in told if step.startswith("SCAN catalogue_facet")] == []
+
+
+def test_facets_of_thousands_leave_the_collector_of_garbage_little_to_do(store: Store) -> None:
+    item, facet, every = tables.catalogue_item, tables.catalogue_facet, range(1, 3001)
+    items = [
+        {"id": n, "release": n, "dataset": f"d{n}", "title": "", "owner": f"d{n}", "rows": 9, "width": 1, "indexes": [],
+         "first": None, "last": None, "variables": ""} for n in every
+    ]  # fmt: skip
+    owners = [
+        {"facet": "owner", "value": f"d{n}", "starts": "0001-01-01", "ends": "9999-12-31",
+         "items": (1 << n).to_bytes(n // 8 + 1, "little")} for n in every
+    ]  # fmt: skip
+    with store.change(Event("test", "tester", "dataset/x")) as change:
+        change.connection.execute(sa.insert(item), items)
+        change.connection.execute(sa.insert(facet), owners)
+    with store.read() as connection:
+        wanted = Wanted()
+        assert catalogue.facets(connection, wanted, day=DAY)["datasets"] == len(every)
+        before = gc.get_stats()[0]["collections"]
+        for _ in range(20):
+            catalogue.facets(connection, wanted, day=DAY)
+        assert gc.get_stats()[0]["collections"] - before < 20
 
 
 @settings(deadline=None, max_examples=80)

@@ -7,7 +7,7 @@ A value of a facet keeps the items that have it as bits, so that to narrow and t
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import reduce
 from heapq import nsmallest
@@ -101,7 +101,18 @@ def tell_concepts(connection: sa.Connection, dataset: str, *, concepts: Iterable
 
 
 def _is_one_of(keys: Iterable[tuple[str, str, str, str]]) -> sa.ColumnElement[bool]:
-    return sa.tuple_(*(facet.c[name] for name in _KEY)).in_(sorted(keys))
+    """The rows with these keys; SQLite looks each up, where for a list of whole keys it would read every row."""
+    by_days: dict[tuple[str, str, str], list[str]] = {}
+    for name, value, starts, ends in sorted(keys):
+        by_days.setdefault((name, starts, ends), []).append(value)
+    f = facet.c
+    return sa.or_(
+        sa.false(),
+        *(
+            sa.and_(f.facet == name, f.value.in_(values), f.starts == starts, f.ends == ends)
+            for (name, starts, ends), values in by_days.items()
+        ),
+    )
 
 
 def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict[str, Any]]:
@@ -133,17 +144,17 @@ def search(connection: sa.Connection, wanted: Wanted, *, day: date) -> list[dict
 def facets(connection: sa.Connection, wanted: Wanted, *, day: date) -> dict[str, Any]:
     """How many datasets a search finds, and how many of them have each value of each facet, the commonest first."""
     allowed = _allowed(connection, wanted, day=day)
-    found = _bits(connection.execute(_having(connection, _words(wanted.words))).scalars().all())
+    found = _bits(connection, _having(connection, _words(wanted.words)))
     found &= found if allowed is None else allowed
-    having: dict[tuple[str, str], int] = {}
+    having: dict[str, dict[str, int]] = {name.value: {} for name in Facet}
     held = connection.execute(_HELD.where(_holds(day))).partitions(_PART)
     for name, value, items in chain.from_iterable(held):
         if its := int.from_bytes(items, "little") & found:  # most owners have few datasets
-            having[name, value] = having.get((name, value), 0) | its
-    counted: dict[str, list[tuple[int, str]]] = {name.value: [] for name in Facet}
-    for (name, value), its in having.items():
-        counted[name].append((-its.bit_count(), value))
-    told = {name: {value: -n for n, value in nsmallest(MOST_VALUES, of)} for name, of in counted.items()}
+            having[name][value] = having[name].get(value, 0) | its
+    told = {}
+    for name, of in having.items():
+        commonest = nsmallest(MOST_VALUES, ((-its.bit_count(), value) for value, its in of.items()))
+        told[name] = {value: -n for n, value in commonest}
     return {"datasets": found.bit_count(), "facets": told}
 
 
@@ -161,13 +172,9 @@ def _allowed(connection: sa.Connection, wanted: Wanted, *, day: date) -> int | N
         rows = connection.execute(_ALL.where(_holds(day), facet.c.facet == name.value, facet.c.value.in_(values)))
         found.append(reduce(or_, (int.from_bytes(row.items_, "little") for row in rows), 0))
     if wanted.since is not None:
-        found.append(
-            _bits(connection.execute(sa.select(item.c.id).where(item.c.last >= str(wanted.since))).scalars().all())
-        )
+        found.append(_bits(connection, sa.select(item.c.id).where(item.c.last >= str(wanted.since))))
     if wanted.until is not None:
-        found.append(
-            _bits(connection.execute(sa.select(item.c.id).where(item.c.first <= str(wanted.until))).scalars().all())
-        )
+        found.append(_bits(connection, sa.select(item.c.id).where(item.c.first <= str(wanted.until))))
     return reduce(and_, found) if found else None
 
 
@@ -176,12 +183,18 @@ def _numbers(items: int) -> sa.Select[int]:
     return sa.select(sa.func.json_each(json.dumps(held)).table_valued("value").c.value)
 
 
-def _bits(numbers: Sequence[int]) -> int:
-    """A number with these bits: its digits are put down, for that takes a tenth of setting them one by one."""
-    most = max(numbers, default=0)
+def _bits(connection: sa.Connection, numbers: sa.Select[int]) -> int:
+    """A number with the bits that a query finds: its digits are put down, for that takes a tenth of setting each.
+
+    The database tells them as one text: a row for each would be thousands of objects for the collector of garbage.
+    """
+    (number,) = numbers.subquery().c
+    told = connection.execute(sa.select(sa.func.aggregate_strings(sa.cast(number, sa.Text), ","))).scalar()
+    held = [int(one) for one in told.split(",")] if told else []
+    most = max(held, default=0)
     digits = bytearray(b"0") * (most + 1)
-    for number in numbers:
-        digits[most - number] = _ONE
+    for one in held:
+        digits[most - one] = _ONE
     return int(digits, 2)
 
 
