@@ -138,3 +138,22 @@ def test_nothing_identified_is_in_plain_under_the_installation(home: Path, tmp_p
     places = [p for p in home.rglob("*") if p.is_file()]
     assert len(places) > 10
     assert not [p for p in places if MARKED.encode() in p.read_bytes() or MARKED.upper().encode() in p.read_bytes()]
+
+
+def test_a_zip_with_more_than_its_table_is_loaded_by_the_file_that_the_contract_names(
+    home: Path, tmp_path: Path
+) -> None:
+    def packed(year: int) -> Path:
+        with zipfile.ZipFile(tmp_path / f"{year}.zip", "w") as archive:
+            archive.writestr("about.txt", f"Of {MARKED}, with thanks\n")
+            archive.writestr(f"in/pay_{year}.csv", HEADER + rows(200 + year))
+        return tmp_path / f"{year}.zip"
+
+    contract = tmp_path / "paid.yaml"
+    assert "--member NAME" in refused(ids(home, "deliver", "paid", packed(1)))
+    infer = ("contract", "infer", packed(1), "--dataset", "paid", "--member", "pay_*.csv", "--out", contract)
+    assert ids(home, *infer).code == 0
+    for year in (1, 2):
+        told = ids(home, "deliver", "paid", packed(year), "--contract", contract, "--json").json
+        assert (told["state"], told["read"]) == ("published", 200 + year)
+        assert "Of 2 files in the zip 1 is read, as the contract or --member says" in told["notices"]

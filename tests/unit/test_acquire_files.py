@@ -30,10 +30,10 @@ def landed(folder: Path, name: str, data: bytes) -> LandedFile:
     return land([folder / name], folder / "landed", sealer=SEALER)[0]
 
 
-def prepared(folder: Path, name: str, data: bytes) -> tuple[Prepared, list[bytes]]:
+def prepared(folder: Path, name: str, data: bytes, *, member: str | None = None) -> tuple[Prepared, list[bytes]]:
     """What is prepared of one file, and the plain bytes of each prepared file."""
     file = landed(folder, name, data)
-    found = prepare([file], folder / "landed", sealer=SEALER, foreign=foreign)
+    found = prepare([file], folder / "landed", sealer=SEALER, foreign=foreign, member=member)
     return found, [SEALER.read(place).read() for place in found.places]
 
 
@@ -126,6 +126,36 @@ def test_packed_and_recoded_files_become_plain(tmp_path: Path, name: str, data: 
 def test_windows_text_becomes_utf8(tmp_path: Path) -> None:
     data = "id,name\n1,Zoë €5\n".encode("cp1252")
     assert prepared(tmp_path, "x.csv", data)[1] == ["id,name\n1,Zoë €5\n".encode()]
+
+
+MIXED = {
+    "pay/pay_2026_dot_csv": CSV,
+    "READ_dot_ME": b"Ask us\n",
+    "notes_dot_pdf": b"%PDF\0\1\2",
+    "lookup_dot_csv": b"a,b\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("member", ["pay/pay_2026.csv", "pay_2026.csv", "pay_*.csv", "pay/*"])
+def test_of_a_zip_the_file_that_is_named_is_read(tmp_path: Path, member: str) -> None:
+    found, plain = prepared(tmp_path, "x.zip", zipped(**MIXED), member=member)
+    assert (plain, found.notices) == (
+        [CSV], ("Of 4 files in the zip 1 is read, as the contract or --member says",)
+    )  # fmt: skip
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name_first(tmp_path: Path) -> None:
+    _, plain = prepared(
+        tmp_path, "x.zip", zipped(**{"pay[1]_dot_csv": CSV, "pay1_dot_csv": b"id\n9\n"}), member="pay[1].csv"
+    )
+    assert plain == [CSV]
+
+
+def test_a_zip_with_more_than_its_table_says_how_to_name_it(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryRefusal, match=r"is not a table.*\. Of a zip, name the file.*--member NAME"):
+        prepared(tmp_path / "one", "x.zip", zipped(**MIXED))
+    with pytest.raises(DeliveryRefusal, match=r"The zip has no file hay\.csv that holds.*layout\.member"):
+        prepared(tmp_path / "two", "x.zip", zipped(**MIXED), member="hay.csv")
 
 
 def test_a_zip_of_several_files_is_several_tables_in_its_order(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ RULES = tuple(
 )  # fmt: skip
 
 FULL = Contract(
-    dataset="pay", owner="Pay Office", title="Pay", layout=Layout(Format.FIXED, widths=(3, 4)),
+    dataset="pay", owner="Pay Office", title="Pay", layout=Layout(Format.FIXED, widths=(3, 4), member="pay_*.txt"),
     columns=(
         Column("ref", "Ref: no", meaning=Meaning.RECORD_ID, handling=Handling.IDENTIFIER, key=True, required=True,
                unique=True, missing=("NO", "-9"), title="Reference"),

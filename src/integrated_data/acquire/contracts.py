@@ -237,7 +237,7 @@ def _check_names(columns: Sequence[Column]) -> None:
 
 def _layout(custom: Fields) -> Layout:
     given = Fields.of(custom.path("layout"), custom.values.get("layout", {}))
-    given.known(("format", "delimiter", "quote", "encoding", "header", "sheet", "widths"))
+    given.known(("format", "delimiter", "quote", "encoding", "header", "sheet", "widths", "member"))
     widths = given.texts("widths")
     if not all(w.isdigit() and int(w) > 0 for w in widths):
         raise wrong(
@@ -250,6 +250,7 @@ def _layout(custom: Fields) -> Layout:
         given.choice("format", Format, default=Format.CSV), delimiter, given.text("quote", '"'),
         given.text("encoding", "utf-8"), "header" not in given.values or given.flag("header"),
         given.text("sheet") if "sheet" in given.values else None, tuple(int(w) for w in widths),
+        given.text("member") if "member" in given.values else None,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from integrated_data.acquire.binding import Heading, check_apart, headings, noti
 from integrated_data.acquire.bytes import chunks
 from integrated_data.acquire.labels import Label
 from integrated_data.acquire.last import Last, last_row
-from integrated_data.acquire.prepare import EDGE, Numbered, Prepared
+from integrated_data.acquire.prepare import EDGE, ONE_OF, Numbered, Prepared
 from integrated_data.acquire.ruler import cut, widths_of
 from integrated_data.acquire.unpack import refused
 from integrated_data.engine import Landed, Sealer
@@ -69,7 +69,7 @@ def sniff(prepared: Prepared, sealer: Sealer, *, contract: Contract | None = Non
         raise DeliveryRefusal(
             "The files of the delivery differ in their columns",
             why="All files of one delivery are read as one table, column by column",
-            next_step="Deliver files of one layout together, the others as a delivery of their own",
+            next_step=f"Deliver files of one layout together, the others as a delivery of their own. {ONE_OF}",
         )
     reading, named, empty = seen[0]
     if prepared.lines and prepared.lines <= len(prepared.places) * int(reading.header):

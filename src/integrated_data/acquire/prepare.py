@@ -1,8 +1,8 @@
 """Prepare: a sealed copy is made only of a file that the engine cannot read as it landed.
 
-Unpacked: gzip, zip (each member a file of the same layout), Excel workbooks (one sheet), files of SPSS, Stata
-and SAS. Written anew: maps (a feature a line), text in another encoding than UTF-8 without a byte order mark, and text
-whose lines end in more than one way.
+Unpacked: gzip, zip (each member, or each that is named, a file of the same layout), Excel workbooks (one sheet),
+files of SPSS, Stata and SAS. Written anew: maps (a feature a line), text in another encoding than UTF-8 without a byte
+order mark, and text whose lines end in more than one way.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,16 @@ from integrated_data.acquire.bytes import SIGNATURES, UTF8, Survey, Wrapping, ch
 from integrated_data.acquire.carried import carried
 from integrated_data.acquire.features import feature_lines, is_map
 from integrated_data.acquire.labels import Label
-from integrated_data.acquire.unpack import archive, gunzipped, is_workbook, member_bytes, members, recoded, refused
+from integrated_data.acquire.unpack import (
+    archive,
+    gunzipped,
+    is_workbook,
+    member_bytes,
+    members,
+    named,
+    recoded,
+    refused,
+)
 from integrated_data.engine import Sealer
 from integrated_data.model.contract import Format
 from integrated_data.model.delivery import LandedFile
@@ -29,6 +38,8 @@ from integrated_data.model.errors import DeliveryRefusal
 Numbered = tuple[tuple[int, int], ...]
 
 
+#: What to do where a zip holds more than its table.
+ONE_OF = "Of a zip, name the file that holds the table: ids contract infer FILE --member NAME"
 #: Bytes of either end of a text in which what stands around its table is looked for.
 EDGE = 1 << 16
 
@@ -96,6 +107,7 @@ class _Means:
     sealer: Sealer
     foreign: Foreign
     sheet: str | None
+    member: str | None
 
 
 @dataclass(frozen=True)
@@ -112,18 +124,25 @@ class _Piece:
 
 
 def prepare(
-    files: Sequence[LandedFile], folder: Path, *, sealer: Sealer, foreign: Foreign, sheet: str | None = None
+    files: Sequence[LandedFile],
+    folder: Path,
+    *,
+    sealer: Sealer,
+    foreign: Foreign,
+    sheet: str | None = None,
+    member: str | None = None,
 ) -> Prepared:
     """Make landed files readable; `folder` is where they landed and where copies are put.
 
-    `sheet` names the sheet of an Excel workbook (otherwise its only visible sheet with rows). Doing
-    it twice leaves the same. Raises DeliveryRefusal with the reason for a file that cannot be read.
+    `sheet` names the sheet of an Excel workbook (otherwise its only visible sheet with rows), `member` the file of a
+    zip, or several by a pattern (otherwise all of them). Doing it twice leaves the same.
+    Raises DeliveryRefusal with the reason for a file that cannot be read.
     """
-    means = _Means(sealer, foreign, sheet)
+    means = _Means(sealer, foreign, sheet, member)
     pieces = [piece for file in files for piece in _pieces(file, folder, means=means)]
     if len({piece.parquet for piece in pieces}) > 1:
         raise DeliveryRefusal(
-            "The delivery mixes Parquet with other files", next_step="Deliver files of one layout together"
+            "The delivery mixes Parquet with other files", next_step=f"Deliver files of one layout together. {ONE_OF}"
         )
     return Prepared(
         tuple(p.place for p in pieces),
@@ -164,10 +183,21 @@ def _pieces(file: LandedFile, folder: Path, *, means: _Means) -> list[_Piece]:
 
 def _unzipped(place: Path, stem: str, *, means: _Means) -> list[_Piece]:
     with means.sealer.read(place) as source, archive(means.sealer, place, source=source) as opened:
-        return [
-            _unpacked(member_bytes(opened, member), place.with_name(f"{stem}.{i}.sealed"), means=means)
-            for i, member in enumerate(members(opened))
-        ]
+        inside = members(opened)
+        chosen = named(inside, means.member) if means.member else inside
+        try:
+            pieces = [
+                _unpacked(member_bytes(opened, member), place.with_name(f"{stem}.{i}.sealed"), means=means)
+                for i, member in enumerate(chosen)
+            ]
+        except DeliveryRefusal as refusal:
+            if len(chosen) == 1:
+                raise
+            raise DeliveryRefusal(refusal.what, why=refusal.why, next_step=f"{refusal.next_step}. {ONE_OF}") from None
+    if len(chosen) < len(inside):
+        read = f"{len(chosen)} {'is' if len(chosen) == 1 else 'are'} read, as the contract or --member says"
+        pieces[0] = replace(pieces[0], notices=(f"Of {len(inside)} files in the zip {read}", *pieces[0].notices))
+    return pieces
 
 
 def _unpacked(plain: Iterable[bytes], target: Path, *, means: _Means) -> _Piece:

@@ -5,6 +5,7 @@ that an archive gives.
 """
 
 import codecs
+import fnmatch
 import gzip
 import io
 import re
@@ -100,6 +101,20 @@ def members(opened: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, ...]:
     if not found:
         raise refused("is a zip that holds no file", "Pack the table and deliver it again")
     return tuple(found)
+
+
+def named(found: tuple[zipfile.ZipInfo, ...], name: str) -> tuple[zipfile.ZipInfo, ...]:
+    """Of the files of an archive those of a name, with or without its folder, or of a pattern such as `pay_*.csv`."""
+    told = {member: (member.filename, member.filename.rsplit("/", 1)[-1]) for member in found}
+    chosen = [member for member in found if name in told[member]]
+    chosen = chosen or [m for m in found if any(fnmatch.fnmatchcase(one, name) for one in told[m])]
+    if not chosen:
+        raise DeliveryRefusal(
+            f"The zip has no file {name} that holds anything",
+            why="The contract, or --member, names it",
+            next_step="Name the file so, or correct layout.member in the contract",
+        )
+    return tuple(chosen)
 
 
 def _escapes(member: zipfile.ZipInfo) -> bool:

@@ -35,11 +35,14 @@ contract = typer.Typer(help="Contracts: the supplier's kit, needs no installatio
 
 @dataclass(frozen=True)
 class Named:
-    """What a contract is called, and which sheet of a workbook it is about."""
+    """What a contract is called, and which sheet of a workbook, or file of a zip, it is about."""
 
     dataset: Annotated[str, typer.Option(help="The dataset's name (else from the file's).")] = ""
     owner: Annotated[str, typer.Option(help="Who owns the data.")] = "unknown"
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook, where several hold tables.")] = None
+    member: Annotated[
+        str | None, typer.Option(help="The file of a zip that holds the table, or a pattern such as 'pay_*.csv'.")
+    ] = None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,7 +73,7 @@ def contract_infer(
     book = read_codebook(codebook) if codebook is not None else None
     dataset = named.dataset or dataset_name(files[0])
     with open_kit(from_environment()) as kit, steps("reading"):
-        delivered = kit.delivered(files, None, sheet=named.sheet)
+        delivered = kit.delivered(files, None, sheet=named.sheet, member=named.member)
         found = infer_delivered(kit, delivered, dataset=dataset, owner=named.owner, book=book)
         if to_report:
             _write_reports(look_at(kit, found, delivered=delivered), to_report)

@@ -88,10 +88,10 @@ def _inferred(workshop: Workshop, load: Load, *, delivered: Delivered) -> Contra
 
 
 def _delivered(workshop: Workshop, load: Load, *, contract: Contract | None) -> Delivered:
-    sheet = contract.layout.sheet if contract else None
+    sheet, member = (contract.layout.sheet, contract.layout.member) if contract else (None, None)
     landed = _landed(workshop, load)
     prepared = prepare(
-        load.delivery.files, landed, sealer=workshop.sealer, foreign=workshop.foreign, sheet=sheet
+        load.delivery.files, landed, sealer=workshop.sealer, foreign=workshop.foreign, sheet=sheet, member=member
     )  # fmt: skip
     return sniff(prepared, workshop.sealer, contract=contract)
 

@@ -27,7 +27,7 @@ PACKAGES = (Format.SPSS, Format.STATA, Format.SAS)
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read the bytes of a file."""
+    """How to read the bytes of a file; `sheet`: of a workbook, `member`: of a zip, a name or a pattern of names."""
 
     format: Format
     delimiter: str = ","
@@ -36,6 +36,7 @@ class Layout:
     header: bool = True
     sheet: str | None = None
     widths: tuple[int, ...] = ()  # FIXED: characters of each column, in order
+    member: str | None = None
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,20 @@ class Kit:
     sealer: FileSealer
     folder: Path
 
-    def delivered(self, files: Sequence[File], contract: Contract | None, *, sheet: str | None = None) -> Delivered:
-        """Land files into the kit's folder and find their layout; `sheet`: of a workbook, where it needs naming."""
+    def delivered(
+        self, files: Sequence[File], contract: Contract | None, *, sheet: str | None = None, member: str | None = None
+    ) -> Delivered:
+        """Land files into the kit's folder and find their layout.
+
+        `sheet`: of a workbook, `member`: of a zip, where one needs naming and no contract names it.
+        """
         landed = land(files, self.folder / "landed", sealer=self.sealer)
-        sheet = contract.layout.sheet if contract else sheet
-        prepared = prepare(landed, self.folder / "landed", sealer=self.sealer, foreign=foreign, sheet=sheet)
+        sheet, member = (contract.layout.sheet, contract.layout.member) if contract else (sheet, member)
+        prepared = prepare(
+            landed, self.folder / "landed", sealer=self.sealer, foreign=foreign, sheet=sheet, member=member
+        )
         found = sniff(prepared, self.sealer, contract=contract)
-        return replace(found, layout=replace(found.layout, sheet=sheet))
+        return replace(found, layout=replace(found.layout, sheet=sheet, member=member))
 
 
 @contextmanager
