@@ -144,6 +144,24 @@ def test_only_a_file_that_no_manifest_vouches_for_is_said_to_be_cut(service: Ser
             assert bool([n for n in told_["notices"] if "cut off" in n]) is not vouched
 
 
+@pytest.mark.parametrize("vouched", [False, True])
+def test_a_load_that_goes_on_knows_whether_a_manifest_vouched_for_its_file(
+    service: Service, site: LoadingSite, vouched: bool
+) -> None:
+    dataset = f"goes_on_{vouched:d}"
+    file, sums = service.folder / f"{dataset}.csv", service.folder / f"{dataset}.sums"
+    file.write_text("ref,age\nR1,1\nR2,x\nR3")  # no line end
+    sums.write_text(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n")
+    given = promised(dataset, thresholds=Thresholds(0.1, 0.9))
+    handed = Handed(given, manifest.read(sums) if vouched else ())
+    held = loads.deliver_and_refresh(site, dataset, files=[file], handed=handed)
+    again = loads.recheck(site, held["delivery"], reason="asked again")
+    same = loads.deliver_and_refresh(site, dataset, files=[file], handed=Handed(given))
+    for one in (held, again, same):
+        assert one["state"] == "held"
+        assert bool([n for n in one["notices"] if "cut off" in n]) is not vouched
+
+
 def test_a_load_that_was_held_for_its_thresholds_is_held_again(service: Service, site: LoadingSite) -> None:
     held = service.deliver(site, promised("again", thresholds=Thresholds(0.0, 0.5)), drawn(1, "x", 3))["delivery"]
     assert loads.recheck(site, held, reason="the register has come")["state"] == "held"

@@ -20,6 +20,8 @@ LANDED = "land"
 PUBLISH, BY = "publish", "by"
 #: What is written down, as it lands, of a delivery of files that a withdrawn one had brought: which one, under `OF`.
 AGAIN, OF = "again", "of"
+#: What is written down, as it lands, of a delivery whose files a manifest says to be whole: it holds as a load goes on.
+VOUCHED = "vouched"
 
 
 def find(connection: sa.Connection, delivery: str) -> Delivery | None:
@@ -40,9 +42,18 @@ def get(connection: sa.Connection, delivery: str) -> Delivery:
 
 
 def register(
-    store: Store, delivery: Delivery, *, actor: str, completes: Completes | None = None, again: str = ""
+    store: Store,
+    delivery: Delivery,
+    *,
+    actor: str,
+    completes: Completes | None = None,
+    again: str = "",
+    vouched: bool = False,
 ) -> None:
-    """Write down a delivery that has landed, and which one it completes; `again`: the withdrawn one it brings again."""
+    """Write down a delivery that has landed, and which one it completes; `again`: the withdrawn one it brings again.
+
+    `vouched`: a manifest says that its files are whole.
+    """
     facts: dict[str, Any] = {"files": len(delivery.files), "bytes": sum(f.size for f in delivery.files)}
     facts |= {"again": again} if again else {}
     if completes is not None:
@@ -56,6 +67,7 @@ def register(
             )
         )  # fmt: skip
         told = {LANDED: asdict(completes) if completes else {}, AGAIN: {OF: again} if again else {}}
+        told[VOUCHED] = {"manifest": True} if vouched else {}
         for step, result in told.items():
             if result:
                 values = {"job": f"load/{delivery.id}", "step": step, "result": result, "seconds": 0.0}

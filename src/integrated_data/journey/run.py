@@ -15,7 +15,7 @@ from integrated_data.acquire.land import File, delivery_id, land
 from integrated_data.control import deliveries, jobs
 from integrated_data.journey import completing, owning, pacing, room
 from integrated_data.journey.going import Outcome, Progress, go, silent, stages_of
-from integrated_data.journey.workshop import Feed, Handed, Load, Workshop
+from integrated_data.journey.workshop import Facts, Feed, Handed, Load, Workshop
 from integrated_data.model.contract import Contract
 from integrated_data.model.delivery import Completes, Delivery, LandedFile
 from integrated_data.model.errors import ContractRefusal, DeliveryRefusal, UsageRefusal
@@ -26,11 +26,13 @@ from integrated_data.model.linkage import DERIVED
 @dataclass(frozen=True)
 class Arrived:
     """A delivery that has landed. `known`: it had landed before, and may be further on its way; `completes`: the
-    delivery that it completes, if any."""
+    delivery that it completes, if any; `vouched`: a manifest says that its files are whole, now or as they came first.
+    """
 
     delivery: Delivery
     known: bool
     completes: Completes | None = None
+    vouched: bool = False
 
 
 def deliver(
@@ -46,7 +48,7 @@ def deliver(
     (progress or silent)("landing")
     arrived = arrive(workshop, dataset, files=files, handed=handed, feed=feed)
     given = owning.given(workshop, dataset, contract=handed.contract if handed and arrived.completes is None else None)
-    load = Load(arrived.delivery, given, feed, completes=arrived.completes, vouched=bool(handed and handed.manifest))
+    load = Load(arrived.delivery, given, feed, completes=arrived.completes, vouched=arrived.vouched)
     return go(workshop, load, repeated=arrived.known, progress=_paced(workshop, arrived.delivery.id, progress=progress))
 
 
@@ -57,7 +59,7 @@ def arrive(
     given = handed or Handed()
     _check_names(dataset, given.contract)
     owning.given(workshop, dataset, contract=given.contract)
-    completes = _completes(workshop, dataset, given=given)
+    completes, vouched = _completes(workshop, dataset, given=given), bool(given.manifest)
     sweep(workshop)
     room.check_disk(workshop.places.landed, room.sizes(files))
     arriving = workshop.places.landed / f"arriving-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -71,10 +73,19 @@ def arrive(
                 completing.whole_of(workshop, completes.delivery)
             if known is None:
                 _settle(arriving, workshop.places.landed / delivery.id)
-                deliveries.register(workshop.store, delivery, actor=workshop.actor, completes=completes, again=again)
+                deliveries.register(
+                    workshop.store, delivery, actor=workshop.actor, completes=completes, again=again, vouched=vouched
+                )
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
-    return Arrived(known or delivery, known is not None, completes)
+    vouched = vouched or deliveries.VOUCHED in _written(workshop, delivery.id)
+    return Arrived(known or delivery, known is not None, completes, vouched)
+
+
+def _written(workshop: Workshop, delivery: str) -> dict[str, Facts]:
+    """What is on record of a delivery's load, by step."""
+    with workshop.store.read() as connection:
+        return jobs.done_steps(connection, f"load/{delivery}")
 
 
 def _which(workshop: Workshop, first: Delivery) -> tuple[Delivery, Delivery | None, str]:
@@ -150,13 +161,14 @@ def resume(
     """
     with workshop.store.read() as connection:
         known = deliveries.get(connection, delivery)
-        started = jobs.done_steps(connection, f"load/{delivery}").get("acquire", {})
         completes = deliveries.completes(connection, delivery)
+    written = _written(workshop, delivery)
+    started = written.get("acquire", {})
     feed = Feed(**started["feed"]) if started.get("feed") else None
     given = owning.given(workshop, known.dataset, contract=None if completes else contract)
     return go(
         workshop,
-        Load(known, given, feed, completes=completes),
+        Load(known, given, feed, completes=completes, vouched=deliveries.VOUCHED in written),
         repeated=False,
         progress=_paced(workshop, delivery, progress=progress),
     )
