@@ -24,6 +24,12 @@ CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 #: Workers of a cluster, by the folders that they work in.
 WORKERS = ("one", "two")
 
+#: What docs/spark.md asks of a server for queries: an executor that goes on with what was cancelled is ended.
+REAPER = {
+    "spark.task.reaper.enabled": "true", "spark.task.reaper.killTimeout": "5s",
+    "spark.task.reaper.pollingInterval": "1s",
+}  # fmt: skip
+
 warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
 
 
@@ -80,8 +86,21 @@ def cluster(folder: Path) -> Iterator[str]:
         for name in WORKERS:
             limits = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / name)]
             stack.enter_context(_process(folder, name, ["spark-class", WORKER, *at, *limits, master]))
+        told = [part for name, value in REAPER.items() for part in ("--conf", f"{name}={value}")]
         memory = ("--driver-memory", "1g", "--executor-memory", "800m")
-        yield stack.enter_context(_connect(folder, "--master", master, *memory))
+        yield stack.enter_context(_connect(folder, "--master", master, *memory, *told))
+
+
+def executors(folder: Path) -> float:
+    """Seconds of a processor that the executors of the cluster of this folder, as far as they live, have taken."""
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            at = (process / "cwd").resolve()
+            if any(at.is_relative_to(folder / name) for name in WORKERS):
+                spent = (process / "stat").read_text().rpartition(")")[2].split()
+                ticks += int(spent[11]) + int(spent[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager

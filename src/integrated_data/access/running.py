@@ -191,6 +191,10 @@ _TOLD: dict[Failure, _Told] = {
     Failure.ABSENT: lambda *_: (
         "The Spark server does not answer", "Ask whoever runs it, or leave out --engine spark",
     ),
+    Failure.RUNS_ON: lambda *_: (
+        "The Spark server would go on with a query that is past its limit",
+        "Have it set up with executors and a task reaper (docs/spark.md), or leave out --engine spark",
+    ),
     Failure.STOPPED: lambda *_: ("The query's process ended early", "Try again, with a smaller query"),
     Failure.CANCELLED: lambda *_: ("The query was cancelled", "Run it again if it is still wanted"),
     Failure.OTHER: lambda *_: ("The query could not be run", "Write it another way"),

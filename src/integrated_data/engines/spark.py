@@ -6,7 +6,9 @@ are known to give the same (`spark_functions.py`). Rows come back in the types t
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pyarrow as pa
@@ -17,6 +19,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from integrated_data.engine import Held, Source, Stored
 from integrated_data.engines.binder import Binder
+from integrated_data.engines.spark_ending import KILL, MASTER, REAPER, Planning, runs_on
 from integrated_data.engines.spark_relations import Translation
 from integrated_data.engines.spark_values import STOP, STOPS, Untranslated
 from integrated_data.vocabulary.sql import name
@@ -29,6 +32,9 @@ SETTINGS = {
 #: Tries at a server that does not answer, and seconds between them at most.
 TRIES, PAUSE = 3, 2.0
 
+#: Seconds that an interrupt waits at most for a query to be planned.
+PLANNED = 60.0
+
 
 class SparkFailure(Exception):  # noqa: N818 - the server's ending, kept apart from its words
     """Spark ended a statement without rows. `kind`: its class of error, which holds no value of the data."""
@@ -39,19 +45,26 @@ class SparkFailure(Exception):  # noqa: N818 - the server's ending, kept apart f
 
 
 class Spark:
-    """One session on a Spark Connect server; what is made in it goes when it is closed."""
+    """One session on a Spark Connect server; what is made in it goes when it is closed.
+
+    `runs_on`: whether its server lets tasks run on that are cancelled (see `runs_on`).
+    """
 
     name = "spark"
 
     def __init__(self, url: str) -> None:
         """`url`: as Spark Connect writes it, e.g. `sc://127.0.0.1:15002`. Raises SparkFailure where nobody answers."""
-        self._binder = Binder()
+        self._binder, self._planning = Binder(), Planning()
         with _asking():
             self._session = SparkSession.builder.remote(url).create()
             tries = DefaultPolicy(max_retries=TRIES, max_backoff=int(PAUSE * 1000))
             self._session.client.set_retry_policies([tries])
             for setting, value in SETTINGS.items():
                 self._session.conf.set(setting, value)
+            master, reaper, kill = (self._session.conf.get(key, None) for key in (MASTER, REAPER, KILL))
+            heard: Any = self._planning  # pyspark's type of it is a class to inherit
+            self._session.registerProgressHandler(heard)
+        self._plans_apart, self.runs_on = master is not None, runs_on(master, reaper=reaper, kill=kill)
 
     def load(self, table: str, source: Source) -> None:
         """See `engine.Reader.load`; of files only those that are not sealed, whose cipher is DuckDB's own."""
@@ -91,11 +104,12 @@ class Spark:
     def batches(self, sql: str, *, rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of a SELECT as they come, in DuckDB's types; `rows`: at most so many."""
         schema, asked = self._binder.result(sql), self.translated(sql, rows=rows)
-        with _asking():
+        with _asking(), self._planning.until_rows():
             frame = self._session.sql(asked)
             plan = getattr(frame, "_plan").to_proto(self._session.client)  # noqa: B009 - a column may be called so
             for part in self._session.client.to_table_as_iterator(plan, {}):
                 if isinstance(part, pa.Table):
+                    self._planning.end()
                     yield from _as(part, schema).to_batches()
 
     def result(self, sql: str) -> pa.Schema:
@@ -114,7 +128,10 @@ class Spark:
             self._binder.drop(table)
 
     def interrupt(self) -> None:
-        """Stop what runs in this session, from any thread."""
+        """Stop what runs in this session, from any thread; Apache Spark when it has planned it, or PLANNED is over."""
+        until = time.monotonic() + PLANNED
+        while self._plans_apart and not self._planning.over() and time.monotonic() < until:
+            time.sleep(0.1)
         with contextlib.suppress(Exception):
             self._session.interruptAll()
 

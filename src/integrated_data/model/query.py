@@ -56,6 +56,7 @@ class Failure(StrEnum):
     MODEL = "model"  # an estimator is asked for what it does not do
     ENGINE = "engine"  # what is asked is not known to be the same on the engine asked
     ABSENT = "absent"  # the engine asked does not answer
+    RUNS_ON = "runs on"  # the engine asked goes on with what is stopped
     STOPPED = "stopped"  # the process ended without a word
     CANCELLED = "cancelled"
     OTHER = "other"

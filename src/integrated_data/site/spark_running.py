@@ -39,12 +39,13 @@ SPOKEN = {STOP + "letters": "upper or lower of other than ASCII text", STOP + "r
 @dataclass(frozen=True)
 class SparkWorker:
     """Runs every job in a session of its own on a Spark Connect server. `projects`: folder of what was provisioned,
-    which the server must see under the same path.
+    which the server must see under the same path. `stopping`: refuse a server on which what is stopped runs on.
     """
 
     url: str = field(repr=False)
     projects: Path
     engine: EngineName = EngineName.SPARK
+    stopping: bool = False
 
     def start(self, job: Job) -> "SparkRows":
         """See `access.running.Worker.start`."""
@@ -62,6 +63,8 @@ class SparkWorker:
         """A session that holds the job's views."""
         spark = Spark(self.url)
         try:
+            if self.stopping and spark.runs_on:
+                raise QueryFailure(Failure.RUNS_ON)
             for view in job.views:
                 spark.load(view.name, Stored((self.projects / view.place,), sealed=False))
                 if tuple(spark.columns(view.name)) != view.columns:
@@ -83,6 +86,7 @@ class SparkRows:
         self._ending: QueryFailure | None = None
         self._size, self._until = 0, time.monotonic() + job.limits.seconds
         self._told, self._closed = threading.Event(), False
+        self._stopping: threading.Thread | None = None
         self._clock = threading.Timer(job.limits.seconds, lambda: self._end(Failure.TIME))
         self._clock.daemon = True
         self._clock.start()
@@ -144,9 +148,10 @@ class SparkRows:
         if self._told.is_set():
             return
         self._ending = self._ending or QueryFailure(failure)
-        self._told.set()
         if self._spark is not None:  # apart, since a server that hangs does not answer this either
-            threading.Thread(target=self._spark.interrupt, daemon=True).start()
+            self._stopping = threading.Thread(target=self._spark.interrupt, daemon=True)
+            self._stopping.start()
+        self._told.set()
 
     def cancel(self) -> None:
         """Stop the query from another thread; whoever reads its rows is told."""
@@ -158,6 +163,8 @@ class SparkRows:
             self._closed = True
             self._clock.cancel()
             self._end(Failure.CANCELLED)
+            if self._stopping is not None:  # whose process may end with its answer, and the word to the server with it
+                self._stopping.join(GRACE)
 
 
 def _ending(error: Exception) -> QueryFailure:

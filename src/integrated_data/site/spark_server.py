@@ -12,11 +12,12 @@ HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def spark_worker(url: str | None, projects: Path, *, production: bool) -> Worker:
-    """What runs queries on the Spark server of the settings; refuses as `check_server` does."""
+    """What runs queries on the Spark server of the settings; refuses as `check_server` does, and in production, when it
+    is asked, a server that does not stop what is past its limit."""
     named = check_server(url, production=production)
     from integrated_data.site.spark_running import SparkWorker
 
-    return SparkWorker(named, projects)
+    return SparkWorker(named, projects, stopping=production)
 
 
 def check_server(url: str | None, *, production: bool) -> str:
