@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integrated_data.engine import Landed
+from integrated_data.engines.duckdb import LONGEST_ROW, DuckDB, Limits
 from integrated_data.engines.sealed import CHUNK, FileSealer
+from integrated_data.model.contract import Format, Layout
 from integrated_data.model.errors import InstallationRefusal
 
 SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7)
@@ -68,3 +71,22 @@ def test_the_plain_bytes_are_not_on_disk(sealer: FileSealer, tmp_path: Path) -> 
     place = _seal(sealer, tmp_path / "a", b"MARKED-SURNAME" * 100)
     assert b"MARKED" not in place.read_bytes()
     assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_read_in_pieces_is_the_whole_file(sealer: FileSealer, tmp_path: Path) -> None:
+    """Chunks end within rows, within quoted fields and within the buffers of the engine's reader."""
+    data = b"".join(b'%d,"one\nof %d"\n' % (i, i) for i in range(1_000_000))
+    assert len(data) > 2 * LONGEST_ROW + 2 * CHUNK  # more than a buffer of the reader
+    place = _seal(sealer, tmp_path / "a", data)
+    with sealer.pieces(place) as file:
+        assert b"".join(iter(lambda: file.read(3 * CHUNK), b"")) == data
+    engine = DuckDB(Limits(), sealer=sealer)
+    try:
+        engine.load("landed", Landed((place,), Layout(Format.CSV, header=False), columns=("n", "told")))
+        (row,) = engine.rows(
+            "SELECT count(*) AS n, sum(n::BIGINT) AS total, count(DISTINCT told) AS told, "
+            "bool_and(told = concat('one', chr(10), 'of ', n)) AS same FROM landed"
+        ).to_pylist()
+    finally:
+        engine.close()
+    assert row == {"n": 1_000_000, "total": 499_999_500_000, "told": 1_000_000, "same": True}

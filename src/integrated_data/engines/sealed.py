@@ -173,6 +173,14 @@ class SealedReader(io.RawIOBase):
         super().close()
 
 
+class PieceReader(SealedReader):
+    """A SealedReader for who asks for much at a time and goes on where it gets less: no large copy is made of it."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` plain bytes, a chunk at most; all that are left, below 0."""
+        return super().read(min(size, CHUNK))
+
+
 def plain_size(place: Path) -> int:
     """Plain size in bytes of a sealed file."""
     body = place.stat().st_size - HEADER
@@ -193,6 +201,10 @@ class FileSealer:
     def read(self, place: Path) -> BinaryIO:
         """See `engine.Sealer.read`."""
         return cast(BinaryIO, SealedReader(self._key, place))
+
+    def pieces(self, place: Path) -> BinaryIO:
+        """As `read`, of which each reading gives a chunk at most."""
+        return cast(BinaryIO, PieceReader(self._key, place))
 
     def opens(self, place: Path) -> bool:
         """Whether a sealed file is under this key."""
@@ -220,7 +232,7 @@ class SealedFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
-        return path.removeprefix("sealed://")
+        return path.partition("://")[2] or path
 
     def _open(self, path: str, mode: str = "rb", **_options: object) -> BinaryIO:  # noqa: ARG002 - fsspec names it
         return self._sealer.read(Path(self._strip_protocol(path)))
@@ -245,3 +257,13 @@ class SealedFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def created(self, path: str) -> Any:
         """When the sealed file was written."""
         return self.modified(path)
+
+
+class SealedTextFileSystem(SealedFileSystem):
+    """Lets an engine read `sealedtext://` paths from beginning to end, for text with delimiters: DuckDB asks for
+    buffers of the longest row and fills them by as many readings as it takes."""
+
+    protocol = "sealedtext"
+
+    def _open(self, path: str, mode: str = "rb", **_options: object) -> BinaryIO:  # noqa: ARG002 - fsspec names it
+        return self._sealer.pieces(Path(self._strip_protocol(path)))
