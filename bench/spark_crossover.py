@@ -109,6 +109,8 @@ def measured(sizes: Sequence[tuple[int, int]]) -> tuple[list[Took], list[Size]]:
             last, before = (time.perf_counter() - started) / turns, people
             every += found
             medians.append(_median(found, turns=turns))
+            took = ", ".join(f"{engine} {seconds:.1f} s" for engine, seconds in medians[-1].seconds.items())
+            print(f"{people:,} people: {took}", flush=True)  # not lost where a later size ends in an error
     return every, medians
 
 
