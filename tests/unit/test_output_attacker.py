@@ -1,19 +1,26 @@
 """The attacker's parts: leverage as the whole matrix has it, and what it says to authors and reviewers."""
 
+import os
+import subprocess
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from integrated_data.output.equations import Gathered
 from integrated_data.output.leverage import Overlaps
-from integrated_data.output.programs import Aim, Program
+from integrated_data.output.programs import Aim, Patience, Program
 from integrated_data.output.together import together
 from tests.remembered import grouped
 
 #: Everybody; one half; the other half less one person.
 EVERYBODY, HALF, REST = [1] * 40, [1] * 20 + [0] * 20, [0] * 20 + [1] * 19 + [0]
 LEAST = dict.fromkeys(("O-1", "O-2", "O-3"), 10)
+
+#: Stops a process when an integer program has begun, for longer than any may wait, and lets it go on.
+HALT = "sleep 0.2; kill -STOP {0}; sleep 4; kill -CONT {0}"
 
 
 @settings(max_examples=25, deadline=None)
@@ -75,3 +82,28 @@ def test_a_withheld_cell_that_two_later_tables_add_up_to_is_told() -> None:
     (joint, *_) = together([("O-3", grouped(second, below=10))], left, index="person", least=LEAST)
     assert joint.withheld is not None
     assert (joint.withheld.request, joint.withheld.words(), joint.people) == ("O-1", "2", 15)
+
+
+def crowded() -> Program:
+    """Somebody among 3,000 groups and 110 figures of a fifth of them each: to decide that takes a solver a while."""
+    dice = np.random.default_rng(1)
+    rows = csr_array((dice.random((110, 3_000)) < 0.2).astype(float))
+    people = np.append(1.0, dice.integers(1, 20, 2_999))
+    return Program(rows, np.arange(3_000), people, people, np.array([0], np.intp), cell=False)
+
+
+def test_what_is_decided_does_not_depend_on_how_busy_the_machine_is() -> None:
+    program = crowded()
+    quiet = program.fewest(most=9.5, patience=Patience())
+    with subprocess.Popen(["sh", "-c", HALT.format(os.getpid())]) as halting:
+        patience = Patience()
+        busy = program.fewest(most=9.5, patience=patience)
+        halting.wait()
+    assert quiet[1]
+    assert busy[1]
+    assert np.array_equal(quiet[0], busy[0])
+    assert 0 < patience.left < Patience().left
+
+
+def test_who_keeps_the_machine_at_it_is_left_to_people() -> None:
+    assert not crowded().fewest(most=9.5, patience=Patience(0.0))[1]

@@ -11,6 +11,7 @@ from integrated_data.control.store import Store
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.output import Lane
 from integrated_data.output import rowwise
+from integrated_data.output.programs import Patience
 from integrated_data.site.parser import DuckDBParser
 from tests.output_world import World, people
 
@@ -61,4 +62,7 @@ def test_quarters_add_up_to_the_year_and_tell_nobody(world: World) -> None:
 )
 def test_what_was_told_before_counts_only_where_it_was_as_few(cells: list[list[int]], before: int, tells: bool) -> None:
     ways, weight = csr_array(np.array(cells, float)), np.array([1.0, 7.0])
-    assert rowwise.tells_more(ways, csr_array(ways[:before]), weight=weight, way=0, below=10) is tells
+    told = rowwise.tells_more(
+        ways, csr_array(ways[:before]), weight=weight, way=0, below=10, patience=Patience()
+    )  # fmt: skip
+    assert told is tells

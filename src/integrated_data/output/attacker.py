@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from integrated_data.output.attack import Interval
 from integrated_data.output.equations import Floats, Known, Stated
 from integrated_data.output.leverage import Overlaps
-from integrated_data.output.programs import NIL, SHARPENED, Aim, BeyondBudgetError, Program
+from integrated_data.output.programs import NIL, SHARPENED, Aim, BeyondBudgetError, Patience, Program
 
 #: Linear programs in one attack, and entries of one of them.
 MOST_PROGRAMS, MOST_ENTRIES = 400, 2_000_000
@@ -113,7 +113,7 @@ class _Attack:
 
     def __init__(self, held: Known, *, new: int, least: Sequence[int], counts: bool) -> None:
         self._held, self._new, self._least, self._counts, self._programs = held, new, least, counts, 0
-        self._below = max(least)
+        self._below, self._patience = max(least), Patience()
         self._overlaps = Overlaps(held)
 
     def suspects(self) -> list[Aim]:
@@ -207,7 +207,10 @@ class _Attack:
         sought = program.sharpened(most=self._below)
         for again in range(SHARPENED):
             self._spend(program)
-            weights, apart = next(sought)
+            sharper = next(sought, None)
+            if sharper is None:
+                break
+            weights, apart = sharper
             if not again and apart > self._below - 0.5:
                 return None
             found = self._small(program, weights, kept=kept)
@@ -228,7 +231,7 @@ class _Attack:
         self._spend(program)
         if len(program.weight) > MOST_DECIDED:
             raise BeyondBudgetError
-        weights, decided = program.fewest(most=self._below - 0.5)
+        weights, decided = program.fewest(most=self._below - 0.5, patience=self._patience)
         if not decided:
             raise BeyondBudgetError
         found = self._small(program, weights, kept=kept)

@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 
 from integrated_data.model.output import ReleaseLimits
 from integrated_data.output.attack import Equation, Interval
+from integrated_data.output.programs import OUT_OF_TIME
 from integrated_data.output.protect import CellId
 
 #: Bases tried, the smallest first.
@@ -27,8 +28,12 @@ BASES = (5, 10, 20, 25, 40, 50, 100, 200, 250, 500, 1_000)
 #: Cells of one figure beyond which rounding is not tried, and unknowns over all programs of one judgement.
 MOST_CELLS, MOST_UNKNOWNS = 5_000, 400_000
 
-#: Seconds after which a controlled rounding is given up.
-SECONDS = 5.0
+#: Nodes of the search after which a controlled rounding is taken as it stands, the same on every machine: two keys
+#: never ask for more than this first one, and what more of them ask for in it takes seconds.
+MOST_NODES = 1
+
+#: Seconds after which a controlled rounding is given up, far more than the first node takes of `MOST_CELLS`.
+SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def conventional(counts: Counts, base: int) -> dict[CellId, int]:
 
 
 def controlled(counts: Counts, base: int) -> dict[CellId, int] | None:
-    """Every count to a multiple next to it, the nearest so that the sums hold; None if none can be found."""
+    """Every count to a multiple next to it, so that the sums hold, the nearest found; None if none can be found."""
     cells = list(counts.values)
     place = {cell: n for n, cell in enumerate(cells)}
     floors = np.array([counts.values[c] // base for c in cells], float)
@@ -61,9 +66,9 @@ def controlled(counts: Counts, base: int) -> dict[CellId, int] | None:
     sums = LinearConstraint(matrix, -(matrix @ floors), -(matrix @ floors)) if counts.equations else ()
     solved = milp(
         base - 2 * rest, constraints=sums, integrality=np.ones(len(cells)), bounds=Bounds(np.zeros(len(cells)), most),
-        options={"time_limit": SECONDS},
+        options={"node_limit": MOST_NODES, "time_limit": SECONDS},
     )  # fmt: skip
-    if solved.x is None:
+    if solved.x is None or solved.status == OUT_OF_TIME:
         return None
     return {cell: base * round(floors[n] + solved.x[n]) for cell, n in place.items()}
 

@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 
 from integrated_data.output.equations import FAINT, Floats
 from integrated_data.output.leverage import RIDGE
-from integrated_data.output.programs import NIL, BeyondBudgetError, Program
+from integrated_data.output.programs import NIL, BeyondBudgetError, Patience, Program
 from integrated_data.output.remembered import NOBODY, Remembered
 
 #: Published cells, and cells times ways to have rows in them, beyond which people look.
@@ -29,6 +29,9 @@ MOST_CELLS, MOST_ENTRIES = 2_500, 60_000_000
 
 #: Ways to have rows of which each is looked at by itself; beyond, people look.
 MOST_SUSPECTS = 200
+
+#: Ways to have rows in one integer program; beyond, people look.
+MOST_DECIDED = 10_000
 
 #: Share of their leverage that new tables bring to those who are looked at.
 RISEN = 0.01
@@ -64,8 +67,10 @@ def tells_by_rows(tables: Sequence[Remembered], *, new: int, below: int) -> bool
     suspects = _suspects(ways, weight, below=below, earlier=earlier)
     if len(suspects) > MOST_SUSPECTS:
         raise BeyondBudgetError
-    before = csr_array(ways[:earlier])
-    return any(tells_more(ways, before, weight=weight, way=int(way), below=below) for way in suspects)
+    before, patience = csr_array(ways[:earlier]), Patience()
+    return any(
+        tells_more(ways, before, weight=weight, way=int(way), below=below, patience=patience) for way in suspects
+    )
 
 
 def _repeats(table: Remembered) -> bool:
@@ -156,7 +161,7 @@ def _suspects(ways: csr_array, weight: Floats, *, below: int, earlier: int) -> N
     return np.concatenate([np.zeros(0, np.intp), *left])
 
 
-def tells_more(ways: csr_array, before: csr_array, *, weight: Floats, way: int, below: int) -> bool:
+def tells_more(ways: csr_array, before: csr_array, *, weight: Floats, way: int, below: int, patience: Patience) -> bool:
     """Whether those with rows in one way are told, or may be, among fewer people than by the tables of before.
 
     Integer programs decide where the tables of now bring down the bound of the linear ones; where they do not,
@@ -168,8 +173,8 @@ def tells_more(ways: csr_array, before: csr_array, *, weight: Floats, way: int, 
         return False
     then = _Told(before, weight, way=way, most=most) if before[:, [way]].nnz else None
     if then is None or then.least > now.least + NIL:
-        return now.found() or now.decided() is not False
-    return now.found() and not then.found() and then.decided() is not True
+        return now.found() or now.decided(patience) is not False
+    return now.found() and not then.found() and then.decided(patience) is not True
 
 
 class _Told:
@@ -192,7 +197,9 @@ class _Told:
         told = self._program.told(weights)
         return bool(weights.any()) and float(self._program.weight[told].sum()) <= self._most
 
-    def decided(self) -> bool | None:
-        """Whether an integer program comes upon one; None where it was not decided in time."""
-        weights, decided = self._program.fewest(most=self._most)
+    def decided(self, patience: Patience) -> bool | None:
+        """Whether an integer program comes upon one; None where that is not decided."""
+        if len(self._program.weight) > MOST_DECIDED:
+            return None
+        weights, decided = self._program.fewest(most=self._most, patience=patience)
         return bool(weights.any()) if decided else None
