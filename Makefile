@@ -25,14 +25,16 @@ demo: $(READY) ## the whole journey on a fictional country, from new (ARGS="--pe
 	@$(forget-demo)
 	@$(BIN)/ids demo --home $(DEMO) $(ARGS)
 
-# Two workers on two cores: with more threads than these, linear algebra mostly waits for its own.
+# Two workers on two cores: with more threads than these, linear algebra mostly waits for its own. Each takes a file
+# after the other, in the order of tests/conftest.py: the longest first.
 test test-long: export OPENBLAS_NUM_THREADS := 1
+test test-long: workers := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(READY) ## every test that takes seconds and no extra services (ARGS="-k gate" for some)
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest $(workers) $(ARGS)
 
 test-long: $(READY) ## whole journeys, by many commands and on large real files (minutes)
-	@$(BIN)/pytest -n 2 --dist loadfile -m 'long and not spark' $(ARGS)
+	@$(BIN)/pytest $(workers) -m 'long and not spark' $(ARGS)
 
 test-kills: $(READY) ## kill -9 at random moments of loads, and disks that fill up (minutes)
 	@$(BIN)/pytest -m kills $(ARGS)

@@ -14,6 +14,8 @@ from integrated_data.model.output import Lane, Outcome
 from tests.output_country import published
 from tests.output_village import Village
 
+pytestmark = pytest.mark.early
+
 FILE = Path(__file__).parent / "output_safe" / "projects.txt"
 
 #: How many of the tables leave at once, at least.

@@ -30,7 +30,7 @@ def _imported(start: str, names: tuple[str, ...]) -> list[str]:
 
 
 def test_the_command_line_imports_no_heavy_library() -> None:
-    found = _imported("import integrated_data.cli", HEAVY)
+    found = _imported("import integrated_data.cli.app", HEAVY)
     holds([f"{name}: import it in the function that needs it" for name in found])
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.journeys.installation import ids
 
+pytestmark = pytest.mark.early
+
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:

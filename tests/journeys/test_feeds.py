@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -23,8 +22,9 @@ from integrated_data.site import loads, rolling
 from integrated_data.site.feeding import keeping
 from integrated_data.site.feeding.looking import Feeder
 from integrated_data.site.feeding.taking import Taking, Waiting
+from tests import calling
 from tests.feeding import Fed, changed, contract, flows
-from tests.journeys.installation import COMMAND, Ran
+from tests.journeys.installation import Ran
 from tests.journeys.test_rolled_back import DESK
 
 DAILY = """
@@ -326,6 +326,6 @@ def test_by_command(tmp_path: Path) -> None:
 
 def ids(*words: object, code: int = 0) -> Ran:
     """The real command, in a process of its own."""
-    done = subprocess.run([*COMMAND, *map(str, words), "--json"], capture_output=True, text=True, check=False)
+    done = calling.call(*map(str, words), "--json")
     assert done.returncode == code, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
