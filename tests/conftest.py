@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from integrated_data.control import tables
 from integrated_data.control.store import Store, sqlite
@@ -15,6 +16,10 @@ from integrated_data.engines.sealed import FileSealer
 
 # Without a whole Spark, the Spark client ends a process whose main module has no file, as those of xdist have none.
 os.environ.setdefault("SPARK_HOME", "")
+
+# A law holds however busy the machine is: no example is held to the clock.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 #: Folders whose tests take long, the longest first.
 LONG = ("journeys", "properties", "golden")
