@@ -102,4 +102,22 @@ def test_words_of_a_heading() -> None:
 def test_column_names_are_plain_and_different() -> None:
     taken: set[str] = set()
     names = [column_name(h, taken) for h in ("Person ID", "person-id", "1st", "£", "SEX")]
-    assert names == ["person_id", "person_id_2", "c_1st", "column", "sex"]
+    assert names == ["person_id", "person_id_2", "c_1st", "column_4", "sex"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("Prénom", "prenom"), ("Größe (m²)", "grosse_m2"), ("Straße Nº 1", "strasse_no_1"),
+        ("CYFEIRIAD TŶ", "cyfeiriad_ty"), ("Ærø Łódź", "aero_lodz"), ("% (select)", "select"), ("2021", "c_2021"),
+        ("Дата рождения", "column_3"), ("年龄", "column_3"), ("Λ (m²)", "column_3"),
+        ("#", "column_3"), ("-", "column_3"),
+    ],
+)  # fmt: skip
+def test_a_heading_is_named_so_that_a_reader_understands_it_or_by_its_position(heading: str, name: str) -> None:
+    assert column_name(heading, {"ref", "sex"}) == name
+
+
+def test_a_heading_that_looks_like_a_position_is_told_from_it() -> None:
+    taken: set[str] = set()
+    assert [column_name(h, taken) for h in ("column 2", "%")] == ["column_2", "column_2_2"]

@@ -39,6 +39,12 @@ def test_titles_and_codes_come_from_the_codebook(tmp_path: Path, book: str) -> N
     assert (found["hours"].title, "-9" in found["hours"].missing) == ("Hours in the week", True)
 
 
+def test_names_in_another_script_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "book").write_text("Variable,Label,Code,Code label\nПол,Sex,1,Male\nВозраст,Age,-9,Not known\n")
+    found = {name: (label.title, label.codes) for name, label in read_codebook(tmp_path / "book").items()}
+    assert found == {"пол": ("Sex", (("1", "Male"),)), "возраст": ("Age", (("-9", "Not known"),))}
+
+
 def test_a_file_that_is_no_codebook_is_refused(tmp_path: Path) -> None:
     (tmp_path / "book").write_text("a,b\n1,2\n")
     with pytest.raises(ContractRefusal, match="names no column"):

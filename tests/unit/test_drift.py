@@ -37,6 +37,7 @@ from tests.drawn import drawn
     [
         ("gross_pay", "gross_pay_gbp", True), ("PostCode", "post code of home", True), ("DOB", "date_of_birth", True),
         ("region", "started_on", False), ("total_amount", "amount_total", True), ("sex", "age", False),
+        ("Пол", "Возраст", False), ("Возраст", "возраст лет", True), ("£", "%", False),
     ],
 )  # fmt: skip
 def test_names_that_may_be_one_column(one: str, other: str, alike_enough: bool) -> None:

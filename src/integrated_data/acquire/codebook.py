@@ -15,7 +15,7 @@ from typing import Any
 from integrated_data.acquire.labels import Label
 from integrated_data.engine import Engine
 from integrated_data.model.errors import ContractRefusal
-from integrated_data.vocabulary.headings import folded
+from integrated_data.vocabulary.headings import folded, respelled_as
 from integrated_data.vocabulary.nested import load_json
 from integrated_data.vocabulary.sql import name, texts
 
@@ -40,7 +40,7 @@ _PAIR = re.compile(r"\s*([^\s=:]{1,12})\s*[=:]\s*(\S.*?)\s*")
 
 
 def read_codebook(place: Path) -> dict[str, Label]:
-    """Labels by folded column name; refuses a file in which no column is named."""
+    """Labels by column name without case, blanks and punctuation; refuses a file in which no column is named."""
     try:
         text = place.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
@@ -86,7 +86,7 @@ def _take(row: Mapping[str, str], labels: dict[str, Label]) -> None:
     key = next((k for k in COLUMN if row.get(k)), None)
     if key is None:
         return
-    column = folded(row[key])
+    column = respelled_as(row[key])
     found = labels.get(column, Label())
     code = next((row[k] for k in CODE if row.get(k)), "")
     words = next((row[k] for k in WORDS if row.get(k)), "")
@@ -105,7 +105,7 @@ def _pairs(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def for_columns(engine: Engine, relation: str, *, labels: Mapping[str, Label]) -> dict[str, Label]:
     """The codebook's labels by delivered name; whole where every value of the sample is a code it lists."""
-    columns = {c: labels[folded(c)] for c in engine.columns(relation) if folded(c) in labels}
+    columns = {c: labels[respelled_as(c)] for c in engine.columns(relation) if respelled_as(c) in labels}
     return {c: replace(label, whole=_whole(engine, relation, column=c, label=label)) for c, label in columns.items()}
 
 

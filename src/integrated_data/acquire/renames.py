@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from integrated_data.model.contract import Column
 from integrated_data.model.meanings import DIRECT_IDENTIFIERS, Kind, Meaning
-from integrated_data.vocabulary.headings import folded, hints, words_of
+from integrated_data.vocabulary.headings import hints, respelled_as, words_of
 
 #: Likeness of names that is enough where values say nothing, and what a heading of the same meaning counts as.
 VERY_ALIKE, SAME_MEANING = 0.75, 0.8
@@ -42,7 +42,7 @@ class Candidate:
 
 def likeness(one: str, other: str) -> float:
     """How alike two headings are, 0 to 1: their letters, their words, what they mean."""
-    letters = SequenceMatcher(None, folded(one), folded(other), autojunk=False).ratio()
+    letters = SequenceMatcher(None, respelled_as(one), respelled_as(other), autojunk=False).ratio()
     a, b = set(words_of(one).split()), set(words_of(other).split())
     words = len(a & b) / max(len(a), len(b)) if a and b else 0.0
     meant = {h.meaning for h in hints(one)[:1]} & {h.meaning for h in hints(other)[:1]} - set(_COMMON)

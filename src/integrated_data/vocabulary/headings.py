@@ -54,6 +54,10 @@ def _rules() -> tuple[tuple[Meaning, float, re.Pattern[str]], ...]:
 
 RULES = _rules()
 
+#: Letters that are no plain one with an accent, as they are written without them; the fold of cases sees to the rest.
+_UNMARKED = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "đ": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i"})
+#: Share of a heading's letters and digits that must be left in a column's name for it to say the same.
+KEPT = 0.75
 #: Longest heading that is shown.
 LONGEST = 60
 #: Words that name people: a heading of such words alone may be somebody.
@@ -156,8 +160,16 @@ def _like_a_value(heading: str) -> bool:
 
 
 def column_name(source: str, taken: set[str]) -> str:
-    """A plain name for a delivered column: lower case, words joined by underscores, not in `taken`."""
-    base = re.sub(r"[^0-9a-z]+", "_", source.strip().lower()).strip("_") or "column"
+    """A plain name for a delivered column: lower case, words joined by underscores, not in `taken`.
+
+    Letters lose their accents. A heading of which less than `KEPT` would be left, as of another script or of symbols,
+    is called by its position: one after those that are `taken`.
+    """
+    spelled = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", source).casefold().translate(_UNMARKED))
+    letters = "".join(c for c in spelled if not unicodedata.combining(c))
+    base = re.sub(r"[^0-9a-z]+", "_", letters).strip("_")
+    left, told = len(base.replace("_", "")), sum(map(str.isalnum, letters))
+    base = base if base and left >= KEPT * told else f"column_{len(taken) + 1}"
     base = f"c_{base}" if base[0].isdigit() else base
     name, n = base, 1
     while name in taken:
