@@ -284,8 +284,8 @@ def test_what_a_steward_released_is_withheld_again_when_it_becomes_text(service:
 
 def test_a_list_that_a_steward_released_waits_when_it_becomes_text(service: Service, site: LoadingSite) -> None:
     grade = Column("level", "level", meaning=Meaning.CODE, handling=Handling.WITHHELD)
-    given = replace(promised("listed", (DriftKind.CODES, Policy.EVOLVE)), columns=(*COLUMNS, grade))
-    deliveries.release_column(site.store, "listed", name="level", by="steward", reason="a list of grades")
+    given = replace(promised("graded", (DriftKind.CODES, Policy.EVOLVE)), columns=(*COLUMNS, grade))
+    deliveries.release_column(site.store, "graded", name="level", by="steward", reason="a list of grades")
     grades = [row | {"level": f"G{k % 7}"} for k, row in enumerate(month(1))]
     assert service.deliver(site, given, grades)["withheld"] == {}
     words = [row | {"level": f"Grade {k * 7919 % 1009} Marked"} for k, row in enumerate(month(2))]
