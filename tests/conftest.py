@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from integrated_data.control import tables
 from integrated_data.control.store import Store, sqlite
 from integrated_data.engines.duckdb import DuckDB, Limits
 from integrated_data.engines.sealed import FileSealer
+from tests.emptied import Emptied
 
 # Without a whole Spark, the Spark client ends a process whose main module has no file, as those of xdist have none.
 os.environ.setdefault("SPARK_HOME", "")
@@ -37,18 +39,33 @@ def identified_engine(folder: Path) -> DuckDB:
     return DuckDB(limits, sealer=FileSealer(b"s" * 32), parquet_key=key)
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[DuckDB]:
-    made = identified_engine(tmp_path)
-    yield made
-    made.close()
+@pytest.fixture(scope="session")
+def emptied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptied]:
+    """What makes the engines of tests: each takes as long as most tests, so one is handed on where it can be."""
+    engines = Emptied(lambda: identified_engine(tmp_path_factory.mktemp("engine")))
+    yield engines
+    engines.close()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    control = sqlite(tmp_path / "control.sqlite")
+def engine(emptied: Emptied) -> Iterator[DuckDB]:
+    with emptied.engine() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a control store that holds nothing."""
+    place = tmp_path_factory.mktemp("store") / "control.sqlite"
+    control = sqlite(place)
     tables.METADATA.create_all(control)
-    return Store(control)
+    control.dispose()
+    return place
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_store: Path) -> Store:
+    return Store(sqlite(shutil.copy(empty_store, tmp_path)))
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
