@@ -2,19 +2,30 @@
 
 import resource
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.flight as fl
 import pytest
 import sqlalchemy as sa
 
 from integrated_data.control.store import Store, StoreError, sqlite
+from integrated_data.engines.duckdb import DuckDB
 from integrated_data.model.errors import is_disk_full
+from integrated_data.site.feeding import keeping
+from tests.feeding import Fed, contract, flows
 from tests.journeys.installation import COMMAND, Ran, environment, ids, made
+from tests.journeys.test_feeds import DAILY
+from tests.journeys.test_flight_door import called, flight, statement
+from tests.journeys.test_gateway import new_place
+from tests.served import JOINED, House, furnish, house, open_flight, open_http
+
+TOLD = "The disk of the service is full"
 
 
-def full() -> None:
-    """From now on no file of this process grows, as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+def full(left: int = 0) -> None:
+    """From now on no file of this process grows, or none beyond some bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, resource.RLIM_INFINITY))
 
 
 def room() -> None:
@@ -66,3 +77,61 @@ def test_commands_that_read_work_and_others_say_that_the_disk_is_full(tmp_path: 
         assert (ran.code, "disk is full" in ran.err, "unforeseen" in ran.err) == (1, True, False), ran.err
     assert ids(home, "deliver", "rents", str(file)).code == 0
     assert ids(home, "audit", "verify").code == 0
+
+
+@pytest.fixture
+def served(store: Store, engine: DuckDB, tmp_path: Path) -> Iterator[House]:
+    place = new_place(store, engine, folder=tmp_path)
+    furnish(place)
+    with house(place) as it:
+        yield it
+
+
+def test_a_question_over_http_is_told_that_the_disk_is_full_and_what_is_read_is_answered(served: House) -> None:
+    asked = {"sql": JOINED}
+    with open_http(served) as url:
+        with served.client(url) as ada:
+            assert ada.get("/v1/me").status_code == 200  # the first use of a token is written down
+            full()
+            try:
+                found, told = ada.post("/v1/catalogue/search", json={"words": ""}), ada.post("/v1/queries", json=asked)
+            finally:
+                room()
+        assert (found.status_code, found.json()) == (200, [])
+        assert (told.status_code, told.headers["content-type"]) == (507, "application/problem+json")
+        assert told.json()["detail"] == TOLD
+        with served.client(url) as ada:  # after what nobody foresaw the server closes the connection
+            assert ada.post("/v1/queries", json=asked).status_code == 200
+
+
+def test_a_question_over_flight_is_told_that_the_disk_is_full(served: House) -> None:
+    token = served.token("ada")
+    with open_flight(served) as door, flight(door) as client:
+        full()
+        try:
+            with pytest.raises(fl.FlightInternalError, match=TOLD):
+                client.get_flight_info(statement(JOINED), called(token))
+        finally:
+            room()
+        assert len(client.get_flight_info(statement(JOINED), called(token)).endpoints) == 1
+
+
+def test_a_file_of_a_feed_waits_for_room(tmp_path: Path) -> None:
+    fed = Fed(tmp_path, DAILY, contract())
+    fed.drops("od_20240301_a.csv", flows("2024-03-01", *range(200_000)), at="2024-03-02T08:00")
+    full(left=2**21)  # room for the service's memory, and not for the file
+    try:
+        assert fed.look("2024-03-02T09:00") == [("2024-03-01", "failed")]
+    finally:
+        room()
+    (file,) = keeping.details(fed.store, "mobility", by="tester")["files"]
+    assert file["why"] == "The disk is full."
+    full()  # nor for that
+    try:
+        with pytest.raises(StoreError) as raised:
+            fed.look("2024-03-02T10:00")
+        assert is_disk_full(raised.value)
+    finally:
+        room()
+    assert fed.look("2024-03-02T11:00") == [("2024-03-01", "loaded")]
+    assert len(fed.table("trips", "trips")) == 200_000

@@ -1,6 +1,7 @@
 """Refusals over HTTP: problem documents (RFC 9457), each with what, why and what next, never a value."""
 
 import traceback
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def note(error: Exception, *, door: str) -> None:
     """Log an unforeseen failure by its kind and place; never by its text, which may hold values."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "integrated_data" in f.filename]
     where = f"{Path(frames[-1].filename).stem}:{frames[-1].lineno}" if frames else ""
-    structlog.get_logger().error("a request failed", door=door, kind=type(error).__name__, where=where)
+    with suppress(OSError):  # on a full disk the log may have no room either: who asked is answered all the same
+        structlog.get_logger().error("a request failed", door=door, kind=type(error).__name__, where=where)
 
 
 def handle(app: FastAPI) -> None:
