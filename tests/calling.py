@@ -37,7 +37,7 @@ def call(*words: str, given: str = "", **environment: str) -> Called:
     with tempfile.TemporaryDirectory() as folder:
         files = tuple(Path(folder) / name for name in ("in", "out", "err"))
         files[0].write_text(given)
-        process = SERVER.Process(target=_call, args=(words, environment, files))
+        process = SERVER.Process(target=_call, args=(words, {**os.environ, **environment}, files))
         process.start()
         process.join(SECONDS)
         process.kill()
@@ -46,6 +46,7 @@ def call(*words: str, given: str = "", **environment: str) -> Called:
 
 
 def _call(words: tuple[str, ...], environment: dict[str, str], files: tuple[Path, ...]) -> None:
+    os.environ.clear()  # the server's, which is of the time when it began
     os.environ.update(environment)
     tempfile.tempdir = None  # found anew from the environment
     sys.argv = ["ids", *words]
