@@ -102,13 +102,12 @@ class Engine(Reader, Protocol):
         """
         ...
 
-    def save(
-        self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4", reread: bool = False
-    ) -> int:
+    def save(self, sql: str, place: Path, *, sealed: bool = True, reread: bool = False, ordered: bool = False) -> int:
         """Write a SELECT to one Parquet file in one atomic step; returns the rows written.
 
-        `sealed`: encrypted with the engine's own vault key, for the identified zone. `reread`: a sealed
-        file that is read again and again, so that it may take longer to write.
+        `sealed`: encrypted with the engine's own vault key, for the identified zone; else smaller, for whoever
+        reads it. `reread`: a sealed file that is read again and again, so that it may take longer to write. `ordered`:
+        rows stay in the order in which they are read, which tells their numbers.
         """
         ...
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from integrated_data.engines.duckdb import DuckDB
 from integrated_data.journey import checking, rejecting
 from integrated_data.model.contract import Check, Column, Contract, Format, Layout, Rule
+from integrated_data.model.meanings import Kind, Meaning
 from integrated_data.validate import lines
 from tests.conftest import identified_engine
 from tests.delivering import SEALER, contract_of, delivered
@@ -39,12 +40,19 @@ def listed(
 
 
 def saved(
-    engine: DuckDB, folder: Path, contract: Contract, *files: tuple[str, bytes], sure: bool = True
+    engine: DuckDB,
+    folder: Path,
+    contract: Contract,
+    *files: tuple[str, bytes],
+    sure: bool = True,
+    standing: checking.Standing | None = None,
 ) -> list[dict[str, Any]]:
     found = delivered(folder, *files, contract=contract)
     kept = folder / "kept"
     kept.mkdir()
-    done = checking.check(engine, SEALER, contract=contract, delivered=found, place=kept / "checked.parquet")
+    done = checking.check(
+        engine, SEALER, contract=contract, delivered=found, place=kept / "checked.parquet", standing=standing
+    )  # fmt: skip
     assert (
         rejecting.save_quarantine(engine, SEALER, contract=contract, found=done, delivered=found, folder=kept) is sure
     )
@@ -94,6 +102,36 @@ def test_a_quotation_mark_that_is_never_closed_tells_how_many_lines_it_took(engi
     data = b"a,b\n" + rows.replace(b"400,x", b'400,"x').replace(b"500,x", b'500,"x"').replace(b"\n600,", b"\n!600,")
     told = listed(engine, tmp_path, ("x.csv", data))
     assert [(r["line"], r["lines"], r["column"]) for r in told] == [(402, 101, ""), (602, None, "a")]
+
+
+#: Lines of a file that is read in several pieces at once, and what the engine would make a join of.
+FAR = [12, 40_002, 80_002, 119_002]
+KNOWN = tuple(f"C{n}" for n in range(40))
+JOINED: dict[str, tuple[Column, tuple[Rule, ...]]] = {
+    "codes of a meaning": (Column("b", "b", meaning=Meaning.SEX), ()),
+    "a long list": (Column("b", "b"), (Rule("listed", Check.ALLOWED, "b", values=(*KNOWN, *KNOWN)),)),
+    "another dataset": (
+        Column("b", "b"), (Rule("known", Check.REFERENCE, columns=("b",), dataset="l", others=("b",)),),
+    ),
+    "a total": (Column("b", "b", kind=Kind.INTEGER), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", JOINED)
+def test_lines_are_told_where_many_read_one_file(engine: DuckDB, tmp_path: Path, kind: str) -> None:
+    column, rules = JOINED[kind]
+    last = b"Total,120000\n" if kind == "a total" else b""
+    value = "1" if kind in ("a total", "codes of a meaning") else "C7"
+    rows = "".join(f"{'!' if n + 2 in FAR else ''}{n:0400},{value}\n" for n in range(120_000))
+    contract = contract_of(Column("a", "a"), column, rules=(*RULES, *rules))
+    listed = contract_of(Column("a", "a"), Column("b", "b"))
+    codes = delivered(tmp_path / "codes", ("l.csv", b"a,b\n1,C7\n"), contract=listed)
+    checking.check(engine, SEALER, contract=listed, delivered=codes, place=tmp_path / "codes.parquet")
+    standing = {"l": [(listed, tmp_path / "codes.parquet")]}
+    file = ("x.csv", b"a,b\n" + rows.encode() + last)
+    told = saved(engine, tmp_path, contract, file, standing=standing)
+    assert [r["line"] for r in told if r["rule"] == "fine"] == FAR
+    assert (len(told), engine.rows("SELECT current_setting('threads') AS n")["n"].to_pylist()) == (4 + bool(last), [2])
 
 
 def test_files_of_one_delivery_are_told_apart(engine: DuckDB, tmp_path: Path) -> None:

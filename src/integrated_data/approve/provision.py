@@ -225,7 +225,7 @@ def _write(engine: Engine, tokens: Tokens, *, order: Order, target: Path) -> tup
             statement = keyed.by_position(engine, tokens, asked=asked, made=made)
         else:
             statement = keyed.by_crosswalk(engine, tokens, asked=asked, made=made)
-        rows = engine.save(statement, target, sealed=False, compression="zstd")
+        rows = engine.save(statement, target, sealed=False)
     finally:
         engine.drop(*reversed(made))
     return rows, columns

@@ -101,12 +101,10 @@ class Cluster:
         with self._spread(sql) as parts:
             return self._local.rows(parts or sql)
 
-    def save(
-        self, sql: str, place: Path, *, sealed: bool = True, compression: str = "lz4", reread: bool = False
-    ) -> int:
-        """See `engine.Engine.save`."""
+    def save(self, sql: str, place: Path, *, sealed: bool = True, reread: bool = False, ordered: bool = False) -> int:
+        """See `engine.Engine.save`; shares follow each other as what they read does, and one thread writes each."""
         with self._spread(sql) as parts:
-            return self._local.save(parts or sql, place, sealed=sealed, compression=compression, reread=reread)
+            return self._local.save(parts or sql, place, sealed=sealed, reread=reread, ordered=ordered)
 
     def columns(self, table: str) -> dict[str, str]:
         """See `engine.Reader.columns`."""

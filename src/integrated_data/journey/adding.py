@@ -61,7 +61,7 @@ def _with_first(workshop: Workshop, carried: Load, *, contract: Contract, load: 
         withheld=frozenset(carried.done["deidentify"]["withheld"]), constants=there.constants,
     )  # fmt: skip
     place = workshop.lake.place(contract.dataset, first)
-    workshop.engine.save(text, place, sealed=False, compression="zstd")
+    workshop.engine.save(text, place, sealed=False)
     own = workshop.places.deliveries / load.delivery.id / "checked.parquet"
     checking.load_good(workshop.engine, contract, place=own)
     return Placed(Step(load.delivery.id, there.step.without, (place.name,)), constants=there.constants)

@@ -101,7 +101,7 @@ def _publish(
         left_out = int(engine.rows(associations.contradictory_sql(ROWS))["n"][0].as_py())
         attributes = _attributes(workshop, association)
         edges = associations.edges_sql(association, ROWS, attributes=attributes)
-        rows = engine.save(edges, place, sealed=False, compression="zstd")
+        rows = engine.save(edges, place, sealed=False)
         engine.load(EDGES, Stored((place,), sealed=False))
         made = derived.entry_of(workshop, contract, relation=EDGES, rows=rows)
     finally:

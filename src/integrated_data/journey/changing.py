@@ -149,7 +149,7 @@ def _written(workshop: Workshop, contract: Contract, *, files: tuple[Path, ...],
         without.append(file.name)
         place = lake.rewritten(contract.dataset, file, by=delivery)
         left = f"SELECT * FROM changes_part_{row['_part']} WHERE {ROW} NOT IN ({', '.join(map(str, row['_gone']))})"
-        if engine.save(left, place, sealed=False, compression="zstd"):
+        if engine.save(left, place, sealed=False):
             rewritten.append(place.name)
         else:
             place.unlink()

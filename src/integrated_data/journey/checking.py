@@ -75,7 +75,7 @@ def check(
     others = _others(engine, contract, standing=standing or {})
     total = ending.totals(engine, contract, delivered=delivered, standardised=STANDARDISED)
     text = sql.checked_sql(contract, STANDARDISED, quoted=delivered.quoted, others=others, total=total)
-    rows = engine.save(text, place)
+    rows = engine.save(text, place, ordered=True)
     account = reconcile.reconcile(engine, sealer, source=source_of(delivered), lines=delivered.lines, rows=rows)
     load_good(engine, contract, place=place)
     repeated = DUPLICATES if sql.duplicates_sql(contract, CHECKED) else None

@@ -62,7 +62,7 @@ def _publish(
         if base is None and not engine.rows(f"SELECT 1 FROM {EVIDENCE} LIMIT 1").num_rows:
             return False
         _succeed(workshop, index)
-        rows = engine.save(presence.presence_sql(EVIDENCE), place, sealed=False, compression="zstd")
+        rows = engine.save(presence.presence_sql(EVIDENCE), place, sealed=False)
         engine.load(SPANS, Stored((place,), sealed=False))
         made = derived.entry_of(workshop, contract, relation=SPANS, rows=rows)
     finally:

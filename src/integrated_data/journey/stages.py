@@ -245,7 +245,7 @@ def _publish(workshop: Workshop, load: Load) -> Done:
         constants=placed.constants,
     )  # fmt: skip
     first, place = completing.carried(workshop, load), workshop.lake.place(contract.dataset, load.delivery.id)
-    rows = workshop.engine.save(text, place, sealed=False, compression="zstd")
+    rows = workshop.engine.save(text, place, sealed=False)
     files = placing.files_after(workshop, contract.dataset, step=placed.step, base=base)
     newest = (place,) if load.completes is None else adding.family(workshop, load, files=files)
     table = profiling.Table(PUBLISHED, rows + (base.rows if base else 0), files, newest)

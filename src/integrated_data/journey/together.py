@@ -114,7 +114,8 @@ def _mark_doubled(engine: Engine, contract: Contract, *, place: Path) -> dict[st
     counted = engine.rows(f"SELECT rule, count(*) AS n FROM {_DOUBLED} GROUP BY rule ORDER BY rule").to_pylist()
     if counted:
         marked = f"CASE WHEN {ROW} IN (SELECT {ROW} FROM {_DOUBLED}) THEN {DOUBLED} ELSE {name(FAILED)} END"
-        engine.save(f"SELECT * EXCLUDE ({ROW}) REPLACE ({marked} AS {name(FAILED)}) FROM {checking.CHECKED}", place)
+        again = f"SELECT * EXCLUDE ({ROW}) REPLACE ({marked} AS {name(FAILED)}) FROM {checking.CHECKED}"
+        engine.save(again, place, ordered=True)
         checking.load_good(engine, contract, place=place)
     return {unique_rules(contract)[row["rule"]].name: int(row["n"]) for row in counted}
 

@@ -144,4 +144,4 @@ def _version(site: LoadingSite, index: str) -> tuple[int, Path]:
 
 
 def _save(site: LoadingSite, statement: str, *, out: Path) -> int:
-    return site.engine.save(statement, out, sealed=False, compression="zstd")
+    return site.engine.save(statement, out, sealed=False)

@@ -36,7 +36,7 @@ def as_at(site: LoadingSite, written: str, *, out: Path | None = None) -> dict[s
         facts = {"index_version": version.version, "as_at": days[1].isoformat(), **counted}
         if out is None:
             return facts
-        rows = site.engine.save(f"SELECT * FROM {UNITS}", out, sealed=False, compression="zstd")
+        rows = site.engine.save(f"SELECT * FROM {UNITS}", out, sealed=False)
     finally:
         site.engine.drop(UNITS)
     site.store.record(Event("units.written", site.actor, f"index/{INDEX}", {**facts, "rows": rows}))

@@ -144,7 +144,7 @@ def match_file(site: LoadingSite, order: MatchOrder, *, progress: Progress | Non
         place = version_folder(site.places.indexes, order.index, version=version.version)
         report = seat.match(Tools(site.engine, site.linker), matching, folder=place)
         columns = ", ".join(LINK_COLUMNS)
-        rows = site.engine.save(f"SELECT {columns} FROM {LINKS}", order.out, sealed=False, compression="zstd")
+        rows = site.engine.save(f"SELECT {columns} FROM {LINKS}", order.out, sealed=False)
         explained = _explained(site, order, report=report)
     finally:
         site.engine.drop(LINKS, EXPLAINED, "match_records", checking.STANDARDISED, checking.LANDED)
@@ -166,7 +166,7 @@ def _explained(site: LoadingSite, order: MatchOrder, *, report: dict[str, Any]) 
     if not report.get("explained"):
         return {"explained": f"the {order.index} index names the method of each link, and no more"}
     place = order.out.with_suffix(".explained.parquet")
-    site.engine.save(f"SELECT * FROM {EXPLAINED}", place, sealed=False, compression="zstd")
+    site.engine.save(f"SELECT * FROM {EXPLAINED}", place, sealed=False)
     return {"explained": str(place)}
 
 

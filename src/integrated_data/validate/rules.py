@@ -168,10 +168,11 @@ def _unreferred_sql(contract: Contract, rule: Rule, *, other: str | None) -> str
 
 
 def _none_of_sql(value: str, allowed: Sequence[str]) -> str:
-    """Whether a value is none of those allowed; short lists one by one, for a list is joined as a table."""
+    """Whether a value is none of those allowed; short lists one by one, longer ones as a type, for a list after IN is
+    joined as a table, which does not keep the order of rows."""
     if 0 < len(allowed) <= FEW:
         return f"NOT ({' OR '.join(f'{value} = {text(v)}' for v in allowed)})"
-    return f"{value} NOT IN {texts(allowed)}"
+    return f"{value} IS NOT NULL AND TRY_CAST({value} AS ENUM {texts(dict.fromkeys(allowed))}) IS NULL"
 
 
 def _outside_sql(column: Column, rule: Rule) -> str:

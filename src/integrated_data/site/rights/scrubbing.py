@@ -68,7 +68,7 @@ def published(site: LoadingSite, place: Path, *, rows: Sequence[int], entity: st
         where = f"NOT ({' OR '.join(gone)})" if gone else "TRUE"
         before, left = (_count(site, f"SELECT count(*) FROM {FILE}{w}") for w in ("", f" WHERE {where}"))
         if before != left:
-            site.engine.save(f"SELECT * FROM {FILE} WHERE {where}", place, sealed=False, compression="zstd")
+            site.engine.save(f"SELECT * FROM {FILE} WHERE {where}", place, sealed=False)
         return left
     finally:
         site.engine.drop(FILE, GONE, IDS)
