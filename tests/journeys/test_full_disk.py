@@ -1,7 +1,11 @@
 """A disk without a byte of room: what reads goes on reading, and what would write says that the disk is full."""
 
+import os
 import resource
+import select
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +25,9 @@ from tests.journeys.test_gateway import new_place
 from tests.served import JOINED, House, furnish, house, open_flight, open_http
 
 TOLD = "The disk of the service is full"
+
+#: Seconds within which a process that watches says what it does.
+SECONDS = 60
 
 
 def full(left: int = 0) -> None:
@@ -135,3 +142,35 @@ def test_a_file_of_a_feed_waits_for_room(tmp_path: Path) -> None:
         room()
     assert fed.look("2024-03-02T11:00") == [("2024-03-01", "loaded")]
     assert len(fed.table("trips", "trips")) == 200_000
+
+
+@pytest.mark.long
+def test_who_watches_feeds_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    fed = Fed(tmp_path, DAILY, contract())
+    order = [*COMMAND, "feed", "run", "--watch", "0.2"]
+    with subprocess.Popen(
+        order, env=environment(fed.places.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as it:
+        try:
+            until(it, "missing")  # the first look
+            resource.prlimit(it.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            fed.drops("od_20240301_a.csv", flows("2024-03-01", 1, 2), at="2024-03-02T08:00")
+            for _ in range(2):
+                until(it, "The disk is full")
+            resource.prlimit(it.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            until(it, "loaded")
+        finally:
+            it.send_signal(signal.SIGTERM)
+        assert it.wait(SECONDS) == 0
+    assert fed.table("trips", "trips") == [{"trips": 1}, {"trips": 2}]
+
+
+def until(process: subprocess.Popen[bytes], said: str) -> None:
+    """Wait until a process says something on its standard error."""
+    assert process.stderr is not None
+    heard, end = b"", time.monotonic() + SECONDS
+    while said.encode() not in heard:
+        assert select.select([process.stderr], [], [], max(0.0, end - time.monotonic()))[0], heard.decode()
+        more = os.read(process.stderr.fileno(), 1 << 16)
+        assert more, heard.decode()
+        heard += more

@@ -103,13 +103,31 @@ def test_mended_rows_alone_complete_a_load(service: Service, site: LoadingSite) 
 def test_the_same_file_again_is_recognised_and_the_table_can_be_made_anew(service: Service, site: LoadingSite) -> None:
     first = service.deliver(site, promised("same"), drawn(a=1, b="x"))
     assert mend(service, site, first, drawn(b=2))["state"] == "published"
-    assert mend(service, site, first, drawn(b=2))["repeated"]
+    same = mend(service, site, first, drawn(b=2))
+    assert (same["repeated"], same["reason"]) == (True, "")
     tables.register(site)
     assert ages(site, "same") == [1, 2]
     whole = service.deliver(site, promised("same"), drawn(a=1, b=7))
     assert (whole["state"], ages(site, "same")) == ("published", [1, 7])
     with pytest.raises(DeliveryRefusal, match="not in the table any more"):
         mend(service, site, first, drawn(b=3))
+
+
+def test_files_that_came_before_the_ones_that_are_read_are_told_what_brings_them_back(
+    service: Service, site: LoadingSite
+) -> None:
+    first = service.deliver(site, promised("in_turn"), drawn(a=1, b="x"))
+    service.deliver(site, promised("in_turn"), drawn(a=2))
+    again = service.deliver(site, promised("in_turn"), drawn(a=1, b="x"))
+    assert (again["delivery"], again["state"], again["repeated"]) == (first["delivery"], "published", True)
+    assert again["reason"].startswith("It was published as release ")
+    assert (
+        "has taken the place: nothing is changed (to read it again: ids release back in_turn --to " in again["reason"]
+    )
+    assert ages(site, "in_turn") == [2]
+    rolling.roll(site, "in_turn", to=None, back=True, reason="the first was right", acting=DESK)
+    same = service.deliver(site, promised("in_turn"), drawn(a=1, b="x"))
+    assert (same["delivery"], same["reason"], entry(site, "in_turn")["quarantined"]) == (first["delivery"], "", 1)
 
 
 def test_rows_that_are_published_already_are_named_and_not_doubled(service: Service, site: LoadingSite) -> None:

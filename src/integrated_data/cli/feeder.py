@@ -2,9 +2,11 @@
 
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from integrated_data.cli import shown
@@ -13,6 +15,7 @@ from integrated_data.cli.opened import opened_loading, opened_store, settings
 from integrated_data.cli.progress import steps
 from integrated_data.cli.supplier import editions_after
 from integrated_data.control import feeds
+from integrated_data.model.errors import is_disk_full
 from integrated_data.model.people import Action
 
 FeedName = Annotated[str | None, typer.Argument(metavar="[FEED]", help="One feed; all when left out.")]
@@ -56,9 +59,10 @@ def feed_run(
     if watch > 0:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-    done = _look(name, call)
+    look = _look_on if watch > 0 else _look
+    done = look(name, call)
     while watch > 0 and not stop.wait(watch):
-        done = _look(name, call)
+        done = look(name, call)
     rows = [row for looked in done for row in (looked["files"] or [{"why": looked["why"], **_short(looked)}])]
     kept = ("feed", "file", "period", "state", "delivery", "why")
     shown.table([{k: row.get(k, "") for k in kept} for row in rows], title="Feeds", json_out=call.json)
@@ -66,6 +70,18 @@ def feed_run(
 
 def _short(looked: dict[str, Any]) -> dict[str, Any]:
     return {"feed": looked["feed"], "state": "nothing new" if looked["state"] == "looked" else looked["state"]}
+
+
+def _look_on(name: str | None, call: Call) -> list[dict[str, Any]]:
+    """One look of many: on a full disk it says so, and what came is left for the next one."""
+    try:
+        return _look(name, call)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        with suppress(OSError):  # what is said goes to that disk perhaps
+            structlog.get_logger().error("feeds wait", why="The disk is full", next="Make room: it looks again")
+        return []
 
 
 def _look(name: str | None, call: Call) -> list[dict[str, Any]]:

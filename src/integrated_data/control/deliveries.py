@@ -81,6 +81,12 @@ def completes(connection: sa.Connection, delivery: str) -> Completes | None:
     return Completes(**found) if found else None
 
 
+def first(connection: sa.Connection, delivery: str) -> str:
+    """The delivery that one completes, or itself."""
+    found = completes(connection, delivery)
+    return found.delivery if found else delivery
+
+
 def completed_by(connection: sa.Connection, first: str) -> list[str]:
     """Deliveries that complete another one, whatever became of them, oldest first."""
     query = (

@@ -19,6 +19,7 @@ from integrated_data.control.store import Change, StoreError
 from integrated_data.journey import completing, room, telling
 from integrated_data.journey.stages import COMPLETING_STAGES, PUBLISH, REFERENCE_STAGES, STAGES, VALIDATE
 from integrated_data.journey.workshop import Done, Facts, Feed, Load, Stage, Workshop
+from integrated_data.model.contract import Mode
 from integrated_data.model.delivery import Delivery, LoadState, ReleaseState
 from integrated_data.model.errors import CancelledRefusal, DeliveryRefusal, Refusal, RoomRefusal, is_interrupt
 from integrated_data.model.event import Event
@@ -105,14 +106,25 @@ def _subject(load: Load) -> str:
 
 
 def _why_there(workshop: Workshop, delivery: Delivery, *, done: Mapping[str, Facts]) -> str:
-    """Why a delivery that came before is not read: it waits, was rejected, or the table was taken back from it."""
+    """Why a delivery that came before is not read: it waits, was rejected, the table was taken back from it, or a later
+    one took the place of its rows."""
+    dataset = delivery.dataset
     with workshop.store.read() as connection:
-        release = releases.of_delivery(connection, delivery.id)
-    if release is None or release.state is not ReleaseState.WITHDRAWN:
+        release, read = releases.of_delivery(connection, delivery.id), releases.current(connection, dataset)
+        there = {deliveries.first(connection, r.delivery) for r in (release, read) if r}
+    if release is None:
+        return _why(delivery.state, done)
+    if release.state is ReleaseState.WITHDRAWN:
+        return (
+            f"It was published as release {release.id}, and the table was taken back from that: its rows are not read "
+            f"(deliver it again, or: ids release forward {dataset} --to {release.id})"
+        )
+    replaces = contracts.parse(done["validate"]["contract"]).mode is Mode.REPLACE
+    if read is None or not replaces or len(there) == 1:
         return _why(delivery.state, done)
     return (
-        f"It was published as release {release.id}, and the table was taken back from that: its rows are not read "
-        f"(deliver it again, or: ids release forward {delivery.dataset} --to {release.id})"
+        f"It was published as release {release.id}, of which release {read.id} has taken the place: nothing is changed "
+        f"(to read it again: ids release back {dataset} --to {release.id})"
     )
 
 
