@@ -46,7 +46,7 @@ WRITING, WRITING_SHARE = 1 << 30, 16
 
 #: The share of all memory in which an engine keeps blocks for its next statements. Given back and asked for again,
 #: each block is cleared by the operating system: a twelfth of the time of a load.
-KEPT_SHARE = 16
+KEPT_SHARE = 64
 
 #: What a plan is called by which many threads write rows in the order in which they are read.
 IN_ORDER = "BATCH_COPY_TO_FILE"
