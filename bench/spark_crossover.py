@@ -205,6 +205,8 @@ def told(took: Sequence[Took], sizes: Sequence[Size]) -> bool:
         print(_measured(sizes, engine))
         for cores in CLUSTERS:
             print(_crossing(sizes, engine, cores=cores, ours=ours))
+    for one in (t for t in took if not t.same):
+        print(f"{one.engine}: other tables than DuckDB's for {one.people:,} people")
     return report.marks({f"{e}: equal tables at every size": all(t.same for t in took if t.engine == e)
                          for e in engines[1:]})  # fmt: skip
 
