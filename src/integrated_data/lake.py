@@ -164,6 +164,7 @@ class Lake:
         delivery, table = step.delivery, self._table(dataset, places[0], base=base)
         done = self._snapshot_of(table, delivery, base=base)
         if done is not None:
+            self._stand(table, done)
             return done
         if base is not None and table.current_snapshot() != table.snapshot_by_id(base):
             table.manage_snapshots().create_branch(snapshot_id=base, branch_name="main").commit()
@@ -199,8 +200,18 @@ class Lake:
         """
         with self._asking():
             table = self._catalog.load_table((dataset, TABLE))
-            if self._is_own(table) and table.current_snapshot() != table.snapshot_by_id(snapshot):
-                table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+            if self._is_own(table):
+                self._stand(table, snapshot)
+
+    @staticmethod
+    def _stand(table: Table, snapshot: int) -> None:
+        if table.current_snapshot() != table.snapshot_by_id(snapshot):
+            table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+
+    def forget(self, dataset: str) -> None:
+        """Let nobody find a table of which no release is named; its files stay until they are written again."""
+        with self._asking(), contextlib.suppress(NoSuchTableError):
+            self._catalog.drop_table((dataset, TABLE))
 
     def rebuild(self, dataset: str, steps: Sequence[Step], *, on: Sequence[int | None] | None = None) -> list[int]:
         """Make the table of a dataset anew from its files as they are now; returns a snapshot for each step.

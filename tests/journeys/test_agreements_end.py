@@ -13,6 +13,7 @@ from integrated_data.approve import accredit, apply
 from integrated_data.control import deliveries, grants, outputs, projects, releases, tables
 from integrated_data.control.store import Store, records
 from integrated_data.journey import Handed
+from integrated_data.journey.going import Progress
 from integrated_data.model.contract import Thresholds
 from integrated_data.model.delivery import Completes
 from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal
@@ -75,11 +76,12 @@ class Day:
     def agree(self, text: str) -> dict[str, Any]:
         return add(self.service.places, self.site.store, text=text, by="owner")
 
-    def deliver(self, *kinds: str) -> dict[str, Any]:
+    def deliver(self, *kinds: str, progress: Progress | None = None) -> dict[str, Any]:
         rows: list[Any] = [{"record_id": str(n), "kind": kind} for n, kind in enumerate(kinds)]
         meanings = {"record_id": Meaning.RECORD_ID, "kind": Meaning.CODE}
         given = contract("sites", meanings)
-        return deliver_and_refresh(self.site, "sites", files=[self.service.file(rows)], handed=Handed(given))
+        files = [self.service.file(rows)]
+        return deliver_and_refresh(self.site, "sites", files=files, handed=Handed(given), progress=progress)
 
     def granted(self) -> int:
         with self.site.store.read() as connection:

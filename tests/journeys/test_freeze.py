@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.table import StaticTable
 
 from integrated_data.approve import accredit, apply
 from integrated_data.approve.freezing import check_may_freeze, check_may_thaw
@@ -155,6 +157,43 @@ def test_loads_and_decisions_are_refused_and_nothing_is_taken_away(tmp_path: Pat
         assert day.granted() == 1
         thaw(site.store, Frozen.DATASET, name="sites", reason="Right after all", acting=DESK)
         assert day.deliver("c")["state"] == "published"
+
+
+def test_what_is_frozen_at_the_last_moment_is_in_the_lake_for_nobody(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    with service.open() as site:
+        day = Day(service, site, site.store.now())
+        day.agree(FRAMEWORK.format(ends="2099-12-31"))
+        day.agree(ANNEX)
+
+        def deliver(*kinds: str, frozen: bool = True) -> Any:
+            """A delivery that is frozen while it is published."""
+
+            def step(name: str) -> None:
+                if frozen and name.startswith("publish"):
+                    freeze(site.store, Frozen.DATASET, name="sites", reason="Wrong year", acting=DESK)
+
+            return day.deliver(*kinds, progress=step)
+
+        def thawed() -> None:
+            thaw(site.store, Frozen.DATASET, name="sites", reason="Right after all", acting=DESK)
+
+        def there() -> int:
+            """Rows that another engine finds."""
+            found = StaticTable.from_metadata(site.lake.located("sites").metadata).scan().to_arrow()
+            return int(found.num_rows)
+
+        with pytest.raises(DeliveryRefusal, match="is not published"):
+            deliver("a", "b")
+        with pytest.raises(NoSuchTableError):
+            site.lake.located("sites")
+        thawed()
+        assert (deliver("a", "b", frozen=False)["state"], there()) == ("published", 2)
+        with pytest.raises(DeliveryRefusal, match="is not published"):
+            deliver("a", "b", "c")
+        assert there() == 2
+        thawed()
+        assert (deliver("a", "b", "c", frozen=False)["state"], there()) == ("published", 3)
 
 
 def test_outputs_do_not_leave_nor_are_they_copied_out(engine: DuckDB, store: Store, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ file by the dataset's name, which goes once the branch is there: where a process
 loading side next makes up for it.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from integrated_data.control import releases
@@ -33,6 +33,23 @@ def stand(
             releases.stand(change, release.dataset, release=release.id)
     finally:
         _follow(workshop, note)
+
+
+@contextmanager
+def kept(workshop: Workshop, dataset: str) -> Iterator[None]:
+    """Where a release that is made within is not named in the end, the lake's branch is at the one that is read; nobody
+    else may add to the dataset meanwhile."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the next release is made on what is read, wherever the branch is
+            with workshop.store.read() as connection:
+                read = releases.current(connection, dataset)
+            if read is not None:
+                workshop.lake.stand(dataset, read.snapshot)
+            else:
+                workshop.lake.forget(dataset)
+        raise
 
 
 def make_up(workshop: Workshop) -> None:
