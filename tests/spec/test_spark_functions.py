@@ -123,7 +123,7 @@ def hold(engines: tuple[Spark, DuckDB], table: pa.Table, folder: Path) -> None:
     """Give both the same table, in a file that DuckDB wrote, as a project's copies are."""
     place, (_, ours) = folder / "drawn.parquet", engines
     ours.load("given", Held(table))
-    ours.save("FROM given", place, sealed=False, compression="zstd")
+    ours.save("FROM given", place, sealed=False)
     for engine in engines:
         engine.load("drawn", Stored((place,), sealed=False))
 
