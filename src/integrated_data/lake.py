@@ -131,16 +131,21 @@ class Lake:
             self.objects.store.give_up(f"{FILES}/{dataset}/", naming=delivery)
 
     @contextlib.contextmanager
-    def alone(self, dataset: str) -> Iterator[None]:
+    def alone(self, dataset: str, *, wait: bool = True) -> Iterator[bool]:
         """Nobody else adds a release to the dataset meanwhile: waits for who does, and a process that ends lets go.
 
-        It holds from reading which snapshot is the newest until the control store names the next one.
+        It holds from reading which snapshot is the newest until the control store names the next one. Without `wait`,
+        it is False where somebody else is at it.
         """
         place = self.folder / "locks" / dataset
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with place.open("a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def commit(self, dataset: str, step: Step, *, base: int | None) -> int:
         """Make a new snapshot of the dataset's table by a step; returns the snapshot's id.
@@ -166,8 +171,7 @@ class Lake:
         if done is not None:
             self._stand(table, done)
             return done
-        if base is not None and table.current_snapshot() != table.snapshot_by_id(base):
-            table.manage_snapshots().create_branch(snapshot_id=base, branch_name="main").commit()
+        if base is not None and self._stand(table, base):
             table = self._catalog.load_table((dataset, TABLE))
         with table.transaction() as change:
             columns = pq.read_schema(places[0])
@@ -204,9 +208,12 @@ class Lake:
                 self._stand(table, snapshot)
 
     @staticmethod
-    def _stand(table: Table, snapshot: int) -> None:
-        if table.current_snapshot() != table.snapshot_by_id(snapshot):
-            table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+    def _stand(table: Table, snapshot: int) -> bool:
+        """Move the branch to a snapshot; False where it is there."""
+        if table.current_snapshot() == table.snapshot_by_id(snapshot):
+            return False
+        table.manage_snapshots().create_branch(snapshot_id=snapshot, branch_name="main").commit()
+        return True
 
     def forget(self, dataset: str) -> None:
         """Let nobody find a table of which no release is named; its files stay until they are written again."""

@@ -1,5 +1,8 @@
 """A table taken back to an earlier release, and forward again: whoever reads from then on reads that one."""
 
+import multiprocessing
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +20,8 @@ from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import catalogue, freezes, grants, projects, releases
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
-from integrated_data.journey import Handed
+from integrated_data.journey import Handed, branching
+from integrated_data.lake import Step
 from integrated_data.model.access import Person
 from integrated_data.model.catalogue import Wanted
 from integrated_data.model.contract import Changes, Column, Contract, Format, Layout, Mode
@@ -27,11 +31,12 @@ from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.model.people import Role
 from integrated_data.site import loads, rolling, tables
 from integrated_data.site.acting import Acting
-from integrated_data.site.loading import LoadingSite
+from integrated_data.site.loading import LoadingSite, open_loading
+from integrated_data.site.places import Places
 from integrated_data.site.projects import decide_and_provision
 from tests.journeys.installation import COMMAND, environment
 from tests.journeys.test_keys_follow import AGREEMENT, PERSON, PROJECT
-from tests.service import Service
+from tests.service import SETTINGS, Service
 
 DESK = Acting("system:desk", None, production=False)
 
@@ -245,6 +250,30 @@ def branch(site: LoadingSite, dataset: str) -> int:
     found = StaticTable.from_metadata(site.lake.located(dataset).metadata).current_snapshot()
     assert found is not None
     return int(found.snapshot_id)
+
+
+def killed_late(places: Places, dataset: str, snapshot: int) -> None:
+    """Put a delivery into the lake, and end before its release is named."""
+    with open_loading(places, SETTINGS) as site, branching.kept(site.workshop, dataset):
+        shutil.copyfile(site.lake.files(dataset, snapshot)[0], site.lake.place(dataset, "f" * 16))
+        site.lake.commit(dataset, Step("f" * 16), base=snapshot)
+        os._exit(9)
+
+
+def test_what_a_killed_publication_left_in_the_lake_is_taken_back(service: Service, site: LoadingSite) -> None:
+    pay = Table(service, site, name="killed_late")
+    pay.deliver(row("a", 1))
+    with site.store.read() as connection:
+        read = releases.get(connection, pay.name).snapshot
+    child = multiprocessing.get_context("spawn").Process(target=killed_late, args=(service.places, pay.name, read))
+    child.start()
+    child.join(60)
+    assert (child.exitcode, branch(site, pay.name) == read) == (9, False)
+    with site.lake.alone(pay.name), service.open():
+        assert branch(site, pay.name) != read  # somebody is at it, and nobody waits
+    with service.open():
+        assert branch(site, pay.name) == read
+    assert list((site.places.scratch / "branches").iterdir()) == []
 
 
 def test_the_branch_of_the_lake_stays_where_the_change_is_refused(service: Service, site: LoadingSite) -> None:

@@ -134,6 +134,13 @@ def test_lines_are_told_where_many_read_one_file(engine: DuckDB, tmp_path: Path,
     assert (len(told), engine.rows("SELECT current_setting('threads') AS n")["n"].to_pylist()) == (4 + bool(last), [2])
 
 
+def test_values_outside_of_a_long_list_are_rejected_and_missing_ones_are_not(engine: DuckDB, tmp_path: Path) -> None:
+    rule = Rule("listed", Check.ALLOWED, "b", values=(*KNOWN, *KNOWN, "BATCH_COPY_TO_FILE", "it's"))
+    contract = contract_of(*PAIR, rules=(rule,))
+    data = b"a,b\n1,C7\n2,c7\n3,\n4,C40\n5,it's\n6,it\n"
+    assert places(saved(engine, tmp_path, contract, ("x.csv", data))) == [(1, n, "listed") for n in (3, 5, 7)]
+
+
 def test_files_of_one_delivery_are_told_apart(engine: DuckDB, tmp_path: Path) -> None:
     files = [("1.csv", b"a,b\n!1,x\n2,x\n"), ("2.csv", b'a,b\n3,"\n"\n!4,x\n5\n'), ("3.csv", b"a,b\n6,x\n!7,x\n")]
     told = listed(engine, tmp_path, *files)

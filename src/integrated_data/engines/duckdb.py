@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import json
 import os
 import shutil
 import uuid
@@ -77,7 +78,7 @@ class DuckDB:
             "threads": limits.threads, "memory_limit": limits.memory, "temp_file_encryption": True,
             "autoinstall_known_extensions": False, "autoload_known_extensions": False,
         }  # fmt: skip
-        self._spill = _spill(limits.scratch)
+        self._threads, self._spill = limits.threads, _spill(limits.scratch)
         if self._spill is not None:
             settings["temp_directory"] = str(self._spill)
             settings["max_temp_directory_size"] = f"{max(0, shutil.disk_usage(self._spill.parent).free - RESERVE)}B"
@@ -115,15 +116,14 @@ class DuckDB:
         Many threads do that where the plan has no join, and the engine makes one of IN with a list as well (its issue
         24398): values are compared one by one here instead. Where a join is left, one thread does it all.
         """
-        asked = self.connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
         self.connection.execute("SET disabled_optimizers = 'in_clause'")
         try:
-            ((_, plan),) = self.connection.execute(f"EXPLAIN {copy}").fetchall()
-            if IN_ORDER not in plan:
+            ((_, plan),) = self.connection.execute(f"EXPLAIN (FORMAT json) {copy}").fetchall()
+            if json.loads(plan)[0]["name"].strip() != IN_ORDER:
                 self.connection.execute("SET threads = 1")
             yield
         finally:
-            self.connection.execute(f"SET threads = {asked}")
+            self.connection.execute(f"SET threads = {self._threads}")
             self.connection.execute("RESET disabled_optimizers")
 
     def _load_extension(self, extension: str) -> None:

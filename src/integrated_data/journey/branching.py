@@ -24,40 +24,34 @@ def stand(
 
     `check` refuses inside the change: then both stay as they are.
     """
-    note = _notes(workshop) / release.dataset
-    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    note.touch()
-    try:
-        with workshop.store.change(event) as change:
-            check(change)
-            releases.stand(change, release.dataset, release=release.id)
-    finally:
-        _follow(workshop, note)
+    with kept(workshop, release.dataset), workshop.store.change(event) as change:
+        check(change)
+        releases.stand(change, release.dataset, release=release.id)
 
 
 @contextmanager
 def kept(workshop: Workshop, dataset: str) -> Iterator[None]:
-    """Where a release that is made within is not named in the end, the lake's branch is at the one that is read; nobody
-    else may add to the dataset meanwhile."""
+    """Whatever becomes of what is done within, the lake's branch is then at the release that is read; nobody else may
+    add to the dataset meanwhile."""
+    note = _notes(workshop) / dataset
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note.touch()
     try:
         yield
     except BaseException:
-        with suppress(Exception):  # the next release is made on what is read, wherever the branch is
-            with workshop.store.read() as connection:
-                read = releases.current(connection, dataset)
-            if read is not None:
-                workshop.lake.stand(dataset, read.snapshot)
-            else:
-                workshop.lake.forget(dataset)
+        with suppress(Exception):  # what ended it is told; the note stays
+            _follow(workshop, note)
         raise
+    _follow(workshop, note)
 
 
 def make_up(workshop: Workshop) -> None:
-    """Let branches follow that processes which died left behind; waits for whoever is at it."""
+    """Let branches follow that processes which died left behind; whoever is at it does so without."""
     notes = _notes(workshop)
     for note in sorted(notes.iterdir()) if notes.is_dir() else ():
-        with workshop.lake.alone(note.name):
-            _follow(workshop, note)
+        with workshop.lake.alone(note.name, wait=False) as free:
+            if free:
+                _follow(workshop, note)
 
 
 def _follow(workshop: Workshop, note: Path) -> None:
@@ -66,6 +60,8 @@ def _follow(workshop: Workshop, note: Path) -> None:
     with suppress(StoreRefusal):  # the note stays: it is made up for when the object store answers again
         if read is not None:
             workshop.lake.stand(read.dataset, read.snapshot)
+        else:
+            workshop.lake.forget(note.name)
         note.unlink(missing_ok=True)
 
 
