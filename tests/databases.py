@@ -70,12 +70,14 @@ def postgres(statements: Sequence[str]) -> Iterator[Served]:
         if not os.getuid():
             for place in (Path(folder), secret):
                 shutil.chown(place, user, "postgres")
-        as_user = {} if os.getuid() else {"user": user, "group": "postgres", "extra_groups": []}
+        # By a command, not by subprocess' own `user`: for that Python copies its whole process, for which a worker
+        # late in a suite may find no memory.
+        as_user = [] if os.getuid() else ["setpriv", "--reuid", user, "--regid", "postgres", "--clear-groups"]
         data, port = Path(folder) / "data", free_port()
         made = [BIN / "initdb", "-D", data, "-U", "tester", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]
-        subprocess.run([*made, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd="/", **as_user)  # type: ignore[call-overload]
+        subprocess.run([*as_user, *made, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd="/")
         options = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}")
-        with running(BIN / "postgres", "-D", data, "-p", port, *options, port=port, stop=signal.SIGINT, **as_user):
+        with running(*as_user, BIN / "postgres", "-D", data, "-p", port, *options, port=port, stop=signal.SIGINT):
             served = Served(port, folder)
             ready(served)
             served.run(*statements)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 import pytest
@@ -58,10 +57,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: object, port: int, stop: signal.Signals = signal.SIGTERM, **as_user: Any) -> Iterator[None]:
+def running(*command: object, port: int, stop: signal.Signals = signal.SIGTERM) -> Iterator[None]:
     """A server in a process of its own, once it answers."""
     words = [str(c) for c in command]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 30
         while True:

@@ -40,10 +40,8 @@ def room() -> None:
 
 
 def ids_on_full_disk(home: Path, *words: str) -> Ran:
-    order = [*COMMAND, *words]
-    done = subprocess.run(
-        order, env=environment(home), capture_output=True, text=True, preexec_fn=full, check=False
-    )  # fmt: skip
+    order = ["sh", "-c", 'ulimit -S -f 0; exec "$@"', "sh", *COMMAND, *words]
+    done = subprocess.run(order, env=environment(home), capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
