@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import StaticTable
 
 from integrated_data import journey
@@ -20,7 +21,7 @@ from integrated_data.approve import accredit, agree, apply
 from integrated_data.control import catalogue, freezes, grants, projects, releases
 from integrated_data.control.store import records
 from integrated_data.engine import Stored
-from integrated_data.journey import Handed, branching
+from integrated_data.journey import Handed, branching, derived
 from integrated_data.lake import Step
 from integrated_data.model.access import Person
 from integrated_data.model.catalogue import Wanted
@@ -29,6 +30,7 @@ from integrated_data.model.errors import AgreementRefusal, DeliveryRefusal, Role
 from integrated_data.model.freezing import Frozen
 from integrated_data.model.meanings import Handling, Kind, Meaning
 from integrated_data.model.people import Role
+from integrated_data.publish import presence
 from integrated_data.site import loads, rolling, tables
 from integrated_data.site.acting import Acting
 from integrated_data.site.loading import LoadingSite, open_loading
@@ -273,6 +275,29 @@ def test_what_a_killed_publication_left_in_the_lake_is_taken_back(service: Servi
         assert branch(site, pay.name) != read  # somebody is at it, and nobody waits
     with service.open():
         assert branch(site, pay.name) == read
+    assert list((site.places.scratch / "branches").iterdir()) == []
+
+
+def test_what_the_service_derives_is_in_the_lake_only_once_it_is_named(site: LoadingSite) -> None:
+    promised = presence.contract()
+    nothing = ", ".join(f"NULL AS {column.name}" for column in promised.columns)
+
+    def derive(delivery: str, **facts: object) -> None:
+        site.engine.create("spans", f"SELECT 1 AS person_entity, {nothing}")
+        site.engine.save("SELECT * FROM spans", site.lake.place(promised.dataset, delivery), sealed=False)
+        made = derived.entry_of(site.workshop, promised, relation="spans", rows=1) | facts
+        derived.publish(site.workshop, promised, delivery=delivery, made=made)
+
+    with pytest.raises(KeyError):
+        derive("a" * 16)  # it does not say of what
+    with pytest.raises(NoSuchTableError):
+        site.lake.located(promised.dataset)
+    derive("b" * 16, derived_from={})
+    with site.store.read() as connection:
+        read = releases.get(connection, promised.dataset).snapshot
+    with pytest.raises(KeyError):
+        derive("c" * 16)
+    assert branch(site, promised.dataset) == read
     assert list((site.places.scratch / "branches").iterdir()) == []
 
 

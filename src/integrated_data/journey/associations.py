@@ -12,7 +12,6 @@ from integrated_data.engine import Held, Stored
 from integrated_data.journey import derived, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
-from integrated_data.lake import Step
 from integrated_data.model.linkage import DERIVED, EntityEvent
 from integrated_data.publish import associations
 from integrated_data.publish.associations import ASSOCIATIONS, Association
@@ -83,7 +82,7 @@ def _publish(
     workshop: Workshop, association: Association, *, sources: Sequence[Release], base: Release | None,
     made_of: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Write the edges once, commit their snapshot, and name it."""
+    """Write the edges once, and publish them."""
     engine, contract = workshop.engine, associations.contract_of(association)
     delivery = derived.delivery_of(association.dataset, made_of)
     if derived.stands_again(workshop, association.dataset, delivery=delivery, base=base):
@@ -107,8 +106,7 @@ def _publish(
     finally:
         engine.drop(EDGES, ROWS, ATTRIBUTES, HEIRS, *reversed(views))
     made |= made_of | {"as_at": associations.AS_AT, "contradictory_rows_left_out": left_out}
-    snapshot = workshop.lake.commit(association.dataset, Step(delivery), base=base.snapshot if base else None)
-    derived.name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
+    derived.publish(workshop, contract, delivery=delivery, made=made)
 
 
 def _succeed(workshop: Workshop, association: Association) -> None:

@@ -30,6 +30,14 @@ def stand(
 
 
 @contextmanager
+def adding(workshop: Workshop, dataset: str) -> Iterator[None]:
+    """Nobody else adds a release to the dataset meanwhile, and one that is not named in the end is in the lake for
+    nobody."""
+    with workshop.lake.alone(dataset), kept(workshop, dataset):
+        yield
+
+
+@contextmanager
 def kept(workshop: Workshop, dataset: str) -> Iterator[None]:
     """Whatever becomes of what is done within, the lake's branch is then at the release that is read; nobody else may
     add to the dataset meanwhile."""

@@ -16,6 +16,7 @@ from integrated_data.control.store import Change, recorded
 from integrated_data.engine import Stored
 from integrated_data.journey import branching, profiling, resolving
 from integrated_data.journey.workshop import Workshop
+from integrated_data.lake import Step
 from integrated_data.model.contract import Contract, Mode
 from integrated_data.model.delivery import ReleaseState, Tally
 from integrated_data.model.event import Event
@@ -153,11 +154,22 @@ def stands_again(workshop: Workshop, dataset: str, *, delivery: str, base: Relea
         return False
     action = releases.ROLLED_BACK if found.id < base.id else releases.ROLLED_FORWARD
     facts = {"from": base.id, "reason": "its sources are at another release"}
-    branching.stand(workshop, found, event=Event(action, workshop.actor, f"dataset/{dataset}", facts))
+    with workshop.lake.alone(dataset):
+        branching.stand(workshop, found, event=Event(action, workshop.actor, f"dataset/{dataset}", facts))
     return True
 
 
-def name(workshop: Workshop, contract: Contract, *, delivery: str, snapshot: int, made: dict[str, Any]) -> None:
+def publish(workshop: Workshop, contract: Contract, *, delivery: str, made: dict[str, Any]) -> None:
+    """Make what was written at the delivery's place the dataset's next release, with this catalogue entry."""
+    dataset = contract.dataset
+    with branching.adding(workshop, dataset):
+        with workshop.store.read() as connection:
+            base = releases.current(connection, dataset)
+        snapshot = workshop.lake.commit(dataset, Step(delivery), base=base.snapshot if base else None)
+        _name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
+
+
+def _name(workshop: Workshop, contract: Contract, *, delivery: str, snapshot: int, made: dict[str, Any]) -> None:
     """From here on the release exists for readers."""
     dataset, job = contract.dataset, f"derive/{delivery}"
     facts = {"rows": made["rows"], "derived_from": made["derived_from"]}

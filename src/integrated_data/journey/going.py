@@ -6,8 +6,8 @@ was no room for it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -199,7 +199,8 @@ class Way:
             self.held.check()
             progress(stage.name)
             begun, self.now = time.perf_counter(), (stage.name, _moment())
-            with self._publishing() if stage is PUBLISH else nullcontext():
+            dataset = load.delivery.dataset
+            with branching.adding(workshop, dataset) if stage is PUBLISH else nullcontext():
                 left = stage.run(workshop, replace(load, done=self.done))
                 self.held.check()
                 self.seconds[stage.name] = round(time.perf_counter() - begun, 3)
@@ -207,13 +208,6 @@ class Way:
             self.done[stage.name] = left.facts
             if left.ends is not None:
                 break
-
-    @contextmanager
-    def _publishing(self) -> Iterator[None]:
-        """Nobody else adds a release meanwhile; one that is not named in the end is in the lake for nobody."""
-        dataset = self.load.delivery.dataset
-        with self.workshop.lake.alone(dataset), branching.kept(self.workshop, dataset):
-            yield
 
     def _write_down(self, stage: Stage, left: Done) -> None:
         load, seconds = self.load, self.seconds[stage.name]

@@ -10,7 +10,6 @@ from integrated_data.engine import Held, Stored
 from integrated_data.journey import derived, resolving
 from integrated_data.journey.linking import version_folder
 from integrated_data.journey.workshop import Workshop
-from integrated_data.lake import Step
 from integrated_data.model.linkage import DERIVED, PRESENCE
 from integrated_data.publish import associations, presence
 from integrated_data.publish.presence import KEY, Days, Witness
@@ -44,7 +43,7 @@ def _dates(release: Release) -> bool:
 def _publish(
     workshop: Workshop, index: str, *, sources: list[Release], base: Release | None, made_of: dict[str, Any]
 ) -> bool:
-    """Write the spans once, commit their snapshot, and name it; nothing where no source ever said anything."""
+    """Write the spans once, and publish them; nothing where no source ever said anything."""
     engine, contract = workshop.engine, presence.contract()
     delivery = derived.delivery_of(PRESENCE, made_of)
     if derived.stands_again(workshop, PRESENCE, delivery=delivery, base=base):
@@ -69,8 +68,7 @@ def _publish(
         laid.drop(engine)
         engine.drop(SPANS, EVIDENCE, HEIRS, *reversed(views))
     made |= made_of | {"as_at": associations.AS_AT}
-    snapshot = workshop.lake.commit(PRESENCE, Step(delivery), base=base.snapshot if base else None)
-    derived.name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
+    derived.publish(workshop, contract, delivery=delivery, made=made)
     return True
 
 
