@@ -1,7 +1,10 @@
 """Sealed files: what goes in comes out, from any position; a changed, cut or swapped byte is refused."""
 
+import io
 from pathlib import Path
+from typing import BinaryIO
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from integrated_data.engine import Landed
 from integrated_data.engines.duckdb import LONGEST_ROW, DuckDB, Limits
 from integrated_data.engines.sealed import CHUNK, FileSealer
 from integrated_data.model.contract import Format, Layout
-from integrated_data.model.errors import InstallationRefusal
+from integrated_data.model.errors import InstallationRefusal, is_interrupt
 
 SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 7)
 
@@ -90,3 +93,34 @@ def test_what_is_read_in_pieces_is_the_whole_file(sealer: FileSealer, tmp_path: 
     finally:
         engine.close()
     assert row == {"n": 1_000_000, "total": 499_999_500_000, "told": 1_000_000, "same": True}
+
+
+class Interrupted(FileSealer):
+    """Reads a text on which somebody presses Ctrl-C."""
+
+    def pieces(self, place: Path) -> BinaryIO:
+        data = super().pieces(place).read(-1)
+        left = iter([data[: CHUNK // 2], data[CHUNK // 2 : CHUNK]])
+
+        class Reader(io.BytesIO):
+            def read(self, _size: int | None = -1) -> bytes:
+                piece = next(left, None)
+                if piece is None:
+                    raise KeyboardInterrupt
+                return piece
+
+        return Reader()
+
+
+def test_ctrl_c_while_a_sealed_file_is_read_is_no_unforeseen_error(tmp_path: Path) -> None:
+    sealer = Interrupted(bytes(32))
+    place = _seal(sealer, tmp_path / "a", b"n\n" + b"1\n" * CHUNK)
+    engine = DuckDB(Limits(), sealer=sealer)
+    try:
+        with pytest.raises(duckdb.Error) as raised:
+            engine.load("landed", Landed((place,), Layout(Format.CSV), columns=("n",)))
+            engine.save("SELECT sum(n::INTEGER) AS n FROM landed", tmp_path / "b", sealed=False)
+    finally:
+        engine.close()
+    assert is_interrupt(raised.value)
+    assert not is_interrupt(RuntimeError("KeyboardInterrupt: "))

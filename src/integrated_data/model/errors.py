@@ -28,6 +28,8 @@ _FULL_SAID = ("No space left on device", "database or disk is full", "File too l
 _FULL_NAMED = ("SQLITE_FULL", *(f"SQLITE_IOERR_{at}" for at in ("WRITE", "TRUNCATE", "SHMOPEN", "SHMSIZE")))
 #: How the engine says that its memory is used up.
 _MEMORY_SAID = ("Out of Memory Error", "failed to allocate")
+#: What DuckDB raises where Ctrl-C came while it asked Python for signals, and while Python read a file for it.
+_DUCKDB_INTERRUPTED = {"RuntimeError": "Query interrupted", "Error": "KeyboardInterrupt: "}
 
 
 class Refusal(Exception):  # noqa: N818 - the trade's word: the service refuses, it does not crash
@@ -127,8 +129,9 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an error is Ctrl-C, or what DuckDB raises where that ends a statement."""
-    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
+    """Whether an error is Ctrl-C, or what DuckDB makes of it: it ended a statement, or the reading of a sealed file."""
+    said = _DUCKDB_INTERRUPTED.get(type(error).__name__)
+    return isinstance(error, KeyboardInterrupt) or (said is not None and str(error).startswith(said))
 
 
 def is_memory_gone(error: BaseException | None) -> bool:
