@@ -57,10 +57,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: object, port: int, stop: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+def running(
+    *command: object, port: int, stop: signal.Signals = signal.SIGTERM, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """A server in a process of its own, once it answers."""
     words = [str(c) for c in command]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     try:
         until = time.monotonic() + 30
         while True:
