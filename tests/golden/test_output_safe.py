@@ -14,7 +14,7 @@ from integrated_data.model.output import Lane, Outcome
 from tests.output_country import published
 from tests.output_village import Village
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.early, pytest.mark.long]
 
 FILE = Path(__file__).parent / "output_safe" / "projects.txt"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 import yaml
 
 from integrated_data.approve import accredit, agree, apply
@@ -16,6 +17,8 @@ from integrated_data.site import identity
 from integrated_data.site.loading import LoadingSite
 from integrated_data.site.projects import decide_and_provision
 from tests.service import LISTED, PERSON, UNLISTED, Service, contract, named
+
+pytestmark = pytest.mark.long
 
 PAY = contract("pay", {**PERSON, "pay": Meaning.CODE}, "demographic")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.installation import ids
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.early, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

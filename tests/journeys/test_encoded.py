@@ -10,6 +10,8 @@ import pytest
 from tests.journeys.installation import Ran, ids, made
 from tests.people import Row, noisy, people
 
+pytestmark = pytest.mark.long
+
 COLUMNS = ("resident_no", "first_name", "surname", "dob", "sex", "postcode", "nhs_number")
 
 
@@ -62,7 +64,6 @@ def test_encoded_records_find_their_people_and_the_file_holds_no_name(folder: Pa
     assert told["accepted"] >= 150
 
 
-@pytest.mark.long
 def test_another_secret_another_index_and_another_file_are_refused(folder: Path) -> None:
     (folder / "other.key").write_bytes(secrets.token_bytes(32))
     (folder / "short.key").write_bytes(b"secret")

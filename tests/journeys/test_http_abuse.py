@@ -32,6 +32,7 @@ def made(store: Store, engine: DuckDB, tmp_path: Path) -> Iterator[House]:
         yield it
 
 
+@pytest.mark.long
 def test_fifty_analysts_at_once(made: House) -> None:
     """Nobody is turned away, shares are fair, and the process does not grow with what it answers."""
     tokens = [made.token("ada") for _ in range(ANALYSTS)]
@@ -62,6 +63,7 @@ def test_fifty_analysts_at_once(made: House) -> None:
     assert grown < 200 * 1024
 
 
+@pytest.mark.long
 def test_odd_requests_made_from_the_interfaces_own_description(made: House) -> None:
     """Schemathesis: no failure of the server, and nothing that the description does not tell."""
     with open_http(made) as url:

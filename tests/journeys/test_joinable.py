@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from integrated_data.model.meanings import Meaning
 from integrated_data.site.joinable import joinable, kept
 from tests.calling import ids
 from tests.service import LISTED, PERSON, UNLISTED, Service, contract, named
+
+pytestmark = pytest.mark.long
 
 PAY = contract("pay", PERSON | {"pay": Meaning.MONEY}, "demographic")
 GP = contract("gp", PERSON, "demographic")

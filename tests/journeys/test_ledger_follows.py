@@ -13,6 +13,8 @@ from integrated_data.site.refreshing import refresh_index
 from integrated_data.site.settings import Settings
 from tests.journeys.test_keys_follow import House, furnished, house
 
+pytestmark = pytest.mark.long
+
 #: All forty who are paid, and all but ten of them: Roe by her married name, Lee and eight others.
 EVERYBODY = "SELECT count(*) AS n FROM pay"
 BUT_TEN = "SELECT count(*) AS n FROM pay WHERE income NOT BETWEEN 1001 AND 1010"

@@ -21,6 +21,8 @@ from integrated_data.site.loading import LoadingSite
 from tests.people import Row
 from tests.service import FIRMS, LISTED, PERSON, UNLISTED, Service, contract, named
 
+pytestmark = pytest.mark.long
+
 
 def links(site: LoadingSite, delivery: str, index: str = "demographic") -> dict[int, dict[str, Any]]:
     site.engine.load("seen", Stored((site.places.deliveries / delivery / f"links-{index}.parquet",)))

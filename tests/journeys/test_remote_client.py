@@ -108,6 +108,7 @@ def test_a_model_is_fitted_by_the_service(ada: Connection) -> None:
         ada.estimate("forest", "income ~ sex", data=data)
 
 
+@pytest.mark.long
 def test_a_model_is_fitted_again_when_it_is_asked_to_leave(ada: Connection) -> None:
     data = "SELECT c.sex, c.region, p.income FROM census AS c JOIN pay AS p ON c.person_key = p.person_key"
     answer = ada.estimate("linear", "income ~ region", data=data)
@@ -161,6 +162,7 @@ def test_the_prompt(ada: Connection, capsys: pytest.CaptureFixture[str], tmp_pat
     assert out.read_text() == '"n"\n100\n'
 
 
+@pytest.mark.long
 def test_the_doors_open_by_command(made: House, tmp_path: Path) -> None:
     """`ids serve` on a real installation, in a process of its own, and a shell against it."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": str(tmp_path)}

@@ -19,6 +19,8 @@ from tests.journeys.terminal import Terminal
 from tests.people import noisy
 from tests.service import FIRMS, LISTED, PERSON, Service, named
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Service:
@@ -37,7 +39,6 @@ def entities(site: LoadingSite, version: int, *records: tuple[str, str]) -> set[
     return {r["entity_id"] for r in rows if (r["source"], r["record_id"]) in records}
 
 
-@pytest.mark.long
 def test_clusters_at_a_terminal_by_two_people(service: Service) -> None:
     home = service.places.home
     drawn = ids(home, "review", "clusters", "demographic", "--size", "4", "--double", "1", "--json").json

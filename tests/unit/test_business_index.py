@@ -223,6 +223,8 @@ def test_files_are_sealed(world: World) -> None:
         assert file.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long
+@pytest.mark.long
 @pytest.mark.parametrize("share", [100, 20])
 def test_a_register_is_not_forced_onto_an_index_that_lacks_it(engine: DuckDB, tmp_path: Path, share: int) -> None:
     """Nobody says that no two practices are one, and of the index a share alone is there: real data as above."""
