@@ -247,6 +247,11 @@ def test_copies_of_projects_follow_and_until_then_no_query_begins_on_what_was_wi
     assert site.engine.rows("SELECT income FROM held")["income"].to_pylist() == [1]
 
 
+def snapshots(site: LoadingSite, dataset: str) -> list[int]:
+    """Every snapshot that the lake's table has."""
+    return [int(s.snapshot_id) for s in StaticTable.from_metadata(site.lake.located(dataset).metadata).snapshots()]
+
+
 def branch(site: LoadingSite, dataset: str) -> int:
     """The snapshot that an engine sees which asks the lake itself."""
     found = StaticTable.from_metadata(site.lake.located(dataset).metadata).current_snapshot()
@@ -292,9 +297,11 @@ def test_what_the_service_derives_is_in_the_lake_only_once_it_is_named(site: Loa
         derive("a" * 16)  # it does not say of what
     with pytest.raises(NoSuchTableError):
         site.lake.located(promised.dataset)
-    derive("b" * 16, derived_from={})
+    for _ in range(2):
+        derive("b" * 16, derived_from={})
     with site.store.read() as connection:
         read = releases.get(connection, promised.dataset).snapshot
+    assert snapshots(site, promised.dataset) == [read]
     with pytest.raises(KeyError):
         derive("c" * 16)
     assert branch(site, promised.dataset) == read

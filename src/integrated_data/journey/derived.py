@@ -165,6 +165,8 @@ def publish(workshop: Workshop, contract: Contract, *, delivery: str, made: dict
     with branching.adding(workshop, dataset):
         with workshop.store.read() as connection:
             base = releases.current(connection, dataset)
+        if base is not None and base.delivery == delivery:
+            return  # somebody who made the same was sooner
         snapshot = workshop.lake.commit(dataset, Step(delivery), base=base.snapshot if base else None)
         _name(workshop, contract, delivery=delivery, snapshot=snapshot, made=made)
 
