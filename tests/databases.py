@@ -70,8 +70,8 @@ def postgres(statements: Sequence[str]) -> Iterator[Served]:
         if not os.getuid():
             for place in (Path(folder), secret):
                 shutil.chown(place, user, "postgres")
-        # By a command, not by subprocess' own `user`: for that Python copies its whole process, for which a worker
-        # late in a suite may find no memory.
+        # By a command, not by subprocess' own `user`: for that Python copies its process, and two engines in one of
+        # them have reserved more addresses than the system copies.
         as_user = [] if os.getuid() else ["setpriv", "--reuid", user, "--regid", "postgres", "--clear-groups"]
         data, port = Path(folder) / "data", free_port()
         made = [BIN / "initdb", "-D", data, "-U", "tester", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]

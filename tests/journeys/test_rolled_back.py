@@ -6,8 +6,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -261,7 +263,7 @@ def branch(site: LoadingSite, dataset: str) -> int:
 
 def killed_late(places: Places, dataset: str, snapshot: int) -> None:
     """Put a delivery into the lake, and end before its release is named."""
-    with open_loading(places, SETTINGS) as site, branching.kept(site.workshop, dataset):
+    with open_loading(places, SETTINGS) as site, branching.adding(site.workshop, dataset):
         shutil.copyfile(site.lake.files(dataset, snapshot)[0], site.lake.place(dataset, "f" * 16))
         site.lake.commit(dataset, Step("f" * 16), base=snapshot)
         os._exit(9)
@@ -281,6 +283,24 @@ def test_what_a_killed_publication_left_in_the_lake_is_taken_back(service: Servi
     with service.open():
         assert branch(site, pay.name) == read
     assert list((site.places.scratch / "branches").iterdir()) == []
+
+
+def test_what_the_service_derives_waits_for_who_adds_to_it(site: LoadingSite) -> None:
+    promised, began = presence.contract(), threading.Event()
+
+    def publish() -> None:
+        began.set()
+        with suppress(Exception):  # there is nothing at its place: it is refused once it is its turn
+            derived.publish(site.workshop, promised, delivery="e" * 16, made={})
+
+    with site.lake.alone(promised.dataset):
+        other = threading.Thread(target=publish)
+        other.start()
+        began.wait(10)
+        other.join(0.5)
+        assert other.is_alive()
+    other.join(10)
+    assert not other.is_alive()
 
 
 def test_what_the_service_derives_is_in_the_lake_only_once_it_is_named(site: LoadingSite) -> None:

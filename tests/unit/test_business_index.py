@@ -224,7 +224,6 @@ def test_files_are_sealed(world: World) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.long
 @pytest.mark.parametrize("share", [100, 20])
 def test_a_register_is_not_forced_onto_an_index_that_lacks_it(engine: DuckDB, tmp_path: Path, share: int) -> None:
     """Nobody says that no two practices are one, and of the index a share alone is there: real data as above."""
@@ -246,6 +245,7 @@ def test_a_register_is_not_forced_onto_an_index_that_lacks_it(engine: DuckDB, tm
     assert counts["hits"] / counts["links"] >= 0.9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("later", "mark"), [("2020-01", 0.972), ("2022plus", 0.955)])
 def test_practices_are_followed_through_renames_and_moves(
     engine: DuckDB, tmp_path: Path, later: str, mark: float
